@@ -1,0 +1,248 @@
+// The only file that knows of Python. Arrays come in as they are; what can be wrong was checked in Python.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include "engine/engine.hpp"
+#include "engine/pool.hpp"
+
+namespace nb = nanobind;
+using namespace likeliest;
+
+namespace {
+
+using Any = nb::ndarray<nb::ro, nb::device::cpu>;
+using Order = nb::ndarray<const std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Bounds = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+Type type_of(const nb::dlpack::dtype& dtype) {
+  using Code = nb::dlpack::dtype_code;
+  const auto code = Code(dtype.code);
+  if (code == Code::Float) {
+    if (dtype.bits == 16) return Type::f16;
+    if (dtype.bits == 32) return Type::f32;
+    if (dtype.bits == 64) return Type::f64;
+  } else if (code == Code::Bool && dtype.bits == 8) {
+    return Type::u8;
+  } else if (code == Code::Int || code == Code::UInt) {
+    const bool is_signed = code == Code::Int;
+    if (dtype.bits == 8) return is_signed ? Type::i8 : Type::u8;
+    if (dtype.bits == 16) return is_signed ? Type::i16 : Type::u16;
+    if (dtype.bits == 32) return is_signed ? Type::i32 : Type::u32;
+    if (dtype.bits == 64) return is_signed ? Type::i64 : Type::u64;
+  }
+  throw std::invalid_argument("X: numbers of this type are not supported");
+}
+
+Source source_of(const Any& x) {
+  if (x.ndim() != 2) throw std::invalid_argument("X: the native engine takes a matrix");
+  const std::ptrdiff_t size = x.dtype().bits / 8;
+  return {x.data(), type_of(x.dtype()), std::ptrdiff_t(x.shape(0)), std::ptrdiff_t(x.shape(1)),
+          std::ptrdiff_t(x.stride(0)) * size, std::ptrdiff_t(x.stride(1)) * size};
+}
+
+// An array of its own for `count` numbers of T, with their owner.
+template <class T>
+nb::ndarray<nb::numpy, T> new_array(std::initializer_list<std::size_t> shape, T** data) {
+  std::size_t count = 1;
+  for (const std::size_t size : shape) count *= size;
+  *data = new T[count ? count : 1];
+  nb::capsule owner(*data, [](void* p) noexcept { delete[] static_cast<T*>(p); });
+  return nb::ndarray<nb::numpy, T>(*data, shape, owner);
+}
+
+class PyEngine {
+ public:
+  PyEngine(const std::vector<std::ptrdiff_t>& widths, const std::vector<std::pair<std::ptrdiff_t, std::ptrdiff_t>>& shapes,
+           const std::vector<std::tuple<std::string, int, int, std::vector<int>, std::vector<double>>>& steps,
+           const std::string& likelihood, std::ptrdiff_t classes, bool double_precision, const std::string& isa)
+      : double_(double_precision),
+        width_(widths.empty() ? 0 : widths.back()),
+        classes_(classes),
+        input_width_(widths.empty() ? 0 : widths.front()) {
+    Program program{widths, {}, {}, likelihood, classes};
+    for (const auto& [height, columns] : shapes) program.parameters.push_back({height, columns});
+    for (const auto& [operation, input, output, parameters, constants] : steps)
+      program.steps.push_back({operation, input, output, parameters, constants});
+    shapes_ = program.parameters;
+    engine_ = make_engine(program, double_precision, isa);
+  }
+
+  nb::object get(int parameter, int which) const {
+    const Shape shape = shapes_.at(std::size_t(parameter));
+    return array({std::size_t(shape.height), std::size_t(shape.columns)},
+                 [&](void* out) { engine_->get(parameter, which, out); });
+  }
+
+  void set(int parameter, int which, const Any& values) {
+    const Shape shape = shapes_.at(std::size_t(parameter));
+    if (std::ptrdiff_t(values.size()) != shape.height * shape.columns || !right_type(values))
+      throw std::invalid_argument("set: wrong size or number type");
+    engine_->set(parameter, which, values.data());
+  }
+
+  void start(const std::string& optimizer, const std::vector<double>& hyperparameters) {
+    engine_->start(optimizer, hyperparameters);
+  }
+
+  nb::object train(const Any& x, const Any& y, const std::optional<Any>& weight, const Order& order, const Bounds& bounds,
+                   std::int64_t t, double floor, int threads) {
+    const Examples data = examples(x, &y, weight);
+    const std::ptrdiff_t steps = std::ptrdiff_t(bounds.size()) - 1;
+    const std::int64_t end = steps < 0 ? 0 : bounds.data()[steps];
+    bool good = steps >= 0 && bounds.data()[0] >= 0 && end <= std::int64_t(order.size());
+    for (std::ptrdiff_t k = 0; good && k < steps; ++k) good = bounds.data()[k] < bounds.data()[k + 1];
+    for (std::size_t i = 0; good && i < order.size(); ++i) good = std::ptrdiff_t(order.data()[i]) < data.x.rows;
+    if (!good) throw std::invalid_argument("train: order or bounds do not fit the data");
+    std::vector<double> totals(static_cast<std::size_t>(steps));
+    std::ptrdiff_t written;
+    {
+      nb::gil_scoped_release release;
+      written = engine_->train(data, order.data(), bounds.data(), steps, t, floor, threads, totals.data());
+    }
+    double* out;
+    auto result = new_array<double>({std::size_t(written)}, &out);
+    std::copy_n(totals.data(), written, out);
+    return nb::cast(result);
+  }
+
+  void gradient(const Any& x, const Any& y, const std::optional<Any>& weight, int threads) {
+    const Examples data = examples(x, &y, weight);
+    nb::gil_scoped_release release;
+    engine_->gradient(data, threads);
+  }
+
+  nb::object log_likelihood(const Any& x, const Any& y, int threads) {
+    const Examples data = examples(x, &y, std::nullopt);
+    double* out;
+    auto result = new_array<double>({x.shape(0)}, &out);
+    {
+      nb::gil_scoped_release release;
+      engine_->log_likelihood(data, threads, out);
+    }
+    return nb::cast(result);
+  }
+
+  nb::object output(const Any& x, int threads) {
+    const Source source = examples(x, nullptr, std::nullopt).x;
+    return array({x.shape(0), std::size_t(width_)}, [&](void* out) {
+      nb::gil_scoped_release release;
+      engine_->output(source, threads, out);
+    });
+  }
+
+  nb::object probabilities(const Any& x, int threads) {
+    const Source source = examples(x, nullptr, std::nullopt).x;
+    return array({x.shape(0), std::size_t(classes_)}, [&](void* out) {
+      nb::gil_scoped_release release;
+      engine_->probabilities(source, threads, out);
+    });
+  }
+
+ private:
+  bool right_type(const Any& a) const {
+    return a.dtype() == (double_ ? nb::dtype<double>() : nb::dtype<float>()) && contiguous(a);
+  }
+  static bool contiguous(const Any& a) {
+    std::int64_t expected = 1;
+    for (std::size_t i = a.ndim(); i-- > 0;) {
+      if (a.shape(i) != 1 && a.stride(i) != expected) return false;
+      expected *= std::int64_t(a.shape(i));
+    }
+    return true;
+  }
+  Examples examples(const Any& x, const Any* y, const std::optional<Any>& weight) const {
+    const Source source = source_of(x);
+    const auto fits = [&](const Any& a) { return a.ndim() == 1 && std::ptrdiff_t(a.shape(0)) == source.rows && right_type(a); };
+    if (source.columns != input_width_ || (y && !fits(*y)) || (weight && !fits(*weight)))
+      throw std::invalid_argument("X, y or weights do not fit the engine");
+    return {source, y ? y->data() : nullptr, weight ? weight->data() : nullptr};
+  }
+
+  template <class F>
+  nb::object array(std::initializer_list<std::size_t> shape, F&& fill) const {
+    if (double_) {
+      double* data;
+      auto result = new_array<double>(shape, &data);
+      fill(data);
+      return nb::cast(result);
+    }
+    float* data;
+    auto result = new_array<float>(shape, &data);
+    fill(data);
+    return nb::cast(result);
+  }
+
+  bool double_;
+  std::ptrdiff_t width_, classes_, input_width_;
+  std::vector<Shape> shapes_;
+  std::unique_ptr<Engine> engine_;
+};
+
+std::optional<std::pair<std::ptrdiff_t, std::ptrdiff_t>> first_non_finite_of(const Any& x, int threads) {
+  const Source source = source_of(x);
+  constexpr std::ptrdiff_t numbers_worth_a_thread = 1 << 16;
+  const std::ptrdiff_t worth = source.rows * source.columns / numbers_worth_a_thread + 1;
+  std::vector<Position> found(std::size_t(threads), Position{-1, -1});
+  nb::gil_scoped_release release;
+  auto job = [&](int thread, Team& team) noexcept {
+    const Range r = share(source.rows, thread, team.threads());
+    found[std::size_t(thread)] = first_non_finite(source, r.begin, r.end);
+  };
+  run_on_pool(int(std::min<std::ptrdiff_t>(threads, worth)), job);
+  for (const Position& p : found)
+    if (p.row >= 0) return std::pair(p.row, p.column);
+  return std::nullopt;
+}
+
+// Floating-point operations a second of multiply-adds alone, in float, on all of `threads`: the peak that the benchmarks
+// hold the training against.
+double fma_peak(int threads, double seconds, const std::string& isa) {
+  using Clock = std::chrono::steady_clock;
+  const Table<float>& table = *tables_for(isa).single;
+  nb::gil_scoped_release release;
+  double best = 0;
+  const auto start = Clock::now();
+  do {
+    std::vector<double> done(static_cast<std::size_t>(threads), 0.0);
+    auto job = [&](int thread, Team&) noexcept { done[std::size_t(thread)] = table.multiply_adds(200000); };
+    const auto begin = Clock::now();
+    run_on_pool(threads, job);
+    const double took = std::chrono::duration<double>(Clock::now() - begin).count();
+    double total = 0;
+    for (const double operations : done) total += operations;
+    best = std::max(best, total / took);
+  } while (std::chrono::duration<double>(Clock::now() - start).count() < seconds);
+  return best;
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+  m.doc() = "The native core of likeliest.";
+  m.def("available_isas", &available_isas);
+  m.def("first_non_finite", &first_non_finite_of, nb::arg("x"), nb::arg("threads"));
+  m.def("fma_peak", &fma_peak, nb::arg("threads"), nb::arg("seconds"), nb::arg("isa"));
+  nb::class_<PyEngine>(m, "Engine")
+      .def(nb::init<const std::vector<std::ptrdiff_t>&, const std::vector<std::pair<std::ptrdiff_t, std::ptrdiff_t>>&,
+                    const std::vector<std::tuple<std::string, int, int, std::vector<int>, std::vector<double>>>&,
+                    const std::string&, std::ptrdiff_t, bool, const std::string&>())
+      .def("get", &PyEngine::get)
+      .def("set", &PyEngine::set)
+      .def("start", &PyEngine::start)
+      .def("train", &PyEngine::train, nb::arg("x"), nb::arg("y"), nb::arg("weight").none(), nb::arg("order"),
+           nb::arg("bounds"), nb::arg("t"), nb::arg("floor"), nb::arg("threads"))
+      .def("gradient", &PyEngine::gradient, nb::arg("x"), nb::arg("y"), nb::arg("weight").none(), nb::arg("threads"))
+      .def("log_likelihood", &PyEngine::log_likelihood)
+      .def("output", &PyEngine::output)
+      .def("probabilities", &PyEngine::probabilities);
+}

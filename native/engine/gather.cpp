@@ -1,0 +1,123 @@
+#include "engine/gather.hpp"
+
+#include <bit>
+#include <cstring>
+
+namespace likeliest {
+namespace {
+
+struct Half {
+  std::uint16_t bits;
+  operator float() const noexcept {
+    const std::uint32_t sign = std::uint32_t(bits & 0x8000) << 16, magnitude = bits & 0x7fff;
+    float value;
+    if (magnitude >= 0x7c00)  // infinity and NaN
+      value = std::bit_cast<float>(0x7f800000u | (magnitude & 0x3ff) << 13);
+    else  // 2^112 moves the exponent's bias, and normalises what was subnormal
+      value = std::bit_cast<float>(magnitude << 13) * 0x1p112f;
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | sign);
+  }
+};
+
+// Calls f with a null pointer of the source's number type.
+template <class F>
+auto dispatch(Type type, F&& f) {
+  switch (type) {
+    case Type::f16: return f(static_cast<const Half*>(nullptr));
+    case Type::f32: return f(static_cast<const float*>(nullptr));
+    case Type::f64: return f(static_cast<const double*>(nullptr));
+    case Type::i8: return f(static_cast<const std::int8_t*>(nullptr));
+    case Type::i16: return f(static_cast<const std::int16_t*>(nullptr));
+    case Type::i32: return f(static_cast<const std::int32_t*>(nullptr));
+    case Type::i64: return f(static_cast<const std::int64_t*>(nullptr));
+    case Type::u8: return f(static_cast<const std::uint8_t*>(nullptr));
+    case Type::u16: return f(static_cast<const std::uint16_t*>(nullptr));
+    case Type::u32: return f(static_cast<const std::uint32_t*>(nullptr));
+    case Type::u64: break;
+  }
+  return f(static_cast<const std::uint64_t*>(nullptr));
+}
+
+// Memory may be unaligned (a field of a structured array), so a number is copied out before it is read.
+template <class S>
+S read(const char* p) noexcept {
+  S value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+
+template <class T>
+T convert(Half x) noexcept {
+  return T(float(x));
+}
+template <class T, class S>
+T convert(S x) noexcept {
+  return T(x);
+}
+
+}  // namespace
+
+template <class T>
+void gather(const Source& source, const std::uint32_t* order, std::ptrdiff_t first, std::ptrdiff_t rows,
+            std::ptrdiff_t begin, std::ptrdiff_t columns, T* out, std::ptrdiff_t stride) noexcept {
+  dispatch(source.type, [&]<class S>(const S*) {
+    const char* base = static_cast<const char*>(source.data) + begin * source.column_stride;
+    const bool contiguous = source.column_stride == std::ptrdiff_t(sizeof(S));
+    for (std::ptrdiff_t i = 0; i < rows; ++i) {
+      const std::ptrdiff_t row = order ? std::ptrdiff_t(order[first + i]) : first + i;
+      const char* from = base + row * source.row_stride;
+      T* to = out + i * stride;
+      if constexpr (std::is_same_v<S, T>) {
+        if (contiguous) {
+          std::memcpy(to, from, std::size_t(columns) * sizeof(T));
+          continue;
+        }
+      }
+      if (contiguous)
+        for (std::ptrdiff_t j = 0; j < columns; ++j) to[j] = convert<T>(read<S>(from + j * std::ptrdiff_t(sizeof(S))));
+      else
+        for (std::ptrdiff_t j = 0; j < columns; ++j) to[j] = convert<T>(read<S>(from + j * source.column_stride));
+    }
+  });
+}
+
+template void gather<float>(const Source&, const std::uint32_t*, std::ptrdiff_t, std::ptrdiff_t, std::ptrdiff_t,
+                            std::ptrdiff_t, float*, std::ptrdiff_t) noexcept;
+template void gather<double>(const Source&, const std::uint32_t*, std::ptrdiff_t, std::ptrdiff_t, std::ptrdiff_t,
+                             std::ptrdiff_t, double*, std::ptrdiff_t) noexcept;
+
+Position first_non_finite(const Source& source, std::ptrdiff_t begin, std::ptrdiff_t end) noexcept {
+  return dispatch(source.type, [&]<class S>(const S*) -> Position {
+    if constexpr (std::is_integral_v<S>) {
+      return {-1, -1};
+    } else {
+      using F = std::conditional_t<std::is_same_v<S, double>, double, float>;
+      for (std::ptrdiff_t i = begin; i < end; ++i) {
+        const char* row = static_cast<const char*>(source.data) + i * source.row_stride;
+        // x - x is 0 for a finite number and NaN for any other; the sum is checked once a row.
+        F sums[8] = {};
+        std::ptrdiff_t j = 0;
+        if (source.column_stride == std::ptrdiff_t(sizeof(S)))
+          for (; j + 8 <= source.columns; j += 8)
+            for (std::ptrdiff_t k = 0; k < 8; ++k) {
+              const F x = F(read<S>(row + (j + k) * std::ptrdiff_t(sizeof(S))));
+              sums[k] += x - x;
+            }
+        for (; j < source.columns; ++j) {
+          const F x = F(read<S>(row + j * source.column_stride));
+          sums[0] += x - x;
+        }
+        F total = 0;
+        for (const F sum : sums) total += sum;
+        if (total == 0) continue;
+        for (j = 0;; ++j) {
+          const F x = F(read<S>(row + j * source.column_stride));
+          if (!(x - x == 0)) return {i, j};
+        }
+      }
+      return {-1, -1};
+    }
+  });
+}
+
+}  // namespace likeliest

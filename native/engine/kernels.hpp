@@ -1,0 +1,130 @@
+// What the engine knows of the kernels: plain tables of functions, one table for each instruction set and number type.
+#pragma once
+#include <cstddef>
+
+namespace likeliest {
+
+enum class Start { zero, bias, accumulate };  // what a product is added to: nothing, a row for all rows, or C itself
+
+// Columns are padded to whole registers. Weights and other right-hand sides B (height x columns) stand in panels of two
+// registers' width, one after the other, each with its rows one after the other; the last panel has one register where
+// that is enough.
+
+// C[0, rows) = A B + start, for panels [panel_begin, panel_end); k runs over K rows of B from `first`.
+template <class T>
+struct Multiply {
+  std::ptrdiff_t rows, K, first, height, columns, panel_begin, panel_end;
+  const T* A;
+  std::ptrdiff_t lda;
+  const T* B;
+  T* C;
+  std::ptrdiff_t ldc;
+  Start start;
+  const T* bias;
+};
+
+// An optimizer's step on numbers [offset, offset + count) of theta.
+template <class T>
+struct Update {
+  void (*step)(T* theta, const T* g, T* slot0, T* slot1, std::ptrdiff_t count, const T* constants) noexcept;
+  T *theta, *slot0, *slot1;
+  const T* constants;
+  void apply(std::ptrdiff_t offset, const T* g, std::ptrdiff_t count) const noexcept {
+    step(theta + offset, g, slot0 + offset, slot1 + offset, count, constants);
+  }
+};
+
+// C = A^T B in panels (height x columns): rows [row_begin, row_end) of C, the part'th of `parts` equal shares of its
+// tiles. A is (K, height), B (K, columns) with its rows in one piece. With an update, C is not stored but applied.
+template <class T>
+struct MultiplyTransposed {
+  std::ptrdiff_t K, height, columns, row_begin, row_end, part, parts;
+  const T* A;
+  std::ptrdiff_t lda;
+  const T* B;
+  std::ptrdiff_t ldb;
+  T* C;
+  Start start;
+  const Update<T>* update;
+};
+
+// A rectangle of a row-major matrix; columns is a multiple of the lanes.
+template <class T>
+struct Block {
+  T* data;
+  std::ptrdiff_t rows, columns, stride;
+};
+
+// h = f(z) and its chain rule. `saved` is z for a function that keeps its input, else h; g holds dLL/dh and gets dLL/dz.
+template <class T>
+struct ScalarKernel {
+  const char* name;
+  bool keeps_input;
+  void (*forward)(const T* z, std::ptrdiff_t stride, Block<T> h, const T* constants) noexcept;
+  void (*backward)(const T* saved, std::ptrdiff_t stride, Block<T> g, const T* constants) noexcept;
+};
+
+// P(y | eta) for the rows of a block; `width` columns of eta count, the rest is padding and gets a score of 0.
+template <class T>
+struct LikelihoodKernel {
+  const char* name;
+  // log P and (where `score` is given, with eta's stride) weight[i] * scale * d log P / d eta.
+  void (*score)(Block<const T> eta, std::ptrdiff_t width, const T* y, const T* weight, T scale, T* log_prob,
+                T* score) noexcept;
+  // P(Y = k | eta), `classes` of them a row, without padding.
+  void (*probabilities)(Block<const T> eta, std::ptrdiff_t width, std::ptrdiff_t classes, T* p) noexcept;
+};
+
+template <class T>
+struct OptimizerKernel {
+  const char* name;
+  int slots;
+  // From the optimizer's hyperparameters, in the order of its fields, and the step t = 1, 2, ... to what `step` takes.
+  void (*constants)(const double* hyperparameters, double t, T* constants) noexcept;
+  void (*step)(T* theta, const T* g, T* slot0, T* slot1, std::ptrdiff_t count, const T* constants) noexcept;
+};
+inline constexpr int kMaxConstants = 8;
+
+template <class T>
+struct Table {
+  const char* isa;
+  std::ptrdiff_t lanes;
+  void (*multiply)(const Multiply<T>&) noexcept;
+  void (*multiply_transposed)(const MultiplyTransposed<T>&) noexcept;
+  // Panels [begin, end) of the transpose of a weight W (height x columns, in panels): (columns x height), in panels.
+  void (*transpose)(const T* W, std::ptrdiff_t height, std::ptrdiff_t columns, std::ptrdiff_t begin, std::ptrdiff_t end,
+                    T* out) noexcept;
+  // sums (+)= the columns of a block.
+  void (*sum_rows)(Block<const T> block, T* sums, bool accumulate) noexcept;
+  // h = start + shard 0 + shard 1 + ..., each `step` numbers after the one before.
+  void (*sum_shards)(const T* shards, std::ptrdiff_t step, std::ptrdiff_t count, const T* bias, Block<T> h) noexcept;
+  const ScalarKernel<T>* scalars;
+  std::ptrdiff_t scalar_count;
+  const LikelihoodKernel<T>* likelihoods;
+  std::ptrdiff_t likelihood_count;
+  const OptimizerKernel<T>* optimizers;
+  std::ptrdiff_t optimizer_count;
+  // n rounds of independent multiply-adds on every register; returns the floating-point operations done.
+  double (*multiply_adds)(std::ptrdiff_t n) noexcept;
+};
+
+struct Tables {
+  const Table<float>* single;
+  const Table<double>* twice;  // double precision
+};
+
+// One function for each instruction set that was compiled; see table.cpp.
+namespace baseline {
+Tables tables() noexcept;
+}
+namespace avx2 {
+Tables tables() noexcept;
+}
+namespace avx512 {
+Tables tables() noexcept;
+}
+namespace neon {
+Tables tables() noexcept;
+}
+
+}  // namespace likeliest

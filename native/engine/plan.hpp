@@ -1,0 +1,380 @@
+// How a network is run on a number of threads: its buffers, and its tasks with their shares and barriers.
+#pragma once
+#include <algorithm>
+#include <functional>
+#include <vector>
+
+#include "engine/engine.hpp"
+#include "engine/memory.hpp"
+#include "engine/network.hpp"
+#include "engine/pool.hpp"
+#include "engine/schedule.hpp"
+
+namespace likeliest {
+
+// The buffers for a block of examples: one arena, cut up.
+template <class T>
+struct Workspace {
+  std::ptrdiff_t rows;
+  std::vector<T*> values, gradients;  // by storage
+  std::vector<T*> transposed, shards; // by node: W^T, and the shards' sums
+  T *y, *weight, *log_prob;
+
+  Workspace(const Network<T>& network, std::ptrdiff_t rows, bool training) : rows(rows), network_(&network) {
+    std::vector<std::pair<T**, std::ptrdiff_t>> pieces;
+    const std::size_t storages = network.storages.size(), nodes = network.nodes.size();
+    values.resize(storages), gradients.resize(storages), transposed.resize(nodes), shards.resize(nodes);
+    for (std::size_t s = 0; s < storages; ++s) {
+      pieces.emplace_back(&values[s], rows * network.stride(int(s)));
+      if (training && s > 0) pieces.emplace_back(&gradients[s], rows * network.stride(int(s)));
+    }
+    for (std::size_t k = 0; k < nodes; ++k) {
+      const Node<T>& node = network.nodes[k];
+      if (node.scalar) continue;
+      const Slice& W = network.slices[std::size_t(node.weight)];
+      if (training && node.input > 0)
+        pieces.emplace_back(&transposed[k], Slice{0, W.columns, W.height, W.lanes}.size());
+      if (node.shards > 1) pieces.emplace_back(&shards[k], node.shards * rows * network.stride(node.output));
+    }
+    for (T** piece : {&y, &weight, &log_prob}) pieces.emplace_back(piece, rows);
+    const std::ptrdiff_t line = std::ptrdiff_t(kLine / sizeof(T));
+    std::ptrdiff_t total = 0;
+    for (const auto& [piece, count] : pieces) total += round_up(count, line);
+    arena_ = Memory<T>(std::size_t(total));
+    T* next = arena_.data();
+    for (const auto& [piece, count] : pieces) {
+      *piece = next;
+      next += round_up(count, line);
+    }
+  }
+  Workspace(Workspace&&) = default;
+  Workspace& operator=(Workspace&&) = default;
+
+  Block<const T> eta(std::ptrdiff_t n) const {
+    const int storage = network_->nodes.back().output;
+    return {values[std::size_t(storage)], n, round_up(network_->width(), network_->table.lanes), network_->stride(storage)};
+  }
+
+ private:
+  const Network<T>* network_;
+  Memory<T> arena_;
+};
+
+// What one thread knows while it runs the tasks of a block.
+template <class T>
+struct Worker {
+  const Workspace<T>* space;
+  int thread = 0, threads = 1;
+  const Examples* data;
+  const std::uint32_t* order = nullptr;
+  std::ptrdiff_t first = 0, rows = 0;
+  T *theta, *gradient;
+  const Update<T>* update = nullptr;  // null: add to the gradient instead
+  bool accumulate = false;            // the gradient holds earlier blocks
+  T scale = T(1);
+  double floor = 0, total = 0;
+
+  Range my(std::ptrdiff_t n) const { return share(n, thread, threads); }
+};
+
+template <class T>
+struct Task {
+  std::function<void(Worker<T>&)> run;
+  std::vector<Access> accesses;
+  bool checks = false;  // `total` is known after this one
+  bool barrier = false;
+};
+
+template <class T>
+class Plan {
+ public:
+  const int threads;
+  const Workspace<T> space;
+  std::vector<Task<T>> tasks;
+
+  // Without training, the tasks are those of the forward pass only.
+  Plan(const Network<T>& network, int threads, std::ptrdiff_t rows, bool training)
+      : threads(threads), space(network, rows, training), network_(network), splits_(network.storages.size()) {
+    if (training)
+      for (std::size_t k = 0; k < network.nodes.size(); ++k) transpose(k);
+    gather();
+    for (std::size_t k = 0; k < network.nodes.size(); ++k) forward(k);
+    if (!training) return;
+    likelihood();
+    for (std::size_t k = network.nodes.size(); k-- > 0;) backward_input(k);
+    check();
+    for (std::size_t k = network.nodes.size(); k-- > 0;) backward_parameters(k);
+    place_barriers(tasks);
+  }
+
+ private:
+  static constexpr Split kRows{Split::rows, 0}, kWhole{Split::whole, 0}, kSingle{Split::single, 0};
+
+  // Buffers by number, for the search for conflicts.
+  int value(int storage) const { return storage; }
+  int gradient(int storage) const { return int(network_.storages.size()) + storage; }
+  int transposed(std::size_t node) const { return int(2 * network_.storages.size() + node); }
+  int shards(std::size_t node) const { return int(2 * network_.storages.size() + network_.nodes.size() + node); }
+  int slice(int parameter) const { return int(2 * (network_.storages.size() + network_.nodes.size())) + parameter; }
+  int targets() const { return slice(int(network_.slices.size())); }
+  int log_prob() const { return targets() + 1; }
+
+  const Slice& slice_of(int parameter) const { return network_.slices[std::size_t(parameter)]; }
+  std::ptrdiff_t padded(int storage) const {
+    return round_up(network_.storages[std::size_t(storage)], network_.table.lanes);
+  }
+  void add(std::vector<Access> accesses, std::function<void(Worker<T>&)> run) {
+    tasks.push_back({std::move(run), std::move(accesses), false, false});
+  }
+
+  // By columns where there are enough panels to share out evenly or nearly so; else by rows.
+  Split split_of_panels(std::ptrdiff_t panels) const {
+    return threads > 1 && (panels % threads == 0 || panels >= 4 * threads) ? Split{Split::columns, panels} : kRows;
+  }
+
+  // The part of a value that a thread has under a split by rows or by columns (panels of two registers).
+  static Block<T> mine(const Worker<T>& w, Split split, T* data, std::ptrdiff_t columns, std::ptrdiff_t stride,
+                       std::ptrdiff_t panel) {
+    if (split.kind == Split::columns) {
+      const Range r = w.my(split.parts);
+      const std::ptrdiff_t begin = r.begin * panel, end = std::min(r.end * panel, columns);
+      return {data + begin, w.rows, std::max<std::ptrdiff_t>(end - begin, 0), stride};
+    }
+    const Range r = w.my(w.rows);
+    return {data + r.begin * stride, r.end - r.begin, columns, stride};
+  }
+
+  void gather() {
+    const Node<T>& head = network_.nodes.front();
+    const std::ptrdiff_t columns = network_.storages[0], stride = network_.stride(0), pieces = head.shards;
+    splits_[0] = pieces > 1 ? Split{Split::shards, pieces} : kRows;
+    add({{value(0), splits_[0], true}, {targets(), kRows, true}}, [=](Worker<T>& w) {
+      const Source& x = w.data->x;
+      const Range r = w.my(w.rows), s = w.my(pieces);
+      if (pieces > 1) {
+        const std::ptrdiff_t begin = shard_begin<T>(columns, pieces, s.begin), end = shard_begin<T>(columns, pieces, s.end);
+        likeliest::gather(x, w.order, w.first, w.rows, begin, end - begin, w.space->values[0] + begin, stride);
+      } else {
+        likeliest::gather(x, w.order, w.first + r.begin, r.end - r.begin, 0, columns,
+                          w.space->values[0] + r.begin * stride, stride);
+      }
+      if (!w.data->y) return;
+      const T *y = static_cast<const T*>(w.data->y), *weight = static_cast<const T*>(w.data->weight);
+      for (std::ptrdiff_t i = r.begin; i < r.end; ++i) {
+        const std::ptrdiff_t row = w.order ? std::ptrdiff_t(w.order[w.first + i]) : w.first + i;
+        w.space->y[i] = y[row];
+        w.space->weight[i] = weight ? weight[row] : T(1);
+      }
+    });
+  }
+
+  void forward(std::size_t k) {
+    const Node<T>& node = network_.nodes[k];
+    if (node.scalar) return forward_scalar(k);
+    const Table<T>& table = network_.table;
+    const Slice W = slice_of(node.weight);
+    const std::ptrdiff_t bias = node.bias < 0 ? -1 : slice_of(node.bias).offset;
+    const std::ptrdiff_t in = network_.stride(node.input), out = network_.stride(node.output), count = node.shards;
+    const std::size_t x = std::size_t(node.input), z = std::size_t(node.output);
+    if (count > 1) {
+      const Split pieces{Split::shards, count};
+      add({{value(node.input), pieces, false}, {slice(node.weight), pieces, false}, {shards(k), pieces, true}},
+          [=, &table](Worker<T>& w) {
+            const Range r = w.my(count);
+            for (std::ptrdiff_t s = r.begin; s < r.end; ++s) {
+              const std::ptrdiff_t begin = shard_begin<T>(W.height, count, s), end = shard_begin<T>(W.height, count, s + 1);
+              table.multiply({w.rows, end - begin, begin, W.height, W.columns, 0, W.panels(), w.space->values[x] + begin,
+                              in, w.theta + W.offset, w.space->shards[k] + s * w.space->rows * out, out, Start::zero,
+                              nullptr});
+            }
+          });
+      splits_[z] = kRows;
+      std::vector<Access> accesses{{shards(k), kRows, false}, {value(node.output), kRows, true}};
+      if (bias >= 0) accesses.push_back({slice(node.bias), kWhole, false});
+      const std::ptrdiff_t columns = padded(node.output);
+      add(accesses, [=, &table](Worker<T>& w) {
+        const Block<T> h = mine(w, kRows, w.space->values[z], columns, out, 0);
+        table.sum_shards(w.space->shards[k] + (h.data - w.space->values[z]), w.space->rows * out, count,
+                         bias < 0 ? nullptr : w.theta + bias, h);
+      });
+      return;
+    }
+    const Split split = splits_[z] = split_of_panels(W.panels());
+    const Split operand = split.kind == Split::columns ? kWhole : kRows;
+    const Split owner = split.kind == Split::columns ? split : kWhole;
+    std::vector<Access> accesses{
+        {value(node.input), operand, false}, {slice(node.weight), owner, false}, {value(node.output), split, true}};
+    if (bias >= 0) accesses.push_back({slice(node.bias), owner, false});
+    add(accesses, [=, &table](Worker<T>& w) {
+      const bool by_columns = split.kind == Split::columns;
+      const Range panels = by_columns ? w.my(W.panels()) : Range{0, W.panels()};
+      const Range r = by_columns ? Range{0, w.rows} : w.my(w.rows);
+      if (r.begin == r.end) return;
+      table.multiply({r.end - r.begin, W.height, 0, W.height, W.columns, panels.begin, panels.end,
+                      w.space->values[x] + r.begin * in, in, w.theta + W.offset, w.space->values[z] + r.begin * out, out,
+                      bias < 0 ? Start::zero : Start::bias, bias < 0 ? nullptr : w.theta + bias});
+    });
+  }
+
+  void forward_scalar(std::size_t k) {
+    const Node<T>& node = network_.nodes[k];
+    const std::size_t z = std::size_t(node.input), h = std::size_t(node.output);
+    const Split split = splits_[h] = splits_[z];
+    const std::ptrdiff_t columns = padded(node.output), stride = network_.stride(node.output);
+    const std::ptrdiff_t panel = 2 * network_.table.lanes;
+    add({{value(node.input), split, false}, {value(node.output), split, true}}, [=, &node](Worker<T>& w) {
+      const Block<T> block = mine(w, split, w.space->values[h], columns, stride, panel);
+      node.scalar->forward(w.space->values[z] + (block.data - w.space->values[h]), stride, block, node.constants.data());
+    });
+  }
+
+  // W^T for the gradient of the layer's input: first of all, while the weights are as the last step left them.
+  void transpose(std::size_t k) {
+    const Node<T>& node = network_.nodes[k];
+    if (node.scalar || node.input == 0) return;
+    const Table<T>& table = network_.table;
+    const Slice W = slice_of(node.weight);
+    const std::ptrdiff_t panels = Slice{0, W.columns, W.height, W.lanes}.panels();
+    const Split split = panels >= threads && threads > 1 ? Split{Split::columns, panels} : kSingle;
+    add({{slice(node.weight), split.kind == Split::single ? kSingle : kWhole, false}, {transposed(k), split, true}},
+        [=, &table](Worker<T>& w) {
+          const Range r = split.kind == Split::columns ? w.my(panels) : Range{0, w.thread == 0 ? panels : 0};
+          table.transpose(w.theta + W.offset, W.height, W.columns, r.begin, r.end, w.space->transposed[k]);
+        });
+  }
+
+  void likelihood() {
+    const int storage = network_.nodes.back().output;
+    const std::ptrdiff_t columns = padded(storage), stride = network_.stride(storage), width = network_.width();
+    const LikelihoodKernel<T>* kernel = network_.likelihood;
+    gradient_splits_.assign(network_.storages.size(), kRows);
+    add({{value(storage), kRows, false}, {targets(), kRows, false}, {gradient(storage), kRows, true}, {log_prob(), kRows, true}},
+        [=](Worker<T>& w) {
+          const Range r = w.my(w.rows);
+          const Block<T> eta = mine(w, kRows, w.space->values[std::size_t(storage)], columns, stride, 0);
+          kernel->score({eta.data, eta.rows, columns, stride}, width, w.space->y + r.begin, w.space->weight + r.begin,
+                        w.scale, w.space->log_prob + r.begin, w.space->gradients[std::size_t(storage)] + r.begin * stride);
+        });
+  }
+
+  // From the gradient of a node's output to that of its input.
+  void backward_input(std::size_t k) {
+    const Node<T>& node = network_.nodes[k];
+    if (node.input == 0) return;
+    const std::size_t from = std::size_t(node.output), to = std::size_t(node.input);
+    const std::ptrdiff_t columns = padded(node.input), stride = network_.stride(node.input);
+    const std::ptrdiff_t panel = 2 * network_.table.lanes;
+    if (node.scalar) {
+      const Split split = gradient_splits_[to] = gradient_splits_[from];
+      const bool saved_is_input = node.scalar->keeps_input;
+      add({{value(saved_is_input ? node.input : node.output), split, false},
+           {gradient(node.output), split, false},
+           {gradient(node.input), split, true}},
+          [=, &node](Worker<T>& w) {
+            const Block<T> g = mine(w, split, w.space->gradients[to], columns, stride, panel);
+            const std::ptrdiff_t offset = g.data - w.space->gradients[to];
+            if (from != to)
+              for (std::ptrdiff_t i = 0; i < g.rows; ++i)
+                std::copy_n(w.space->gradients[from] + offset + i * stride, g.columns, g.data + i * stride);
+            node.scalar->backward(w.space->values[saved_is_input ? to : from] + offset, stride, g, node.constants.data());
+          });
+      return;
+    }
+    const Table<T>& table = network_.table;
+    const Slice W = slice_of(node.weight), Wt{0, W.columns, W.height, W.lanes};
+    // By rows, the chain goes on without a barrier; by columns only where there are hardly any rows.
+    const Split split = gradient_splits_[to] = space.rows >= 4 * threads ? kRows : split_of_panels(Wt.panels());
+    const std::ptrdiff_t in = network_.stride(node.output);
+    const bool by_columns = split.kind == Split::columns;
+    add({{gradient(node.output), by_columns ? kWhole : kRows, false},
+         {transposed(k), by_columns ? split : kWhole, false},
+         {gradient(node.input), split, true}},
+        [=, &table](Worker<T>& w) {
+          const Range panels = by_columns ? w.my(Wt.panels()) : Range{0, Wt.panels()};
+          const Range r = by_columns ? Range{0, w.rows} : w.my(w.rows);
+          if (r.begin == r.end) return;
+          table.multiply({r.end - r.begin, Wt.height, 0, Wt.height, Wt.columns, panels.begin, panels.end,
+                          w.space->gradients[from] + r.begin * in, in, w.space->transposed[k],
+                          w.space->gradients[to] + r.begin * stride, stride, Start::zero, nullptr});
+        });
+  }
+
+  // The log-likelihood of the block, by every thread for itself, from the first example to the last.
+  void check() {
+    add({{log_prob(), kWhole, false}}, [](Worker<T>& w) {
+      double total = 0;
+      for (std::ptrdiff_t i = 0; i < w.rows; ++i) total += double(w.space->log_prob[i]);
+      w.total = total;
+    });
+    tasks.back().checks = true;
+  }
+
+  void backward_parameters(std::size_t k) {
+    const Node<T>& node = network_.nodes[k];
+    if (node.scalar) return;
+    const Table<T>& table = network_.table;
+    const Slice W = slice_of(node.weight);
+    const std::size_t x = std::size_t(node.input), z = std::size_t(node.output);
+    const std::ptrdiff_t in = network_.stride(node.input), out = network_.stride(node.output), count = node.shards;
+    const bool small = W.height * W.columns * space.rows < (1 << 17);
+    const Split split = count > 1                              ? Split{Split::shards, count}
+                        : small || threads == 1                ? kSingle
+                        : W.panels() % threads == 0            ? Split{Split::columns, W.panels()}
+                                                               : Split{Split::tiles, W.panels()};
+    add({{value(node.input), count > 1 ? split : kWhole, false},
+         {gradient(node.output), split.kind == Split::columns ? split : kWhole, false},
+         {slice(node.weight), split, true}},
+        [=, &table](Worker<T>& w) {
+          MultiplyTransposed<T> product{w.rows, W.height, W.columns, 0, W.height, w.thread, w.threads,
+                                        w.space->values[x], in, w.space->gradients[z], out,
+                                        w.update ? nullptr : w.gradient + W.offset,
+                                        w.accumulate ? Start::accumulate : Start::zero, nullptr};
+          Update<T> update;
+          if (w.update) {
+            update = at(*w.update, W.offset);
+            product.update = &update;
+          }
+          if (count > 1) {
+            const Range s = w.my(count);
+            product.part = 0, product.parts = 1;
+            product.row_begin = shard_begin<T>(W.height, count, s.begin);
+            product.row_end = shard_begin<T>(W.height, count, s.end);
+            if (s.begin == s.end) return;
+          } else if (split.kind == Split::single) {
+            if (w.thread != 0) return;
+            product.part = 0, product.parts = 1;
+          }
+          table.multiply_transposed(product);
+        });
+    if (node.bias < 0) return;
+    const Slice b = slice_of(node.bias);
+    const Split panels = threads > 1 && split_of_panels(W.panels()).kind == Split::columns
+                             ? Split{Split::columns, W.panels()}
+                             : kSingle;
+    const std::ptrdiff_t columns = padded(node.output), width = 2 * table.lanes;
+    add({{gradient(node.output), panels.kind == Split::columns ? panels : kWhole, false}, {slice(node.bias), panels, true}},
+        [=, &table](Worker<T>& w) {
+          const Range r = panels.kind == Split::columns ? w.my(W.panels()) : Range{0, w.thread == 0 ? W.panels() : 0};
+          for (std::ptrdiff_t p = r.begin; p < r.end; ++p) {
+            const Block<const T> dz{w.space->gradients[z] + p * width, w.rows, std::min(width, columns - p * width), out};
+            if (w.update) {
+              alignas(kLine) T sums[kMaxPanel];
+              table.sum_rows(dz, sums, false);
+              at(*w.update, b.offset).apply(p * width, sums, dz.columns);
+            } else {
+              table.sum_rows(dz, w.gradient + b.offset + p * width, w.accumulate);
+            }
+          }
+        });
+  }
+
+  static constexpr std::ptrdiff_t kMaxPanel = 128 / sizeof(T);
+  static Update<T> at(const Update<T>& update, std::ptrdiff_t offset) {
+    return {update.step, update.theta + offset, update.slot0 + offset, update.slot1 + offset, update.constants};
+  }
+
+  const Network<T>& network_;
+  std::vector<Split> splits_, gradient_splits_;  // how each value, and its gradient, is split among the threads
+};
+
+}  // namespace likeliest

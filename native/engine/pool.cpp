@@ -1,0 +1,119 @@
+#include "engine/pool.hpp"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace likeliest {
+namespace {
+
+constexpr int kSpin = 1 << 14;  // some tens of microseconds, before a thread sleeps
+
+inline void pause() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Waits until the value is no longer `old`.
+template <class T>
+void wait_while(std::atomic<T>& value, T old, int spin) noexcept {
+  for (int i = 0; i < spin; ++i) {
+    if (value.load(std::memory_order_acquire) != old) return;
+    pause();
+  }
+  while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
+}
+
+class Pool {
+ public:
+  void run(int threads, Job job, void* context) {
+    const int processors = int(sysconf(_SC_NPROCESSORS_ONLN));
+    Team team(threads, threads <= processors ? kSpin : 0);
+    while (int(workers_.size()) < threads - 1) workers_.push_back(std::make_unique<Worker>(int(workers_.size()) + 1));
+    left_.store(threads - 1, std::memory_order_relaxed);
+    for (int i = 0; i < threads - 1; ++i) workers_[std::size_t(i)]->start(this, job, context, &team);
+    job(context, 0, team);
+    for (int left; (left = left_.load(std::memory_order_acquire)) > 0;) wait_while(left_, left, kSpin);
+  }
+
+ private:
+  // A worker lives as long as the process. It is never joined: at exit it sleeps, and the process takes it along.
+  class Worker {
+   public:
+    explicit Worker(int index) : index_(index) { std::thread([this] { live(); }).detach(); }
+    void start(Pool* pool, Job job, void* context, Team* team) {
+      pool_ = pool, job_ = job, context_ = context, team_ = team;
+      jobs_.fetch_add(1, std::memory_order_release);
+      jobs_.notify_one();
+    }
+
+   private:
+    void live() {
+      for (std::uint32_t done = 0;; ++done) {
+        wait_while(jobs_, done, kSpin);
+        Pool* pool = pool_;
+        job_(context_, index_, *team_);
+        // The team is the caller's and may be gone after this line.
+        if (pool->left_.fetch_sub(1, std::memory_order_acq_rel) == 1) pool->left_.notify_one();
+      }
+    }
+
+    const int index_;
+    alignas(64) std::atomic<std::uint32_t> jobs_{0};
+    Pool* pool_ = nullptr;
+    Job job_ = nullptr;
+    void* context_ = nullptr;
+    Team* team_ = nullptr;
+  };
+
+  std::vector<std::unique_ptr<Worker>> workers_;
+  alignas(64) std::atomic<int> left_{0};
+};
+
+std::mutex mutex;
+Pool* pool = nullptr;  // never deleted: workers may be asleep in it when the process ends
+
+// After fork() the child has the memory of the pool but none of its threads, so it makes itself a new one.
+void forget_pool_in_child() {
+  pool = nullptr;
+  new (&mutex) std::mutex;
+}
+
+}  // namespace
+
+void Team::barrier() noexcept {
+  if (threads_ == 1) return;
+  const std::uint32_t round = round_.load(std::memory_order_relaxed);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) == threads_ - 1) {
+    arrived_.store(0, std::memory_order_relaxed);
+    round_.store(round + 1, std::memory_order_release);
+    round_.notify_all();
+  } else {
+    wait_while(round_, round, spin_);
+  }
+}
+
+void run_on_pool(int threads, Job job, void* context) {
+  if (threads > 1) {
+    std::unique_lock lock(mutex, std::try_to_lock);
+    if (lock.owns_lock()) {
+      if (!pool) {
+        static const int registered = pthread_atfork(nullptr, nullptr, forget_pool_in_child);
+        (void)registered;
+        pool = new Pool;
+      }
+      return pool->run(threads, job, context);
+    }
+  }
+  Team alone(1, 0);
+  job(context, 0, alone);
+}
+
+}  // namespace likeliest

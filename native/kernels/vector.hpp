@@ -1,0 +1,122 @@
+// One register of numbers, on the compiler's vector extensions: the same source for every instruction set.
+//
+// Everything in kernels/, ops/, likelihoods/ and optimizers/ is compiled once per instruction set, inside a namespace of
+// that set's name, and only table.cpp includes it. Nothing here may use an inline function or template of the standard
+// library: the linker keeps one copy of those, and it might keep the one that only the newest processors can run.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <utility>  // std::index_sequence, a type only
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#define LIKELIEST_INLINE inline __attribute__((always_inline))
+
+namespace likeliest::LIKELIEST_ISA {
+
+#if defined(__AVX512F__)
+inline constexpr int kBytes = 64, kTileRows = 14;  // 14 x 2 sums + 2 of B + 1 of A in 32 registers
+#elif defined(__AVX2__)
+inline constexpr int kBytes = 32, kTileRows = 6;  // 6 x 2 sums + 2 of B + 1 of A in 16 registers
+#elif defined(__aarch64__)
+inline constexpr int kBytes = 16, kTileRows = 12;
+#else
+inline constexpr int kBytes = 16, kTileRows = 6;
+#endif
+
+template <class T>
+struct VectorOf;
+template <>
+struct VectorOf<float> {
+  typedef float type __attribute__((vector_size(kBytes)));
+  typedef float unaligned __attribute__((vector_size(kBytes), aligned(4), may_alias));
+  typedef std::int32_t integers __attribute__((vector_size(kBytes)));
+};
+template <>
+struct VectorOf<double> {
+  typedef double type __attribute__((vector_size(kBytes)));
+  typedef double unaligned __attribute__((vector_size(kBytes), aligned(8), may_alias));
+  typedef std::int64_t integers __attribute__((vector_size(kBytes)));
+};
+template <class T>
+using Vector = typename VectorOf<T>::type;
+template <class T>
+using Integers = typename VectorOf<T>::integers;
+template <class T>
+inline constexpr int kLanes = kBytes / int(sizeof(T));
+
+template <class T>
+LIKELIEST_INLINE Vector<T> load(const T* p) {
+  return *reinterpret_cast<const typename VectorOf<T>::unaligned*>(p);
+}
+template <class T>
+LIKELIEST_INLINE void store(T* p, Vector<T> v) {
+  *reinterpret_cast<typename VectorOf<T>::unaligned*>(p) = v;
+}
+template <class T>
+LIKELIEST_INLINE Vector<T> broadcast(T x) {
+  return x - Vector<T>{};
+}
+
+// The lanes of a number: a sum from lane 0 up, so that it never depends on how the compiler pairs them.
+template <class T>
+LIKELIEST_INLINE T sum_of_lanes(Vector<T> v) {
+  T total = v[0];
+  for (int i = 1; i < kLanes<T>; ++i) total += v[i];
+  return total;
+}
+
+LIKELIEST_INLINE Vector<float> square_root(Vector<float> v) {
+#if defined(__AVX512F__)
+  return Vector<float>(_mm512_sqrt_ps(__m512(v)));
+#elif defined(__AVX2__)
+  return Vector<float>(_mm256_sqrt_ps(__m256(v)));
+#elif defined(__x86_64__)
+  return Vector<float>(_mm_sqrt_ps(__m128(v)));
+#elif defined(__aarch64__)
+  return Vector<float>(vsqrtq_f32(float32x4_t(v)));
+#else
+  for (int i = 0; i < kLanes<float>; ++i) v[i] = __builtin_sqrtf(v[i]);
+  return v;
+#endif
+}
+LIKELIEST_INLINE Vector<double> square_root(Vector<double> v) {
+#if defined(__AVX512F__)
+  return Vector<double>(_mm512_sqrt_pd(__m512d(v)));
+#elif defined(__AVX2__)
+  return Vector<double>(_mm256_sqrt_pd(__m256d(v)));
+#elif defined(__x86_64__)
+  return Vector<double>(_mm_sqrt_pd(__m128d(v)));
+#elif defined(__aarch64__)
+  return Vector<double>(vsqrtq_f64(float64x2_t(v)));
+#else
+  for (int i = 0; i < kLanes<double>; ++i) v[i] = __builtin_sqrt(v[i]);
+  return v;
+#endif
+}
+
+// Swaps the blocks of size h off the diagonal of each 2h x 2h block of two rows, h apart.
+template <class T, int H, int... L>
+LIKELIEST_INLINE void exchange(Vector<T>& a, Vector<T>& b, std::integer_sequence<int, L...>) {
+  constexpr int n = kLanes<T>;
+  const Vector<T> upper = __builtin_shufflevector(a, b, ((L & H) == 0 ? L : n + L - H)...);
+  b = __builtin_shufflevector(a, b, ((L & H) == 0 ? L + H : n + L)...);
+  a = upper;
+}
+template <class T, int H>
+LIKELIEST_INLINE void transpose_level(Vector<T> (&rows)[kLanes<T>]) {
+  for (int i = 0; i < kLanes<T>; ++i)
+    if ((i & H) == 0) exchange<T, H>(rows[i], rows[i + H], std::make_integer_sequence<int, kLanes<T>>());
+  if constexpr (H > 1) transpose_level<T, H / 2>(rows);
+}
+// A square of lanes x lanes numbers, rows and columns exchanged in registers.
+template <class T>
+LIKELIEST_INLINE void transpose(Vector<T> (&rows)[kLanes<T>]) {
+  transpose_level<T, kLanes<T> / 2>(rows);
+}
+
+}  // namespace likeliest::LIKELIEST_ISA

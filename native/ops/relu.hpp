@@ -1,0 +1,20 @@
+// h = max(z, 0),  dh/dz = 1 where h > 0, else 0. A NaN stays a NaN: the comparison is false, and z * 0 is NaN.
+#pragma once
+#include "kernels/mathematics.hpp"
+
+namespace likeliest::LIKELIEST_ISA {
+
+struct Relu {
+  static constexpr const char* name = "relu";
+  static constexpr bool keeps_input = false;
+  template <class T>
+  LIKELIEST_INLINE static Vector<T> value(Vector<T> z, const T*) {
+    return z > T(0) ? z : z * T(0);
+  }
+  template <class T>
+  LIKELIEST_INLINE static Vector<T> derivative(Vector<T> h, const T*) {
+    return h > T(0) ? broadcast(T(1)) : h * T(0);
+  }
+};
+
+}  // namespace likeliest::LIKELIEST_ISA

@@ -1,0 +1,26 @@
+// What the pages of scalar activations share: a function of one register, applied to a block.
+#pragma once
+#include "engine/kernels.hpp"
+#include "kernels/mathematics.hpp"
+
+namespace likeliest::LIKELIEST_ISA {
+
+// F has `name`, `keeps_input`, value(z, constants) and derivative(saved, constants).
+template <class T, class F>
+struct Scalar {
+  static void forward(const T* z, std::ptrdiff_t stride, Block<T> h, const T* constants) noexcept {
+    for (std::ptrdiff_t i = 0; i < h.rows; ++i)
+      for (std::ptrdiff_t j = 0; j < h.columns; j += kLanes<T>)
+        store(h.data + i * h.stride + j, F::template value<T>(load(z + i * stride + j), constants));
+  }
+  static void backward(const T* saved, std::ptrdiff_t stride, Block<T> g, const T* constants) noexcept {
+    for (std::ptrdiff_t i = 0; i < g.rows; ++i)
+      for (std::ptrdiff_t j = 0; j < g.columns; j += kLanes<T>) {
+        T* p = g.data + i * g.stride + j;
+        store(p, load(p) * F::template derivative<T>(load(saved + i * stride + j), constants));
+      }
+  }
+  static constexpr ScalarKernel<T> kernel{F::name, F::keeps_input, forward, backward};
+};
+
+}  // namespace likeliest::LIKELIEST_ISA

@@ -1,0 +1,83 @@
+// The list of all kernels. This file is compiled once for each instruction set; LIKELIEST_ISA is its name.
+#include "engine/kernels.hpp"
+#include "kernels/gemm.hpp"
+#include "likelihoods/bernoulli.hpp"
+#include "likelihoods/categorical.hpp"
+#include "ops/affine.hpp"
+#include "ops/elu.hpp"
+#include "ops/gelu.hpp"
+#include "ops/identity.hpp"
+#include "ops/leaky_relu.hpp"
+#include "ops/logistic.hpp"
+#include "ops/relu.hpp"
+#include "ops/scalar.hpp"
+#include "ops/silu.hpp"
+#include "ops/softplus.hpp"
+#include "ops/tanh.hpp"
+#include "optimizers/adam.hpp"
+#include "optimizers/gradient_ascent.hpp"
+#include "optimizers/momentum.hpp"
+
+#define LIKELIEST_QUOTE2(x) #x
+#define LIKELIEST_QUOTE(x) LIKELIEST_QUOTE2(x)
+
+namespace likeliest::LIKELIEST_ISA {
+namespace {
+
+template <class T>
+constexpr ScalarKernel<T> scalars[] = {
+    Scalar<T, Identity>::kernel,  Scalar<T, Logistic>::kernel, Scalar<T, Tanh>::kernel,
+    Scalar<T, Relu>::kernel,      Scalar<T, LeakyRelu>::kernel, Scalar<T, Elu>::kernel,
+    Scalar<T, Softplus>::kernel,  Scalar<T, Gelu>::kernel,     Scalar<T, Silu>::kernel,
+};
+
+template <class T, class L>
+constexpr LikelihoodKernel<T> likelihood{L::name, L::template score<T>, L::template probabilities<T>};
+template <class T>
+constexpr LikelihoodKernel<T> likelihoods[] = {likelihood<T, Bernoulli>, likelihood<T, Categorical>};
+
+template <class T, class O>
+constexpr OptimizerKernel<T> optimizer{O::name, O::slots, O::template constants<T>, O::template step<T>};
+template <class T>
+constexpr OptimizerKernel<T> optimizers[] = {optimizer<T, GradientAscent>, optimizer<T, Momentum>, optimizer<T, Adam>};
+
+// What this machine can do at best: 12 chains of multiply-adds that depend on nothing but themselves.
+template <class T>
+double multiply_adds(std::ptrdiff_t n) noexcept {
+  constexpr int chains = 12;
+  Vector<T> c[chains];
+  for (int i = 0; i < chains; ++i) c[i] = broadcast(T(i));
+  Vector<T> x = broadcast(T(0.9999)), y = broadcast(T(1e-9));
+  for (std::ptrdiff_t k = 0; k < n; ++k)
+#pragma GCC unroll 12
+    for (int i = 0; i < chains; ++i) c[i] = c[i] * x + y;
+  Vector<T> total = c[0];
+  for (int i = 1; i < chains; ++i) total += c[i];
+  volatile T sink = sum_of_lanes<T>(total);  // so that the chains are not optimised away
+  (void)sink;
+  return 2.0 * double(n) * chains * kLanes<T>;
+}
+
+template <class T>
+constexpr Table<T> table{
+    LIKELIEST_QUOTE(LIKELIEST_ISA),
+    kLanes<T>,
+    multiply<T>,
+    multiply_transposed<T>,
+    transpose_weight<T>,
+    sum_rows<T>,
+    sum_shards<T>,
+    scalars<T>,
+    sizeof(scalars<T>) / sizeof(scalars<T>[0]),
+    likelihoods<T>,
+    sizeof(likelihoods<T>) / sizeof(likelihoods<T>[0]),
+    optimizers<T>,
+    sizeof(optimizers<T>) / sizeof(optimizers<T>[0]),
+    multiply_adds<T>,
+};
+
+}  // namespace
+
+Tables tables() noexcept { return {&table<float>, &table<double>}; }
+
+}  // namespace likeliest::LIKELIEST_ISA

@@ -1,0 +1,26 @@
+"""The engines: they hold θ and run a program. ``reference`` is NumPy, to be read; ``native`` is C++, to be used."""
+
+from __future__ import annotations
+
+from likeliest.engines.base import Engine
+from likeliest.likelihoods import Likelihood
+from likeliest.program import Program
+
+ENGINES = ("native", "reference")
+
+
+def make_engine(name: str, program: Program, likelihood: Likelihood, dtype: str) -> Engine:
+    """The engine of that name, holding θ = 0.
+
+    Raises
+    ------
+    ValueError
+        When there is no such engine, or it has no kernel for something in the program.
+    """
+    if name == "native":
+        from likeliest.engines.native import Native
+
+        return Native(program, likelihood, dtype)
+    from likeliest.engines.reference import Reference
+
+    return Reference(program, likelihood, dtype)

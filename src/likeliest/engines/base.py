@@ -1,0 +1,61 @@
+"""What every engine offers to ``fit`` and ``Network``."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from likeliest.optimizers import Optimizer
+from likeliest.program import Program
+
+Array = npt.NDArray[Any]
+
+
+class Chunk(NamedTuple):
+    """Some steps of training: step k takes the examples ``order[bounds[k]:bounds[k + 1]]``.
+
+    ``order`` is (m,) uint32, ``bounds`` (steps + 1,) int64 from 0 to m.
+    """
+
+    order: npt.NDArray[np.uint32]
+    bounds: npt.NDArray[np.int64]
+
+
+class Engine(Protocol):
+    """Holds θ and the optimizer's state, and runs the program on data.
+
+    X is (n, *input_shape) of any real dtype and layout, y (n,) as the likelihood's ``check`` returned it, w (n,)
+    weights or None for ones.
+    """
+
+    program: Program
+
+    def get(self, name: str) -> Array:
+        """A copy of one parameter."""
+
+    def set(self, name: str, value: Array) -> None:
+        """Replaces one parameter."""
+
+    def start(self, optimizer: Optimizer) -> None:
+        """Takes an optimizer, with its state before the first step."""
+
+    def train(self, X: Array, y: Array, w: Array | None, chunk: Chunk, t: int, floor: float, threads: int) -> Array:
+        """Takes the steps t, t + 1, ... of a chunk along the gradient of Σ_i w_i log P(y_i | x_i) / batch size.
+
+        Returns Σ_i w_i log P(y_i | x_i) of each step's batch, before its update: (steps,) float64. It stops early,
+        without that update, at a step whose mean is below ``floor`` or not a number, and returns up to that step.
+        """
+
+    def log_likelihood(self, X: Array, y: Array, threads: int) -> Array:
+        """log P(y_i | x_i): (n,) float64."""
+
+    def gradient(self, X: Array, y: Array, w: Array | None, threads: int) -> dict[str, Array]:
+        """∂/∂θ Σ_i w_i log P(y_i | x_i), by parameter name."""
+
+    def output(self, X: Array, threads: int) -> Array:
+        """η: (n, width)."""
+
+    def probabilities(self, X: Array, threads: int) -> Array:
+        """P(Y = k | x): (n, classes)."""

@@ -1,0 +1,71 @@
+"""Dense: h = f(x W + b),  x (n, p), W (p, q), b (q,), h (n, q)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from likeliest import initializers
+from likeliest.initializers import Initializer, Zeros
+from likeliest.layers.base import Layer, check_activation, check_width
+from likeliest.program import Builder, Value
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """A layer of cells, each connected to every input: h_j = f(Σ_i x_i θ_ij), the handout's equation (2).
+
+    Parameters
+    ----------
+    width : int
+        q, how many cells.
+    activation : str
+        f, by name: identity, logistic, tanh, relu, leaky_relu, elu, softplus, gelu or silu.
+    initializer : Initializer or str, optional
+        Where W starts; by default Glorot, or He for relu and its relatives.
+    bias_initializer : Initializer or str, optional
+        Where b starts; by default 0.
+    bias : bool
+        Whether there is a bias term x_0 = 1.
+
+    Raises
+    ------
+    ValueError
+        When width is not a positive whole number or a name is not known.
+
+    Examples
+    --------
+    >>> from likeliest.layers import Dense
+    >>> Dense(32, "logistic")
+    Dense(width=32, activation='logistic', initializer=None, bias_initializer=None, bias=True)
+    """
+
+    width: int
+    activation: str = "identity"
+    initializer: Initializer | str | None = None
+    bias_initializer: Initializer | str | None = None
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        check_width(self.width)
+        check_activation(self.activation)
+        initializers.resolve(self.initializer, "initializer", Zeros())
+        initializers.resolve(self.bias_initializer, "bias_initializer", Zeros())
+
+    def build(self, net: Builder, x: Value) -> Value:
+        """z = x W + b, then h = f(z)."""
+        z = affine(net, x, self, name="h" if self.activation == "identity" else "z")
+        return z if self.activation == "identity" else net.emit(self.activation, z, name="h")
+
+
+def affine(net: Builder, x: Value, dense: Dense, name: str) -> Value:
+    """Declares W and b and emits z = x W + b."""
+    if len(x.shape) != 1:
+        shape = ", ".join(str(size) for size in x.shape)
+        raise ValueError(f"{net.layer} expects (n, p), got (n, {shape}): is a Flatten missing?")
+    p, q = x.shape[0], int(dense.width)
+    default = initializers.for_activation(dense.activation)
+    W = net.parameter("W", (p, q), initializers.resolve(dense.initializer, "initializer", default))
+    if not dense.bias:
+        return net.emit("affine", x, W, name=name)
+    b = net.parameter("b", (q,), initializers.resolve(dense.bias_initializer, "bias_initializer", Zeros()))
+    return net.emit("affine", x, W, b, name=name)

@@ -1,0 +1,45 @@
+"""What every optimizer offers."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import astuple, dataclass
+from typing import Any, ClassVar
+
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+State = tuple[Array, ...]
+
+
+@dataclass(frozen=True)
+class Optimizer(ABC):
+    """A rule for the step from θ along the gradient; ``slots`` arrays of state like θ."""
+
+    name: ClassVar[str]
+    slots: ClassVar[int]
+
+    def init(self, theta: Array) -> State:
+        """The state before the first step: zeros like θ, one for each slot."""
+        return tuple(theta * 0 for _ in range(self.slots))
+
+    @abstractmethod
+    def update(self, theta: Array, g: Array, state: State, t: int) -> tuple[Array, State]:
+        """The next θ and state, from the gradient g at step t = 1, 2, ..."""
+
+    def hyperparameters(self) -> tuple[float, ...]:
+        """The numbers of the rule, in the order of its fields."""
+        return tuple(float(value) for value in astuple(self))
+
+
+def check_positive(name: str, value: Any, hint: str) -> None:
+    """A ValueError unless value is a positive, finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        raise ValueError(f"{name}: expected a positive number, found {value!r}; {hint}")
+
+
+def check_fraction(name: str, value: Any) -> None:
+    """A ValueError unless 0 <= value < 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ValueError(f"{name}: expected a number in [0, 1), found {value!r}")

@@ -1,0 +1,135 @@
+"""Program: a network written out as steps, each an operation on named values and named parameters.
+
+Layers are what a user writes; a program is what an engine runs. It is plain data (to and from JSON), it knows every
+shape, and it holds no numbers: θ lives in the engine.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from likeliest.initializers import Initializer
+from likeliest.ops import OPERATIONS
+from likeliest.xp import numpy_namespace
+
+Shape = tuple[int, ...]
+
+INPUT, OUTPUT = "x", "eta"
+
+
+@dataclass(frozen=True)
+class Step:
+    """output = operation(*inputs, *parameters, **attributes), all by name."""
+
+    operation: str
+    inputs: tuple[str, ...]
+    parameters: tuple[str, ...]
+    output: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Program:
+    """The steps of a network in order, with the shape of every value and parameter.
+
+    Parameters
+    ----------
+    steps : tuple of Step
+        In an order in which every input is computed before it is used. The first value is ``"x"``, the last ``"eta"``.
+    values : mapping from name to shape
+        The shape of each value for one example (without n).
+    parameters : mapping from name to shape
+        The slices of θ, in order.
+    """
+
+    steps: tuple[Step, ...]
+    values: Mapping[str, Shape]
+    parameters: Mapping[str, Shape]
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of one example."""
+        return self.values[INPUT]
+
+    @property
+    def size(self) -> int:
+        """How many numbers θ has."""
+        return sum(math.prod(shape) for shape in self.parameters.values())
+
+    def to_json(self) -> str:
+        """The program as JSON text."""
+        return json.dumps(
+            {
+                "steps": [
+                    [s.operation, s.inputs, s.parameters, s.output, dict(s.attributes)] for s in self.steps
+                ],
+                "values": dict(self.values),
+                "parameters": dict(self.parameters),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Program:
+        """The program that ``to_json`` wrote."""
+        data = json.loads(text)
+        steps = tuple(
+            Step(operation, tuple(inputs), tuple(parameters), output, {k: _frozen(v) for k, v in attributes.items()})
+            for operation, inputs, parameters, output, attributes in data["steps"]
+        )
+        values, parameters = (
+            {name: tuple(shape) for name, shape in data[part].items()} for part in ("values", "parameters")
+        )
+        return cls(steps, values, parameters)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value while a program is being built: its name and its shape for one example."""
+
+    name: str
+    shape: Shape
+
+
+class Builder:
+    """What a layer's ``build(net, x)`` writes on: parameters are declared, operations are emitted.
+
+    Names are prefixed with the layer's, so ``net.parameter("W", ...)`` in the first Dense is ``"dense_1.W"``. Shapes
+    come from running the operation's page once, on no examples.
+    """
+
+    def __init__(self, input_shape: Shape) -> None:
+        self.steps: list[Step] = []
+        self.values: dict[str, Shape] = {INPUT: input_shape}
+        self.parameters: dict[str, Shape] = {}
+        self.initializers: dict[str, Initializer] = {}
+        self.layer = ""
+
+    def parameter(self, name: str, shape: Shape, initializer: Initializer) -> str:
+        """Declares a slice of θ and returns its full name."""
+        full = f"{self.layer}.{name}"
+        self.parameters[full] = shape
+        self.initializers[full] = initializer
+        return full
+
+    def emit(self, operation: str, x: Value, *parameters: str, name: str, **attributes: Any) -> Value:
+        """Appends output = operation(x, *parameters, **attributes) and returns the output."""
+        full = name if name == OUTPUT else f"{self.layer}.{name}"
+        blanks = [np.zeros((0, *x.shape)), *(np.zeros(self.parameters[p]) for p in parameters)]
+        shape = OPERATIONS[operation].forward(numpy_namespace, *blanks, **attributes).shape[1:]
+        self.steps.append(Step(operation, (x.name,), parameters, full, attributes))
+        self.values[full] = shape
+        return Value(full, shape)
+
+    def finish(self) -> Program:
+        """The program so far."""
+        return Program(tuple(self.steps), dict(self.values), dict(self.parameters))
