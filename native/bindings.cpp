@@ -90,6 +90,9 @@ class PyEngine {
     engine_->set(parameter, which, values.data());
   }
 
+  void keep() { engine_->keep(); }
+  void restore() { engine_->restore(); }
+
   void start(const std::string& optimizer, const std::vector<double>& hyperparameters) {
     engine_->start(optimizer, hyperparameters);
   }
@@ -238,6 +241,8 @@ NB_MODULE(_native, m) {
                     const std::string&, std::ptrdiff_t, bool, const std::string&>())
       .def("get", &PyEngine::get)
       .def("set", &PyEngine::set)
+      .def("keep", &PyEngine::keep)
+      .def("restore", &PyEngine::restore)
       .def("start", &PyEngine::start)
       .def("train", &PyEngine::train, nb::arg("x"), nb::arg("y"), nb::arg("weight").none(), nb::arg("order"),
            nb::arg("bounds"), nb::arg("t"), nb::arg("floor"), nb::arg("threads"))

@@ -24,18 +24,33 @@ class EngineOf final : public Engine {
       : network_(program, table), theta_(std::size_t(network_.size())), predict_(network_, 1, kPredictRows, false) {}
 
   void get(int parameter, int which, void* out) const override {
-    const Slice& s = network_.slices.at(std::size_t(parameter));
-    const T* from = numbers(which) + s.offset;
-    for (std::ptrdiff_t i = 0; i < s.height; ++i)
-      for (std::ptrdiff_t j = 0; j < s.columns; ++j) static_cast<T*>(out)[i * s.columns + j] = from[s.index(i, j)];
+    const std::lock_guard lock(mutex_);
+    const T* from = numbers(which);
+    copy(parameter, [&](std::ptrdiff_t plain, std::ptrdiff_t placed, std::ptrdiff_t count) {
+      std::copy_n(from + placed, count, static_cast<T*>(out) + plain);
+    });
   }
 
   void set(int parameter, int which, const void* in) override {
     const std::lock_guard lock(mutex_);
-    const Slice& s = network_.slices.at(std::size_t(parameter));
-    T* to = numbers(which) + s.offset;
-    for (std::ptrdiff_t i = 0; i < s.height; ++i)
-      for (std::ptrdiff_t j = 0; j < s.columns; ++j) to[s.index(i, j)] = static_cast<const T*>(in)[i * s.columns + j];
+    T* to = numbers(which);
+    copy(parameter, [&](std::ptrdiff_t plain, std::ptrdiff_t placed, std::ptrdiff_t count) {
+      std::copy_n(static_cast<const T*>(in) + plain, count, to + placed);
+    });
+  }
+
+  void keep() override {
+    const std::lock_guard lock(mutex_);
+    for (int which = 0; which <= slots(); ++which) {
+      if (kept_[which].size() != theta_.size()) kept_[which] = Memory<T>(theta_.size());
+      std::copy_n(numbers(which), theta_.size(), kept_[which].data());
+    }
+  }
+
+  void restore() override {
+    const std::lock_guard lock(mutex_);
+    for (int which = 0; which <= slots(); ++which)
+      if (kept_[which].size() == theta_.size()) std::copy_n(kept_[which].data(), theta_.size(), numbers(which));
   }
 
   void start(const std::string& optimizer, const std::vector<double>& hyperparameters) override {
@@ -107,6 +122,18 @@ class EngineOf final : public Engine {
   }
 
  private:
+  // Calls f(index in a plain array, index in theta, count) for the pieces of a parameter that stand together in both.
+  template <class F>
+  void copy(int parameter, F&& f) const {
+    const Slice& s = network_.slices.at(std::size_t(parameter));
+    for (std::ptrdiff_t p = 0; p < s.panels(); ++p) {
+      const std::ptrdiff_t j = p * s.panel_width(), count = std::min(s.columns - j, s.panel_width());
+      for (std::ptrdiff_t i = 0; i < s.height; ++i) f(i * s.columns + j, s.offset + s.index(i, j), count);
+    }
+  }
+
+  int slots() const { return optimizer_ ? optimizer_->slots : 0; }
+
   T* numbers(int which) const {
     if (which == kTheta) return theta_.data();
     T* data = which == kGradient ? gradient_.data() : which <= 2 ? slots_[which - 1].data() : nullptr;
@@ -204,13 +231,13 @@ class EngineOf final : public Engine {
   }
 
   const Network<T> network_;
-  Memory<T> theta_, gradient_, slots_[2];
+  Memory<T> theta_, gradient_, slots_[2], kept_[3];
   const OptimizerKernel<T>* optimizer_ = nullptr;
   std::vector<double> hyperparameters_;
   std::unique_ptr<Plan<T>> training_;
   Plan<T> predict_;
   std::vector<Workspace<T>> spaces_;  // of the other threads that predict
-  std::mutex mutex_;                  // one call at a time: a network may be shared by Python threads
+  mutable std::mutex mutex_;          // one call at a time: a network may be shared by Python threads
 };
 
 }  // namespace

@@ -30,6 +30,10 @@ class Engine {
 
   virtual void start(const std::string& optimizer, const std::vector<double>& hyperparameters) = 0;
 
+  // Keeps theta and the optimizer's state aside, and brings back what was kept last.
+  virtual void keep() = 0;
+  virtual void restore() = 0;
+
   // Steps t, t + 1, ... on the examples order[bounds[k] .. bounds[k + 1]). totals[k]: the weighted log-likelihood of the
   // batch before its update. Returns how many totals it wrote: it stops, without that update, where the total is below
   // floor times the size of the batch, or NaN.

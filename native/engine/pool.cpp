@@ -11,7 +11,7 @@
 namespace likeliest {
 namespace {
 
-constexpr int kSpin = 1 << 14;  // some tens of microseconds, before a thread sleeps
+constexpr int kSpin = 1000;  // some microseconds, before a thread sleeps  // some tens of microseconds, before a thread sleeps
 
 inline void pause() noexcept {
 #if defined(__x86_64__)

@@ -66,9 +66,7 @@ class Program:
         """The program as JSON text."""
         return json.dumps(
             {
-                "steps": [
-                    [s.operation, s.inputs, s.parameters, s.output, dict(s.attributes)] for s in self.steps
-                ],
+                "steps": [[s.operation, s.inputs, s.parameters, s.output, dict(s.attributes)] for s in self.steps],
                 "values": dict(self.values),
                 "parameters": dict(self.parameters),
             }

@@ -80,7 +80,7 @@ def _words(integer: int) -> Key:
 
 
 def bits(key: Key, n: int) -> npt.NDArray[np.uint64]:
-    """n words of 64 random bits: (n,) uint64."""
+    """N words of 64 random bits: (n,) uint64."""
     i = np.arange(n, dtype=np.uint64)
     x0, x1 = threefry(key, i.astype(np.uint32), (i >> np.uint64(32)).astype(np.uint32))
     return (x0.astype(np.uint64) << np.uint64(32)) | x1.astype(np.uint64)

@@ -42,7 +42,7 @@ class Namespace:
         return self.library.exp(-self.softplus(-z))
 
     def log_sum_exp(self, z: Any) -> Any:
-        """log Σ_k e^(z_k) over the last axis, which is kept; without overflow."""
+        """Log Σ_k e^(z_k) over the last axis, which is kept; without overflow."""
         top = self.library.max(z, axis=-1, keepdims=True)
         return top + self.library.log(self.library.sum(self.library.exp(z - top), axis=-1, keepdims=True))
 

@@ -31,12 +31,22 @@ class Engine(Protocol):
     """
 
     program: Program
+    dtype: np.dtype[Any]
 
-    def get(self, name: str) -> Array:
-        """A copy of one parameter."""
+    def get(self, name: str, slot: int = 0) -> Array:
+        """A copy of one parameter, or of the optimizer's state for it: slots 1, 2, ..."""
 
-    def set(self, name: str, value: Array) -> None:
-        """Replaces one parameter."""
+    def set(self, name: str, value: Array, slot: int = 0) -> None:
+        """Replaces one parameter, or the optimizer's state for it."""
+
+    def keep(self) -> None:
+        """Keeps θ and the optimizer's state aside."""
+
+    def restore(self) -> None:
+        """Brings back what was kept last."""
+
+    def first_non_finite(self, X: Array, threads: int) -> tuple[int, int] | None:
+        """The row and the column (of the flattened example) of the first NaN or infinity in X, if there is one."""
 
     def start(self, optimizer: Optimizer) -> None:
         """Takes an optimizer, with its state before the first step."""
@@ -49,7 +59,7 @@ class Engine(Protocol):
         """
 
     def log_likelihood(self, X: Array, y: Array, threads: int) -> Array:
-        """log P(y_i | x_i): (n,) float64."""
+        """Log P(y_i | x_i): (n,) float64."""
 
     def gradient(self, X: Array, y: Array, w: Array | None, threads: int) -> dict[str, Array]:
         """∂/∂θ Σ_i w_i log P(y_i | x_i), by parameter name."""

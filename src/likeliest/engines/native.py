@@ -48,7 +48,13 @@ class Native:
             [math.prod(shape) for shape in program.values.values()],
             [(math.prod(shape[:-1]), shape[-1]) for shape in program.parameters.values()],
             [
-                (s.operation, values[s.inputs[0]], values[s.output], [self._index[p] for p in s.parameters], _constants(s))
+                (
+                    s.operation,
+                    values[s.inputs[0]],
+                    values[s.output],
+                    [self._index[p] for p in s.parameters],
+                    _constants(s),
+                )
                 for s in program.steps
             ],
             likelihood.name,
@@ -56,19 +62,27 @@ class Native:
             self.dtype == np.float64,
             instruction_set(),
         )
-        self.probabilities_of_rows = self._core.probabilities
 
-    def get(self, name: str) -> Array:
-        """A copy of one parameter."""
-        return self._get(name, THETA)
-
-    def _get(self, name: str, which: int) -> Array:
-        values: Array = self._core.get(self._index[name], which)
+    def get(self, name: str, slot: int = THETA) -> Array:
+        """A copy of one parameter, or of the optimizer's state for it: slots 1, 2, ..."""
+        values: Array = self._core.get(self._index[name], slot)
         return values.reshape(self.program.parameters[name])
 
-    def set(self, name: str, value: Array) -> None:
-        """Replaces one parameter."""
-        self._core.set(self._index[name], THETA, np.ascontiguousarray(value, self.dtype))
+    def set(self, name: str, value: Array, slot: int = THETA) -> None:
+        """Replaces one parameter, or the optimizer's state for it."""
+        self._core.set(self._index[name], slot, np.ascontiguousarray(value, self.dtype))
+
+    def keep(self) -> None:
+        """Keeps θ and the optimizer's state aside."""
+        self._core.keep()
+
+    def restore(self) -> None:
+        """Brings back what was kept last."""
+        self._core.restore()
+
+    def first_non_finite(self, X: Array, threads: int) -> tuple[int, int] | None:
+        """The row and the column (of the flattened example) of the first NaN or infinity in X, if there is one."""
+        return _native.first_non_finite(self._rows(X), threads)
 
     def start(self, optimizer: Optimizer) -> None:
         """Takes an optimizer, with its state before the first step."""
@@ -81,13 +95,13 @@ class Native:
         )
 
     def log_likelihood(self, X: Array, y: Array, threads: int) -> Array:
-        """log P(y_i | x_i): (n,) float64."""
+        """Log P(y_i | x_i): (n,) float64."""
         return self._core.log_likelihood(self._rows(X), self._numbers(y), threads)
 
     def gradient(self, X: Array, y: Array, w: Array | None, threads: int) -> dict[str, Array]:
         """∂/∂θ Σ_i w_i log P(y_i | x_i), by parameter name."""
         self._core.gradient(self._rows(X), self._numbers(y), self._numbers(w), threads)
-        return {name: self._get(name, GRADIENT) for name in self.program.parameters}
+        return {name: self.get(name, GRADIENT) for name in self.program.parameters}
 
     def output(self, X: Array, threads: int) -> Array:
         """η: (n, width)."""

@@ -21,7 +21,9 @@ def forward(program: Program, theta: Values, X: Array) -> Values:
     """Every value of the forward pass by name, from x to η."""
     values: Values = {INPUT: X}
     for step in program.steps:
-        values[step.output] = OPERATIONS[step.operation].forward(xp, *_arguments(step, values, theta), **step.attributes)
+        values[step.output] = OPERATIONS[step.operation].forward(
+            xp, *_arguments(step, values, theta), **step.attributes
+        )
     return values
 
 
@@ -53,14 +55,33 @@ class Reference:
         self.theta: Values = {name: np.zeros(shape, self.dtype) for name, shape in program.parameters.items()}
         self.optimizer: Optimizer | None = None
         self.state: dict[str, State] = {}
+        self._kept = dict(self.theta), dict(self.state)
 
-    def get(self, name: str) -> Array:
-        """A copy of one parameter."""
-        return self.theta[name].copy()
+    def get(self, name: str, slot: int = 0) -> Array:
+        """A copy of one parameter, or of the optimizer's state for it: slots 1, 2, ..."""
+        return np.array(self.state[name][slot - 1] if slot else self.theta[name])
 
-    def set(self, name: str, value: Array) -> None:
-        """Replaces one parameter."""
-        self.theta[name] = np.array(value, self.dtype)
+    def set(self, name: str, value: Array, slot: int = 0) -> None:
+        """Replaces one parameter, or the optimizer's state for it."""
+        value = np.array(value, self.dtype)
+        if slot:
+            state = self.state[name]
+            self.state[name] = (*state[: slot - 1], value, *state[slot:])
+        else:
+            self.theta[name] = value
+
+    def keep(self) -> None:
+        """Keeps θ and the optimizer's state aside; nothing here is ever changed in place."""
+        self._kept = dict(self.theta), dict(self.state)
+
+    def restore(self) -> None:
+        """Brings back what was kept last."""
+        self.theta, self.state = dict(self._kept[0]), dict(self._kept[1])
+
+    def first_non_finite(self, X: Array, threads: int) -> tuple[int, int] | None:
+        """The row and the column (of the flattened example) of the first NaN or infinity in X, if there is one."""
+        wrong = np.argwhere(~np.isfinite(X.reshape(X.shape[0], -1)))
+        return (int(wrong[0][0]), int(wrong[0][1])) if len(wrong) else None
 
     def start(self, optimizer: Optimizer) -> None:
         """Takes an optimizer, with its state before the first step."""
@@ -85,7 +106,7 @@ class Reference:
         return np.array(totals)
 
     def log_likelihood(self, X: Array, y: Array, threads: int) -> Array:
-        """log P(y_i | x_i): (n,) float64."""
+        """Log P(y_i | x_i): (n,) float64."""
         return np.asarray(self.likelihood.log_prob(xp, self.output(X, threads), y), np.float64)
 
     def gradient(self, X: Array, y: Array, w: Array | None, threads: int) -> Values:

@@ -39,7 +39,9 @@ class Activation(Layer):
 
     def __post_init__(self) -> None:
         check_activation(self.name)
-        known = [name for name, p in signature(ACTIVATIONS[self.name].forward).parameters.items() if p.kind == p.KEYWORD_ONLY]
+        known = [
+            name for name, p in signature(ACTIVATIONS[self.name].forward).parameters.items() if p.kind == p.KEYWORD_ONLY
+        ]
         for name, value in self.constants.items():
             if name not in known:
                 raise ValueError(f"constants: {self.name} has {known or 'none'}, found {name!r}")
@@ -47,5 +49,5 @@ class Activation(Layer):
                 raise ValueError(f"constants: {name} must be a positive number, found {value!r}")
 
     def build(self, net: Builder, x: Value) -> Value:
-        """h = f(z)."""
+        """H = f(z)."""
         return net.emit(self.name, x, name="h", **{name: float(value) for name, value in self.constants.items()})

@@ -52,7 +52,7 @@ class Dense(Layer):
         initializers.resolve(self.bias_initializer, "bias_initializer", Zeros())
 
     def build(self, net: Builder, x: Value) -> Value:
-        """z = x W + b, then h = f(z)."""
+        """Z = x W + b, then h = f(z)."""
         z = affine(net, x, self, name="h" if self.activation == "identity" else "z")
         return z if self.activation == "identity" else net.emit(self.activation, z, name="h")
 

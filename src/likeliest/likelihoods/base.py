@@ -30,7 +30,7 @@ class Likelihood(ABC):
 
     @abstractmethod
     def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
-        """log P(y | η): η (n, width), y (n,) -> (n,)."""
+        """Log P(y | η): η (n, width), y (n,) -> (n,)."""
 
     @abstractmethod
     def score(self, eta: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[Any]:

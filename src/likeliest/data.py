@@ -1,0 +1,104 @@
+"""What a user hands in, as arrays that the engines take: checked before any work starts, copied only where it must be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+def as_examples(X: Any, argument: str = "X") -> Array:
+    """X as an array (n, ...) of real numbers; a memory-mapped array stays on disk.
+
+    Raises
+    ------
+    ValueError
+        When X has no examples, fewer than two dimensions, or something other than real numbers in it.
+    """
+    if type(X) is np.ndarray and X.ndim >= 2 and X.dtype.char in "fd" and X.flags.c_contiguous and X.size:
+        return X
+    if hasattr(X, "toarray") and hasattr(X, "nnz"):
+        raise ValueError(f"{argument}: sparse matrices are not supported; use {argument}.toarray()")
+    X = np.asanyarray(X)
+    if X.dtype == object:
+        X = _numbers_from_objects(X, argument)
+    if X.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{argument}: expected real numbers, found dtype {X.dtype}; encode categories as numbers first"
+        )
+    if X.ndim < 2:
+        cure = f"{argument}[None, :] is one example, {argument}[:, None] is one number an example"
+        raise ValueError(f"{argument}: expected shape (n, p), found {X.shape}; {cure}")
+    if X.shape[0] == 0:
+        raise ValueError(f"{argument}: there are no examples, the shape is {X.shape}")
+    if X.size == 0:
+        raise ValueError(f"{argument}: the examples are empty, the shape is {X.shape}")
+    if isinstance(X, np.ma.MaskedArray):
+        raise ValueError(f"{argument}: masked arrays are not supported; fill or drop the masked values")
+    if X.dtype.itemsize > 8:
+        X = X.astype(np.float64)
+    if not X.dtype.isnative:
+        X = X.astype(X.dtype.newbyteorder("="))
+    if isinstance(X, np.memmap):
+        return np.asarray(X)
+    # Rows are read one by one, so an array laid out by columns is turned once; strided rows may stay.
+    inner = X.strides[1:]
+    expected = tuple(X.itemsize * int(np.prod(X.shape[k + 1 :])) for k in range(1, X.ndim))
+    return np.asarray(X) if inner == expected else np.ascontiguousarray(X)
+
+
+def _numbers_from_objects(X: Array, argument: str) -> Array:
+    try:
+        return X.astype(np.float64)
+    except (TypeError, ValueError):
+        for index, value in np.ndenumerate(X):
+            try:
+                float(value)
+            except (TypeError, ValueError):
+                where = f"row {index[0]}" + (f", column {index[1]}" if len(index) > 1 else "")
+                raise ValueError(
+                    f"{argument}: expected real numbers, found {value!r} in {where}; "
+                    "encode categories as numbers and fill in what is missing first"
+                ) from None
+        raise
+
+
+def non_finite_message(X: Array, row: int, column: int, argument: str = "X") -> str:
+    """What to say about a NaN or an infinity in X, at a column of the flattened example."""
+    index = np.unravel_index(column, X.shape[1:])
+    place = str(int(index[0])) if len(index) == 1 else str(tuple(int(i) for i in index))
+    value = X[(row, *index)]
+    return f"{argument}: found {value} in row {row}, column {place}; drop the row or fill in the value first"
+
+
+def check_same_length(X: Array, y: Array, X_name: str = "X", y_name: str = "y") -> None:
+    """A ValueError unless X and y have the same number of examples."""
+    if len(X) != len(y):
+        raise ValueError(f"{y_name}: {X_name} has {len(X)} examples, {y_name} has {len(y)}; they must be as many")
+
+
+def as_weights(sample_weight: Any, n: int) -> npt.NDArray[np.float64] | None:
+    """Weights (n,), none of them negative, not all of them 0; None stays None.
+
+    Raises
+    ------
+    ValueError
+        When they are not.
+    """
+    if sample_weight is None:
+        return None
+    w = np.asarray(sample_weight)
+    if w.dtype.kind not in "biuf":
+        raise ValueError(f"sample_weight: expected numbers, found dtype {w.dtype}")
+    if w.shape != (n,):
+        raise ValueError(f"sample_weight: expected shape ({n},), one weight an example; found {w.shape}")
+    wrong = ~(np.isfinite(w) & (w >= 0))
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise ValueError(f"sample_weight: expected finite numbers of at least 0, found {w[row]} in row {row}")
+    if not w.any():
+        raise ValueError("sample_weight: all weights are 0, so there is nothing to learn from")
+    return w.astype(np.float64)

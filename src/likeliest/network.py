@@ -1,0 +1,601 @@
+"""Network: layers + likelihood -> fit, predict, log_likelihood, gradient, trace."""
+
+from __future__ import annotations
+
+import math
+import operator
+import secrets
+import warnings
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from likeliest import gradient_check, random, tracing
+from likeliest.data import as_examples, as_weights, check_same_length, non_finite_message
+from likeliest.engines import ENGINES, make_engine
+from likeliest.engines.base import Engine
+from likeliest.fit import Callback, Position, Validation, fit
+from likeliest.history import History
+from likeliest.initializers import Initializer
+from likeliest.layers import Dense, Layer
+from likeliest.layers.dense import affine
+from likeliest.likelihoods import Likelihood
+from likeliest.optimizers import Adam, Optimizer
+from likeliest.program import INPUT, OUTPUT, Builder, Program, Value
+from likeliest.progress import make_progress
+from likeliest.threads import resolve_threads
+
+Array = npt.NDArray[Any]
+
+
+class SymmetryWarning(UserWarning):
+    """All cells of a layer start alike, so they will stay alike."""
+
+
+class Network:
+    """A network of layers whose output is the parameter of a likelihood, fitted by maximum likelihood.
+
+    The last layer is not yours to write: its width and its link follow from the likelihood. With one logistic hidden
+    layer and a Bernoulli likelihood this is the handout's network, equations (1) and (2).
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        The hidden layers, in order; none gives logistic (or softmax) regression.
+    likelihood : Likelihood
+        What the output means: ``Bernoulli()`` for 0 or 1, ``Categorical(K)`` for K classes.
+    engine : {"native", "reference"}
+        What computes: the C++ core, or NumPy to be read and to check against.
+    dtype : {"float32", "float64"}
+        The precision of θ and of all that is computed.
+
+    Raises
+    ------
+    ValueError
+        When an argument is none of these.
+
+    Examples
+    --------
+    Exclusive or, which no network without a hidden layer can learn:
+
+    >>> import numpy as np
+    >>> import likeliest as ll
+    >>> X, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
+    >>> net = ll.Network([ll.Dense(8, "tanh")], likelihood=ll.likelihoods.Bernoulli())
+    >>> history = net.fit(X, y, optimizer=ll.optimizers.Adam(0.05), epochs=300, seed=0)
+    >>> net.predict(X)
+    array([0, 1, 1, 0])
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        *,
+        likelihood: Likelihood,
+        engine: str = "native",
+        dtype: str = "float32",
+    ) -> None:
+        self.layers = tuple(layers)
+        for layer in self.layers:
+            if not isinstance(layer, Layer):
+                raise ValueError(f"layers: expected layers such as Dense(32, 'relu'), found {layer!r}")
+        if not isinstance(likelihood, Likelihood):
+            raise ValueError(
+                f"likelihood: expected one of likeliest.likelihoods, such as Bernoulli() or Categorical(10); "
+                f"found {likelihood!r}"
+            )
+        if engine not in ENGINES:
+            raise ValueError(f"engine: expected one of {ENGINES}, found {engine!r}")
+        if str(np.dtype(dtype)) not in ("float32", "float64"):
+            raise ValueError(f'dtype: expected "float32" or "float64", found {dtype!r}')
+        self.likelihood = likelihood
+        self.engine = engine
+        self.dtype = str(np.dtype(dtype))
+        self._engine: Engine | None = None
+        self._initializers: Mapping[str, Initializer] = {}
+        self._position = Position()
+        self._pool_size: int | None = None
+
+    def __repr__(self) -> str:
+        layers = ", ".join(map(repr, self.layers))
+        options = "".join(
+            f", {name}={value!r}"
+            for name, value, default in (("engine", self.engine, "native"), ("dtype", self.dtype, "float32"))
+            if value != default
+        )
+        return f"Network([{layers}], likelihood={self.likelihood!r}{options})"
+
+    # --- building -----------------------------------------------------------------------------------------------------
+
+    def build(self, input_shape: int | Sequence[int], seed: int = 0) -> Network:
+        """Fixes the shape of the examples and draws the first θ from the seed; ``fit`` does this when it is first called.
+
+        Parameters
+        ----------
+        input_shape : int or sequence of int
+            The shape of one example: ``784`` or ``(28, 28)``.
+        seed : int
+            At least 0. The same seed gives the same θ on every engine.
+
+        Returns
+        -------
+        Network
+            Itself, with fresh θ and nothing left of an earlier fit.
+
+        Raises
+        ------
+        ValueError
+            When a layer does not fit the one before it.
+        """
+        shape = (input_shape,) if isinstance(input_shape, int) else tuple(int(size) for size in input_shape)
+        if not shape or min(shape) < 1:
+            raise ValueError(f"input_shape: expected positive sizes, found {input_shape!r}")
+        seed = _check_integer("seed", seed, 0)
+        net = Builder(shape)
+        x = Value(INPUT, shape)
+        counts: dict[str, int] = {}
+        for layer in self.layers:
+            kind = layer.prefix()
+            counts[kind] = counts.get(kind, 0) + 1
+            net.layer = f"{kind}_{counts[kind]}"
+            x = layer.build(net, x)
+        net.layer = "output"
+        affine(net, x, Dense(self.likelihood.width), name=OUTPUT)
+        program = net.finish()
+        engine = make_engine(self.engine, program, self.likelihood, self.dtype)
+        for index, (name, parameter_shape) in enumerate(program.parameters.items()):
+            fan_in, fan_out = (1, *parameter_shape)[-2:]
+            key = random.stream(seed, random.PARAMETERS, index)
+            engine.set(name, net.initializers[name].sample(key, parameter_shape, fan_in, fan_out))
+        self._engine, self._initializers = engine, net.initializers
+        self._position = Position(seed=seed)
+        return self
+
+    @property
+    def program(self) -> Program:
+        """The network written out as steps."""
+        return self._built().program
+
+    @property
+    def parameters(self) -> Parameters:
+        """θ by name: a mapping from ``"dense_1.W"`` to its array; assigning to a name replaces the parameter."""
+        return Parameters(self._built())
+
+    def _built(self) -> Engine:
+        if self._engine is None:
+            raise RuntimeError("this network has no θ yet: call fit(X, y), or build(input_shape) for a fresh one")
+        return self._engine
+
+    # --- fitting ------------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        optimizer: Optimizer | None = None,
+        epochs: int = 10,
+        batch_size: int | None = 32,
+        sample_weight: Any = None,
+        validation: tuple[Any, Any] | float | None = None,
+        early_stopping: int | None = None,
+        seed: int | None = None,
+        threads: int | None = None,
+        callbacks: Sequence[Callback] = (),
+        verbose: bool | str = "auto",
+    ) -> History:
+        """Chooses θ to make the data likely: climbs the log-likelihood, minibatch by minibatch.
+
+        Each step takes the gradient of (1/m) Σ_i w_i log P(y_i | x_i) over the m examples of a minibatch, with weights
+        scaled to a mean of 1. Fitting again continues where it stopped: the same optimizer keeps its state, and k epochs
+        after j epochs give bit for bit the θ of j + k epochs at once.
+
+        Parameters
+        ----------
+        X : (n, ...) array or data frame
+            The examples, of any real number type; memory-mapped arrays are read as they are needed.
+        y : (n,) array
+            The targets, as the likelihood wants them.
+        optimizer : Optimizer, optional
+            ``Adam()`` by default, or the one of the last fit.
+        epochs : int
+            How many passes over the data, at least 1.
+        batch_size : int or None
+            m, how many examples a step takes; None for all of them (full-batch).
+        sample_weight : (n,) array, optional
+            How much each example counts, at least 0.
+        validation : (X, y) or float, optional
+            Held-out data, or the fraction of the examples to hold out.
+        early_stopping : int, optional
+            Stop after so many epochs without a better validation log-likelihood, and keep the best θ.
+        seed : int, optional
+            For the first θ, the order of the examples and the choice of held-out ones. By default a new one is drawn;
+            ``History.seed`` tells which. A network that continues keeps its seed unless told otherwise.
+        threads : int, optional
+            All CPUs by default, or ``LIKELIEST_NUM_THREADS``. θ does not depend on it.
+        callbacks : sequence of callables
+            Each is called after every epoch with an `Epoch`; one that returns True stops the fit.
+        verbose : {"auto", True, False}
+            "auto" shows a progress bar in a terminal; True also prints a line an epoch where there is none.
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        ValueError
+            When something does not fit, before any work is done.
+        DivergenceError
+            When the log-likelihood runs away; the last good θ is kept.
+        """
+        if optimizer is not None and not isinstance(optimizer, Optimizer):
+            raise ValueError(
+                f"optimizer: expected one of likeliest.optimizers, such as Adam(0.001); found {optimizer!r}"
+            )
+        epochs = _check_integer("epochs", epochs, 1)
+        batch_size = None if batch_size is None else _check_integer("batch_size", batch_size, 1)
+        early_stopping = None if early_stopping is None else _check_integer("early_stopping", early_stopping, 1)
+        seed = None if seed is None else _check_integer("seed", seed, 0)
+        count = resolve_threads(threads)
+        callbacks = tuple(callbacks)
+        if not all(callable(callback) for callback in callbacks):
+            raise ValueError(f"callbacks: expected functions of one argument, found {callbacks!r}")
+        if early_stopping is not None and validation is None:
+            raise ValueError("early_stopping: it needs held-out data; give validation=(X, y) or validation=0.1")
+
+        X = as_examples(X)
+        y = self._targets(X, y)
+        weights = as_weights(sample_weight, len(X))
+        if len(np.unique(y)) == 1:
+            raise ValueError(f"y: there is one class only, {y[0]}; a network learns to tell at least two apart")
+        if self._position.seed is None or seed is not None:
+            self._position.seed = secrets.randbits(32) if seed is None else seed
+        rows, held_out = self._held_out(X, y, weights, validation)
+        training = slice(None) if rows is None else rows
+        if weights is not None:
+            if not weights[training].any():
+                raise ValueError(
+                    "sample_weight: all training examples have weight 0, so there is nothing to learn from"
+                )
+            weights = weights / weights[training].mean()
+        fresh = self._engine is None
+        if fresh:
+            self.build(X.shape[1:], self._position.seed)
+        engine = self._built()
+        self._check_examples(X, "X", count)
+        if held_out is not None and held_out.X is not X:
+            self._check_examples(held_out.X, "validation X", count)
+        self._warn_of_symmetry()
+        position = self._position
+        if position.optimizer is None or (optimizer is not None and optimizer != position.optimizer):
+            position.optimizer = optimizer or Adam()
+            position.steps = 0
+            engine.start(position.optimizer)
+        n = len(X) if rows is None else len(rows)
+        progress = make_progress(verbose, position.epochs, position.epochs + epochs, n)
+        try:
+            return fit(
+                engine,
+                X,
+                y,
+                weights,
+                rows,
+                position,
+                epochs=epochs,
+                batch_size=min(batch_size or n, n),
+                validation=held_out,
+                early_stopping=early_stopping,
+                threads=count,
+                callbacks=callbacks,
+                progress=progress,
+                network=self,
+            )
+        finally:
+            progress.close()
+
+    def _held_out(
+        self, X: Array, y: Array, weights: Array | None, validation: Any
+    ) -> tuple[npt.NDArray[np.uint32] | None, Validation | None]:
+        """The rows to train on (None for all) and what is held out."""
+        if validation is None:
+            return None, None
+        if isinstance(validation, float | int) and not isinstance(validation, bool):
+            count = round(validation * len(X))
+            if not 0 < validation < 1 or not 0 < count < len(X):
+                raise ValueError(
+                    f"validation: expected a fraction that leaves some of the {len(X)} examples on both sides, "
+                    f"found {validation!r}"
+                )
+            assert self._position.seed is not None
+            order = np.argsort(
+                random.uniform(random.stream(self._position.seed, random.SPLIT), (len(X),)), kind="stable"
+            )
+            rows = np.sort(order).astype(np.uint32) if count == 0 else np.sort(order[count:]).astype(np.uint32)
+            return rows, Validation(X, y, np.sort(order[:count]).astype(np.uint32), weights)
+        if not isinstance(validation, tuple | list) or len(validation) != 2:
+            raise ValueError(
+                f"validation: expected (X, y) or a fraction such as 0.1, found {type(validation).__name__}"
+            )
+        X_val = as_examples(validation[0], "validation X")
+        if X_val.shape[1:] != X.shape[1:]:
+            raise ValueError(f"validation X: expected examples of shape {X.shape[1:]} as in X, found {X_val.shape[1:]}")
+        y_val = self._targets(X_val, validation[1], "validation X", "validation y")
+        return None, Validation(X_val, y_val, np.arange(len(X_val), dtype=np.uint32), None)
+
+    def _warn_of_symmetry(self) -> None:
+        """The handout's warning, for this θ: cells that start alike stay alike."""
+        engine = self._built()
+        weights = [s.parameters[0] for s in engine.program.steps if s.operation == "affine"]
+        for name, after in zip(weights[:-1], weights[1:], strict=True):
+            W, following = engine.get(name), engine.get(after)
+            bias = name.removesuffix("W") + "b"
+            alike = (W[:, :1] == W).all() and (following == following[:1]).all()
+            if bias in engine.program.parameters:
+                b = engine.get(bias)
+                alike = alike and bool((b == b[0]).all())
+            if alike and W.shape[1] > 1:
+                layer = name.removesuffix(".W")
+                warnings.warn(
+                    f"{layer}: all {W.shape[1]} cells start with the same θ, so they will get the same gradient and stay "
+                    f"copies of one cell; start from random θ, for example initializer='glorot'",
+                    SymmetryWarning,
+                    stacklevel=3,
+                )
+
+    # --- using --------------------------------------------------------------------------------------------------------
+
+    def predict_proba(self, X: Any, *, threads: int | None = None) -> Array:
+        """P(Y = k | x) for each class k.
+
+        Parameters
+        ----------
+        X : (n, ...) array or data frame
+        threads : int, optional
+            As in `fit`.
+
+        Returns
+        -------
+        (n, classes) array
+            Rows sum to 1. For Bernoulli the columns are P(Y = 0) and P(Y = 1) = ŷ.
+        """
+        engine = self._built()
+        count = self._threads(threads)
+        return engine.probabilities(self._examples(X, count), count)
+
+    def predict(self, X: Any, *, threads: int | None = None) -> npt.NDArray[np.int64]:
+        """The most probable class of each example: (n, ...) -> (n,)."""
+        return np.argmax(self.predict_proba(X, threads=threads), axis=1)
+
+    def log_likelihood(
+        self, X: Any, y: Any, *, per_example: bool = False, sample_weight: Any = None, threads: int | None = None
+    ) -> Any:
+        """LL(θ) = Σ_i w_i log P(y_i | x_i), the handout's equation (3).
+
+        Parameters
+        ----------
+        X : (n, ...) array or data frame
+        y : (n,) array
+        per_example : bool
+            Return log P(y_i | x_i) of each example instead, (n,).
+        sample_weight : (n,) array, optional
+            w, ones by default.
+        threads : int, optional
+            As in `fit`.
+
+        Returns
+        -------
+        float, or (n,) array
+        """
+        engine, count = self._built(), self._threads(threads)
+        X = self._examples(X, count)
+        log_prob = engine.log_likelihood(X, self._targets(X, y), count)
+        weights = as_weights(sample_weight, len(X))
+        if weights is not None:
+            log_prob = weights * log_prob
+        return log_prob if per_example else float(log_prob.sum())
+
+    def gradient(self, X: Any, y: Any, *, sample_weight: Any = None, threads: int | None = None) -> dict[str, Array]:
+        """∂LL/∂θ by parameter name, for LL(θ) = Σ_i w_i log P(y_i | x_i): the handout's equations (4) and (5)."""
+        engine, count = self._built(), self._threads(threads)
+        X = self._examples(X, count)
+        return engine.gradient(X, self._targets(X, y), as_weights(sample_weight, len(X)), count)
+
+    def trace(self, X: Any, y: Any = None) -> tracing.Trace:
+        """Every value of the forward pass and, with y, every factor of the chain rule, by name, for these examples.
+
+        Parameters
+        ----------
+        X : (n, ...) array
+            The chosen examples; ``X[3:4]`` for one.
+        y : (n,) array, optional
+
+        Returns
+        -------
+        Trace
+            In float64, whatever the network's precision.
+        """
+        engine = self._built()
+        X = self._examples(X, 1)
+        theta = {name: engine.get(name) for name in engine.program.parameters}
+        return tracing.trace(engine.program, self.likelihood, theta, X, None if y is None else self._targets(X, y))
+
+    def check_gradient(self, X: Any, y: Any, *, directions: int = 3, seed: int = 0) -> gradient_check.GradientCheck:
+        """Compares backpropagation with central differences of LL on random directions, on this engine in float64.
+
+        Returns
+        -------
+        GradientCheck
+            ``ok`` when every relative error is at most 1e-7; printing it gives a table.
+        """
+        engine = self._built()
+        X = self._examples(X, 1)
+        twin = make_engine(self.engine, engine.program, self.likelihood, "float64")
+        for name in engine.program.parameters:
+            twin.set(name, engine.get(name))
+        y = self._targets(X, y)
+        return gradient_check.check_gradient(twin, X, y, directions=directions, seed=seed, tolerance=1e-7)
+
+    def summary(self) -> str:
+        """The layers with their shapes and numbers of parameters, and the memory that θ and training take."""
+        engine = self._built()
+        program, size = engine.program, np.dtype(self.dtype).itemsize
+        table = [("value", "shape", "operation", "parameters")]
+        table.append((INPUT, _shape(program.input_shape), "", ""))
+        for step in program.steps:
+            count = sum(math.prod(program.parameters[name]) for name in step.parameters)
+            table.append(
+                (step.output, _shape(program.values[step.output]), step.operation, f"{count:,}" if count else "")
+            )
+        widths = [max(len(row[k]) for row in table) for k in range(4)]
+        lines = [
+            f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:<{widths[2]}}  {d:>{widths[3]}}".rstrip() for a, b, c, d in table
+        ]
+        slots = (self._position.optimizer or Adam()).slots
+        example = sum(math.prod(shape) for shape in program.values.values())
+        rule = "─" * max(map(len, lines))
+        return "\n".join(
+            [
+                *lines[:1],
+                rule,
+                *lines[1:],
+                rule,
+                f"likelihood {self.likelihood!r}, engine {self.engine}, {self.dtype}",
+                f"θ: {program.size:,} numbers, {_bytes(program.size * size)};  with the state of "
+                f"{type(self._position.optimizer or Adam()).__name__}: {_bytes(program.size * size * (1 + slots))}",
+                f"values of one example: {example:,} numbers, {_bytes(example * size)}",
+            ]
+        )
+
+    def first_non_finite_value(self, X: Array) -> str | None:
+        """The first parameter or value of the forward pass of X that is not finite, for messages."""
+        engine = self._built()
+        theta = {name: engine.get(name) for name in engine.program.parameters}
+        return tracing.first_non_finite_value(engine.program, theta, X, self.dtype)
+
+    # --- checking what comes in -----------------------------------------------------------------------------------------
+
+    def _threads(self, threads: int | None) -> int:
+        """The number of threads; what the environment says is read once, since a prediction takes microseconds."""
+        if threads is not None:
+            return resolve_threads(threads)
+        if self._pool_size is None:
+            self._pool_size = resolve_threads(None)
+        return self._pool_size
+
+    def _examples(self, X: Any, threads: int) -> Array:
+        X = as_examples(X)
+        self._check_examples(X, "X", threads)
+        return X
+
+    def _check_examples(self, X: Array, argument: str, threads: int) -> None:
+        """A ValueError unless X fits the network and every number in it is finite."""
+        engine = self._built()
+        expected = engine.program.input_shape
+        if X.shape[1:] != expected:
+            raise ValueError(f"{argument}: this network takes examples of shape {expected}, found {X.shape[1:]}")
+        found = engine.first_non_finite(X, threads)
+        if found is not None:
+            raise ValueError(non_finite_message(X, *found, argument))
+
+    def _targets(self, X: Array, y: Any, X_name: str = "X", y_name: str = "y") -> Array:
+        if y is None:
+            raise ValueError(f"{y_name}: expected the targets of the {len(X)} examples, found None")
+        try:
+            y = self.likelihood.check(y)
+        except ValueError as error:
+            raise ValueError(f"{y_name}{str(error).removeprefix('y')}") from None
+        check_same_length(X, y, X_name, y_name)
+        return y
+
+    # --- copying --------------------------------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        engine = state.pop("_engine")
+        state["_pool_size"] = None
+        if engine is not None:
+            slots = range(1 + (self._position.optimizer.slots if self._position.optimizer else 0))
+            state["_theta"] = {name: [engine.get(name, slot) for slot in slots] for name in engine.program.parameters}
+            state["_program"] = engine.program
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        theta, program = state.pop("_theta", None), state.pop("_program", None)
+        self.__dict__.update(state)
+        self._engine = None
+        if theta is not None:
+            engine = make_engine(self.engine, program, self.likelihood, self.dtype)
+            if self._position.optimizer is not None:
+                engine.start(self._position.optimizer)
+            for name, values in theta.items():
+                for slot, value in enumerate(values):
+                    engine.set(name, value, slot)
+            self._engine = engine
+
+
+class Parameters(MutableMapping[str, Array]):
+    """θ by name. Reading gives a copy that cannot be written to; assigning replaces the parameter in the network."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __getitem__(self, name: str) -> Array:
+        self._check(name)
+        value = self._engine.get(name)
+        value.flags.writeable = False  # writing into a copy would change nothing, and silently
+        return value
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        shape = self._check(name)
+        value = np.asarray(value)
+        if value.dtype.kind not in "biuf":
+            raise ValueError(f"{name}: expected real numbers, found dtype {value.dtype}")
+        if value.shape != shape:
+            raise ValueError(f"{name}: expected shape {shape}, found {value.shape}")
+        if not np.isfinite(value).all():
+            raise ValueError(f"{name}: found a number that is not finite")
+        self._engine.set(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError("a parameter cannot be deleted")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._engine.program.parameters)
+
+    def __len__(self) -> int:
+        return len(self._engine.program.parameters)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name!r}: {shape}" for name, shape in self._engine.program.parameters.items())
+        return f"Parameters({{{shapes}}})"
+
+    def _check(self, name: str) -> tuple[int, ...]:
+        shapes = self._engine.program.parameters
+        if name not in shapes:
+            raise KeyError(f"there is no parameter {name!r}; there are {', '.join(shapes)}")
+        return shapes[name]
+
+
+def _check_integer(name: str, value: Any, least: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if isinstance(value, bool) or number < least:
+        raise ValueError(f"{name}: expected a whole number of at least {least}, found {value!r}")
+    return number
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return f"(n, {', '.join(map(str, shape))})"
+
+
+def _bytes(count: float) -> str:
+    for unit in ("bytes", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.4g} {unit}"
+        count /= 1024
+    return f"{count:.4g} GiB"
