@@ -1,4 +1,4 @@
-"""What a user hands in, as arrays that the engines take: checked before any work starts, copied only where it must be."""
+"""What a user hands in, as arrays that the engines take: checked before any work, copied only where it must be."""
 
 from __future__ import annotations
 

@@ -165,7 +165,8 @@ def fit(
                     elif history.best_epoch is not None and history.epochs - 1 - history.best_epoch >= early_stopping:
                         history.stopped = "early stopping"
                 report = Epoch(position.epochs, epoch_total / n, held_out, epoch_seconds, network)
-                if any([callback(report) is True for callback in callbacks]) and history.stopped == "finished":
+                stops = [callback(report) is True for callback in callbacks]  # every one of them is called
+                if any(stops) and history.stopped == "finished":
                     history.stopped = "callback"
             if history.stopped != "finished":
                 break
@@ -191,13 +192,11 @@ def _floor(engine: Engine, X: Array, y: Array, rows: Any, threads: int) -> float
 
 def _divergence_message(network: Any, engine: Engine, X: Array, mean: float, step: int, position: Position) -> str:
     """What happened, where it showed first, and what to do about it."""
-    where = network.first_non_finite_value(X)
-    seen = f"{where} is where it shows first" if where else "every value is still finite, but far too large"
     rate = getattr(position.optimizer, "learning_rate", None)
     cure = "a smaller learning_rate" + (f" than {rate:g}" if rate else "") + ", or inputs scaled to about 1, will help"
     return (
         f"training diverged at step {step}, in epoch {position.epochs + 1}: the log-likelihood of its minibatch is "
-        f"{mean:.4g} per example; {seen}. θ is back where it was after step {position.steps}; {cure}"
+        f"{mean:.4g} per example; {network.diagnose(X)}. θ is back where it was after step {position.steps}; {cure}"
     )
 
 

@@ -7,12 +7,13 @@ import operator
 import secrets
 import warnings
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from likeliest import gradient_check, random, tracing
+from likeliest import gradient_check, initializers, random, tracing
 from likeliest.data import as_examples, as_weights, check_same_length, non_finite_message
 from likeliest.engines import ENGINES, make_engine
 from likeliest.engines.base import Engine
@@ -46,6 +47,9 @@ class Network:
         The hidden layers, in order; none gives logistic (or softmax) regression.
     likelihood : Likelihood
         What the output means: ``Bernoulli()`` for 0 or 1, ``Categorical(K)`` for K classes.
+    initializer : Initializer or str, optional
+        Where the weights of layers that do not say otherwise start, the output layer included; by default each layer's
+        own choice.
     engine : {"native", "reference"}
         What computes: the C++ core, or NumPy to be read and to check against.
     dtype : {"float32", "float64"}
@@ -74,6 +78,7 @@ class Network:
         layers: Sequence[Layer],
         *,
         likelihood: Likelihood,
+        initializer: Initializer | str | None = None,
         engine: str = "native",
         dtype: str = "float32",
     ) -> None:
@@ -90,7 +95,9 @@ class Network:
             raise ValueError(f"engine: expected one of {ENGINES}, found {engine!r}")
         if str(np.dtype(dtype)) not in ("float32", "float64"):
             raise ValueError(f'dtype: expected "float32" or "float64", found {dtype!r}')
+        initializers.resolve(initializer, "initializer", initializers.Zeros())
         self.likelihood = likelihood
+        self.initializer = initializer
         self.engine = engine
         self.dtype = str(np.dtype(dtype))
         self._engine: Engine | None = None
@@ -102,15 +109,19 @@ class Network:
         layers = ", ".join(map(repr, self.layers))
         options = "".join(
             f", {name}={value!r}"
-            for name, value, default in (("engine", self.engine, "native"), ("dtype", self.dtype, "float32"))
+            for name, value, default in (
+                ("initializer", self.initializer, None),
+                ("engine", self.engine, "native"),
+                ("dtype", self.dtype, "float32"),
+            )
             if value != default
         )
         return f"Network([{layers}], likelihood={self.likelihood!r}{options})"
 
-    # --- building -----------------------------------------------------------------------------------------------------
+    # --- building -------------------------------------------------------------------------------------------------------
 
     def build(self, input_shape: int | Sequence[int], seed: int = 0) -> Network:
-        """Fixes the shape of the examples and draws the first θ from the seed; ``fit`` does this when it is first called.
+        """Fixes the shape of the examples and draws the first θ from the seed; the first ``fit`` does this by itself.
 
         Parameters
         ----------
@@ -133,7 +144,7 @@ class Network:
         if not shape or min(shape) < 1:
             raise ValueError(f"input_shape: expected positive sizes, found {input_shape!r}")
         seed = _check_integer("seed", seed, 0)
-        net = Builder(shape)
+        net = Builder(shape, self.initializer)
         x = Value(INPUT, shape)
         counts: dict[str, int] = {}
         for layer in self.layers:
@@ -168,7 +179,7 @@ class Network:
             raise RuntimeError("this network has no θ yet: call fit(X, y), or build(input_shape) for a fresh one")
         return self._engine
 
-    # --- fitting ------------------------------------------------------------------------------------------------------
+    # --- fitting --------------------------------------------------------------------------------------------------------
 
     def fit(
         self,
@@ -189,8 +200,8 @@ class Network:
         """Chooses θ to make the data likely: climbs the log-likelihood, minibatch by minibatch.
 
         Each step takes the gradient of (1/m) Σ_i w_i log P(y_i | x_i) over the m examples of a minibatch, with weights
-        scaled to a mean of 1. Fitting again continues where it stopped: the same optimizer keeps its state, and k epochs
-        after j epochs give bit for bit the θ of j + k epochs at once.
+        scaled to a mean of 1. Fitting again continues where it stopped: the same optimizer keeps its state, and k
+        epochs after j epochs give bit for bit the θ of j + k epochs at once.
 
         Parameters
         ----------
@@ -257,9 +268,7 @@ class Network:
         training = slice(None) if rows is None else rows
         if weights is not None:
             if not weights[training].any():
-                raise ValueError(
-                    "sample_weight: all training examples have weight 0, so there is nothing to learn from"
-                )
+                raise ValueError("sample_weight: all training examples have weight 0: there is nothing to learn from")
             weights = weights / weights[training].mean()
         fresh = self._engine is None
         if fresh:
@@ -329,7 +338,7 @@ class Network:
         """The handout's warning, for this θ: cells that start alike stay alike."""
         engine = self._built()
         weights = [s.parameters[0] for s in engine.program.steps if s.operation == "affine"]
-        for name, after in zip(weights[:-1], weights[1:], strict=True):
+        for name, after in pairwise(weights):
             W, following = engine.get(name), engine.get(after)
             bias = name.removesuffix("W") + "b"
             alike = (W[:, :1] == W).all() and (following == following[:1]).all()
@@ -339,13 +348,13 @@ class Network:
             if alike and W.shape[1] > 1:
                 layer = name.removesuffix(".W")
                 warnings.warn(
-                    f"{layer}: all {W.shape[1]} cells start with the same θ, so they will get the same gradient and stay "
-                    f"copies of one cell; start from random θ, for example initializer='glorot'",
+                    f"{layer}: all {W.shape[1]} cells start with the same θ, so they will get the same gradient and "
+                    f"stay copies of one cell; start from random θ, for example initializer='glorot'",
                     SymmetryWarning,
                     stacklevel=3,
                 )
 
-    # --- using --------------------------------------------------------------------------------------------------------
+    # --- using ----------------------------------------------------------------------------------------------------------
 
     def predict_proba(self, X: Any, *, threads: int | None = None) -> Array:
         """P(Y = k | x) for each class k.
@@ -353,6 +362,7 @@ class Network:
         Parameters
         ----------
         X : (n, ...) array or data frame
+            The examples.
         threads : int, optional
             As in `fit`.
 
@@ -367,7 +377,8 @@ class Network:
 
     def predict(self, X: Any, *, threads: int | None = None) -> npt.NDArray[np.int64]:
         """The most probable class of each example: (n, ...) -> (n,)."""
-        return np.argmax(self.predict_proba(X, threads=threads), axis=1)
+        labels: npt.NDArray[np.int64] = np.argmax(self.predict_proba(X, threads=threads), axis=1)
+        return labels
 
     def log_likelihood(
         self, X: Any, y: Any, *, per_example: bool = False, sample_weight: Any = None, threads: int | None = None
@@ -377,7 +388,9 @@ class Network:
         Parameters
         ----------
         X : (n, ...) array or data frame
+            The examples.
         y : (n,) array
+            Their targets.
         per_example : bool
             Return log P(y_i | x_i) of each example instead, (n,).
         sample_weight : (n,) array, optional
@@ -411,6 +424,7 @@ class Network:
         X : (n, ...) array
             The chosen examples; ``X[3:4]`` for one.
         y : (n,) array, optional
+            Their targets.
 
         Returns
         -------
@@ -469,11 +483,11 @@ class Network:
             ]
         )
 
-    def first_non_finite_value(self, X: Array) -> str | None:
-        """The first parameter or value of the forward pass of X that is not finite, for messages."""
+    def diagnose(self, X: Array) -> str:
+        """Where divergence shows in the forward pass of X: the first parameter or value that is not finite, or the largest."""
         engine = self._built()
         theta = {name: engine.get(name) for name in engine.program.parameters}
-        return tracing.first_non_finite_value(engine.program, theta, X, self.dtype)
+        return tracing.diagnose(engine.program, theta, X, self.dtype)
 
     # --- checking what comes in -----------------------------------------------------------------------------------------
 
@@ -504,11 +518,11 @@ class Network:
         if y is None:
             raise ValueError(f"{y_name}: expected the targets of the {len(X)} examples, found None")
         try:
-            y = self.likelihood.check(y)
+            targets = self.likelihood.check(y)
         except ValueError as error:
             raise ValueError(f"{y_name}{str(error).removeprefix('y')}") from None
-        check_same_length(X, y, X_name, y_name)
-        return y
+        check_same_length(X, targets, X_name, y_name)
+        return targets
 
     # --- copying --------------------------------------------------------------------------------------------------------
 
@@ -544,7 +558,7 @@ class Parameters(MutableMapping[str, Array]):
 
     def __getitem__(self, name: str) -> Array:
         self._check(name)
-        value = self._engine.get(name)
+        value: Array = self._engine.get(name)
         value.flags.writeable = False  # writing into a copy would change nothing, and silently
         return value
 

@@ -105,12 +105,13 @@ class Builder:
     come from running the operation's page once, on no examples.
     """
 
-    def __init__(self, input_shape: Shape) -> None:
+    def __init__(self, input_shape: Shape, initializer: Initializer | str | None = None) -> None:
         self.steps: list[Step] = []
         self.values: dict[str, Shape] = {INPUT: input_shape}
         self.parameters: dict[str, Shape] = {}
         self.initializers: dict[str, Initializer] = {}
         self.layer = ""
+        self.initializer = initializer  # for weights whose layer does not say
 
     def parameter(self, name: str, shape: Shape, initializer: Initializer) -> str:
         """Declares a slice of θ and returns its full name."""

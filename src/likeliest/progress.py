@@ -67,7 +67,6 @@ class Bar(Silent):
         self.task = self.bar.add_task(
             "fit", total=(last - first) * examples, epoch=f"{first + 1}/{last}", ll="…", validation="", speed=""
         )
-        self.validation = ""
         self.bar.start()
 
     def advance(self, examples: int, seconds: float, log_likelihood: float) -> None:

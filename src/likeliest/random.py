@@ -83,7 +83,8 @@ def bits(key: Key, n: int) -> npt.NDArray[np.uint64]:
     """N words of 64 random bits: (n,) uint64."""
     i = np.arange(n, dtype=np.uint64)
     x0, x1 = threefry(key, i.astype(np.uint32), (i >> np.uint64(32)).astype(np.uint32))
-    return (x0.astype(np.uint64) << np.uint64(32)) | x1.astype(np.uint64)
+    words: npt.NDArray[np.uint64] = (x0.astype(np.uint64) << np.uint64(32)) | x1.astype(np.uint64)
+    return words
 
 
 def uniform(key: Key, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
@@ -94,7 +95,8 @@ def uniform(key: Key, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
     True
     """
     n = int(np.prod(shape))
-    return (((bits(key, n) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52).reshape(shape)
+    u: npt.NDArray[np.float64] = ((bits(key, n) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    return u.reshape(shape)
 
 
 def normal(key: Key, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:

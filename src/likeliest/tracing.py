@@ -71,15 +71,20 @@ def trace(program: Program, likelihood: Likelihood, theta: Mapping[str, Array], 
     return Trace(shown, np.asarray(likelihood.log_prob(xp, eta, y)), factors, derivatives, gradient)
 
 
-def first_non_finite_value(program: Program, theta: Mapping[str, Array], X: Array, dtype: Any) -> str | None:
-    """The first parameter or value of the forward pass that is not finite, in the engine's precision."""
+def diagnose(program: Program, theta: Mapping[str, Array], X: Array, dtype: Any) -> str:
+    """Where divergence shows: the first parameter or value that is not finite, or else the largest value.
+
+    In the engine's precision ``dtype``, on the examples X (n, ...) of the minibatch at fault.
+    """
+    for name, value in theta.items():
+        if not np.isfinite(value).all():
+            return f"{name} is not finite any more"
     with np.errstate(all="ignore"):
-        for name, value in theta.items():
-            if not np.isfinite(value).all():
-                return f"parameter {name}"
         values = reference.forward(program, dict(theta), X.astype(dtype))
-    producers = {step.output: step.operation for step in program.steps}
+    operations = {INPUT: "the input", **{step.output: f"operation {step.operation}" for step in program.steps}}
     for name, value in values.items():
         if not np.isfinite(value).all():
-            return "x (the input)" if name == INPUT else f"{name} (operation {producers[name]})"
-    return None
+            return f"{name} ({operations[name]}) is not finite any more"
+    sizes = {name: float(np.abs(value).max()) for name, value in values.items()}
+    name = max(sizes, key=sizes.__getitem__)
+    return f"{name} ({operations[name]}) has grown to {sizes[name]:.3g}"

@@ -63,6 +63,9 @@ class Native:
             instruction_set(),
         )
 
+    def _indices(self, names: tuple[str, ...]) -> list[int]:
+        return [self._index[name] for name in names]
+
     def get(self, name: str, slot: int = THETA) -> Array:
         """A copy of one parameter, or of the optimizer's state for it: slots 1, 2, ..."""
         values: Array = self._core.get(self._index[name], slot)

@@ -64,7 +64,8 @@ def affine(net: Builder, x: Value, dense: Dense, name: str) -> Value:
         raise ValueError(f"{net.layer} expects (n, p), got (n, {shape}): is a Flatten missing?")
     p, q = x.shape[0], int(dense.width)
     default = initializers.for_activation(dense.activation)
-    W = net.parameter("W", (p, q), initializers.resolve(dense.initializer, "initializer", default))
+    chosen = net.initializer if dense.initializer is None else dense.initializer
+    W = net.parameter("W", (p, q), initializers.resolve(chosen, "initializer", default))
     if not dense.bias:
         return net.emit("affine", x, W, name=name)
     b = net.parameter("b", (q,), initializers.resolve(dense.bias_initializer, "bias_initializer", Zeros()))

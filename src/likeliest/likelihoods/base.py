@@ -53,7 +53,7 @@ class Likelihood(ABC):
         """Draws y ~ P(y | η) from uniform numbers: η (n, width), u (n,) in (0, 1) -> (n,)."""
 
 
-def check_labels(y: Any, classes: int, found_where: str) -> npt.NDArray[np.int64]:
+def check_labels(y: Any, classes: int, likelihood: str) -> npt.NDArray[np.int64]:
     """Labels 0 … classes − 1 as integers (n,), from integers, booleans or whole floats.
 
     Raises
@@ -65,28 +65,28 @@ def check_labels(y: Any, classes: int, found_where: str) -> npt.NDArray[np.int64
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:
-        hint = "; y holds one label an example, not one column a class: use y.argmax(axis=1)" if y.ndim == 2 else ""
+        hint = "; one label an example, not one column a class: y.argmax(axis=1)" if y.ndim == 2 else ""
         raise ValueError(f"y: expected shape (n,), found {y.shape}{hint}")
+    needs = f"y: {likelihood} needs labels 0 to {classes - 1}"
     if y.dtype.kind not in "biuf":
-        raise ValueError(
-            f"y: {found_where} needs labels 0 to {classes - 1} as numbers, found dtype {y.dtype}; "
-            "number them first: classes, y = numpy.unique(y, return_inverse=True)"
-        )
+        cure = "number them first: classes, y = numpy.unique(y, return_inverse=True)"
+        raise ValueError(f"{needs} as numbers, found dtype {y.dtype}; {cure}")
     with np.errstate(invalid="ignore"):
-        labels = y.astype(np.int64)
+        labels: npt.NDArray[np.int64] = y.astype(np.int64)
     wrong = (labels != y) | (labels < 0) | (labels >= classes)
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
-        found = y[row].item()
-        if isinstance(found, float) and np.isnan(found):
-            cure = "drop the examples without a label"
-        elif found != int(found) if np.isfinite(found) else True:
-            cure = "classes are whole numbers"
-        elif found < 0 and classes == 2:
-            cure = "code the two classes as 0 and 1, for example y = (y > 0)"
-        else:
-            cure = f"for {int(y[np.isfinite(y)].max()) + 1} classes use Categorical({int(y[np.isfinite(y)].max()) + 1})"
-            if y[np.isfinite(y)].min() < 0:
-                cure = "number the classes from 0: classes, y = numpy.unique(y, return_inverse=True)"
-        raise ValueError(f"y: {found_where} needs labels 0 to {classes - 1}, found {found} in row {row}; {cure}")
+        raise ValueError(f"{needs}, found {y[row]} in row {row}; {_cure(y, float(y[row]), classes)}")
     return labels
+
+
+def _cure(y: npt.NDArray[Any], found: float, classes: int) -> str:
+    """What to do about a label that does not fit."""
+    if np.isnan(found):
+        return "drop the examples without a label"
+    finite = y[np.isfinite(y)]
+    if classes == 2 and len(np.unique(finite)) == 2:
+        return f"code the two classes as 0 and 1: y = (y == {finite.max()})"
+    if found != round(found) or finite.min() < 0:
+        return "number the classes from 0: classes, y = numpy.unique(y, return_inverse=True)"
+    return f"for {int(finite.max()) + 1} classes use Categorical({int(finite.max()) + 1})"
