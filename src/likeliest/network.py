@@ -118,7 +118,7 @@ class Network:
         )
         return f"Network([{layers}], likelihood={self.likelihood!r}{options})"
 
-    # --- building -------------------------------------------------------------------------------------------------------
+    # --- building ------------------------------------------------------------------------------------------------------
 
     def build(self, input_shape: int | Sequence[int], seed: int = 0) -> Network:
         """Fixes the shape of the examples and draws the first θ from the seed; the first ``fit`` does this by itself.
@@ -179,7 +179,7 @@ class Network:
             raise RuntimeError("this network has no θ yet: call fit(X, y), or build(input_shape) for a fresh one")
         return self._engine
 
-    # --- fitting --------------------------------------------------------------------------------------------------------
+    # --- fitting -------------------------------------------------------------------------------------------------------
 
     def fit(
         self,
@@ -354,7 +354,7 @@ class Network:
                     stacklevel=3,
                 )
 
-    # --- using ----------------------------------------------------------------------------------------------------------
+    # --- using ---------------------------------------------------------------------------------------------------------
 
     def predict_proba(self, X: Any, *, threads: int | None = None) -> Array:
         """P(Y = k | x) for each class k.
@@ -373,7 +373,8 @@ class Network:
         """
         engine = self._built()
         count = self._threads(threads)
-        return engine.probabilities(self._examples(X, count), count)
+        probabilities: Array = engine.probabilities(self._examples(X, count), count)
+        return probabilities
 
     def predict(self, X: Any, *, threads: int | None = None) -> npt.NDArray[np.int64]:
         """The most probable class of each example: (n, ...) -> (n,)."""
@@ -484,12 +485,12 @@ class Network:
         )
 
     def diagnose(self, X: Array) -> str:
-        """Where divergence shows in the forward pass of X: the first parameter or value that is not finite, or the largest."""
+        """Where divergence shows in the forward pass of X (n, ...), for messages."""
         engine = self._built()
         theta = {name: engine.get(name) for name in engine.program.parameters}
         return tracing.diagnose(engine.program, theta, X, self.dtype)
 
-    # --- checking what comes in -----------------------------------------------------------------------------------------
+    # --- checking what comes in ----------------------------------------------------------------------------------------
 
     def _threads(self, threads: int | None) -> int:
         """The number of threads; what the environment says is read once, since a prediction takes microseconds."""
@@ -524,7 +525,7 @@ class Network:
         check_same_length(X, targets, X_name, y_name)
         return targets
 
-    # --- copying --------------------------------------------------------------------------------------------------------
+    # --- copying -------------------------------------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
