@@ -46,8 +46,12 @@ Type type_of(const nb::dlpack::dtype& dtype) {
 Source source_of(const Any& x) {
   if (x.ndim() != 2) throw std::invalid_argument("X: the native engine takes a matrix");
   const std::ptrdiff_t size = x.dtype().bits / 8;
-  return {x.data(), type_of(x.dtype()), std::ptrdiff_t(x.shape(0)), std::ptrdiff_t(x.shape(1)),
-          std::ptrdiff_t(x.stride(0)) * size, std::ptrdiff_t(x.stride(1)) * size};
+  return {x.data(),
+          type_of(x.dtype()),
+          std::ptrdiff_t(x.shape(0)),
+          std::ptrdiff_t(x.shape(1)),
+          std::ptrdiff_t(x.stride(0)) * size,
+          std::ptrdiff_t(x.stride(1)) * size};
 }
 
 // An array of its own for `count` numbers of T, with their owner.
@@ -62,7 +66,8 @@ nb::ndarray<nb::numpy, T> new_array(std::initializer_list<std::size_t> shape, T*
 
 class PyEngine {
  public:
-  PyEngine(const std::vector<std::ptrdiff_t>& widths, const std::vector<std::pair<std::ptrdiff_t, std::ptrdiff_t>>& shapes,
+  PyEngine(const std::vector<std::ptrdiff_t>& widths,
+           const std::vector<std::pair<std::ptrdiff_t, std::ptrdiff_t>>& shapes,
            const std::vector<std::tuple<std::string, int, int, std::vector<int>, std::vector<double>>>& steps,
            const std::string& likelihood, std::ptrdiff_t classes, bool double_precision, const std::string& isa)
       : double_(double_precision),
@@ -97,8 +102,8 @@ class PyEngine {
     engine_->start(optimizer, hyperparameters);
   }
 
-  nb::object train(const Any& x, const Any& y, const std::optional<Any>& weight, const Order& order, const Bounds& bounds,
-                   std::int64_t t, double floor, int threads) {
+  nb::object train(const Any& x, const Any& y, const std::optional<Any>& weight, const Order& order,
+                   const Bounds& bounds, std::int64_t t, double floor, int threads) {
     const Examples data = examples(x, &y, weight);
     const std::ptrdiff_t steps = std::ptrdiff_t(bounds.size()) - 1;
     const std::int64_t end = steps < 0 ? 0 : bounds.data()[steps];
@@ -165,7 +170,9 @@ class PyEngine {
   }
   Examples examples(const Any& x, const Any* y, const std::optional<Any>& weight) const {
     const Source source = source_of(x);
-    const auto fits = [&](const Any& a) { return a.ndim() == 1 && std::ptrdiff_t(a.shape(0)) == source.rows && right_type(a); };
+    const auto fits = [&](const Any& a) {
+      return a.ndim() == 1 && std::ptrdiff_t(a.shape(0)) == source.rows && right_type(a);
+    };
     if (source.columns != input_width_ || (y && !fits(*y)) || (weight && !fits(*weight)))
       throw std::invalid_argument("X, y or weights do not fit the engine");
     return {source, y ? y->data() : nullptr, weight ? weight->data() : nullptr};
@@ -207,8 +214,8 @@ std::optional<std::pair<std::ptrdiff_t, std::ptrdiff_t>> first_non_finite_of(con
   return std::nullopt;
 }
 
-// Floating-point operations a second of multiply-adds alone, in float, on all of `threads`: the peak that the benchmarks
-// hold the training against.
+// Floating-point operations a second of multiply-adds alone, in float, on all of `threads`: the peak that the
+// benchmarks hold the training against.
 double fma_peak(int threads, double seconds, const std::string& isa) {
   using Clock = std::chrono::steady_clock;
   const Table<float>& table = *tables_for(isa).single;

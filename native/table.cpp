@@ -26,9 +26,9 @@ namespace {
 
 template <class T>
 constexpr ScalarKernel<T> scalars[] = {
-    Scalar<T, Identity>::kernel,  Scalar<T, Logistic>::kernel, Scalar<T, Tanh>::kernel,
-    Scalar<T, Relu>::kernel,      Scalar<T, LeakyRelu>::kernel, Scalar<T, Elu>::kernel,
-    Scalar<T, Softplus>::kernel,  Scalar<T, Gelu>::kernel,     Scalar<T, Silu>::kernel,
+    Scalar<T, Identity>::kernel, Scalar<T, Logistic>::kernel,  Scalar<T, Tanh>::kernel,
+    Scalar<T, Relu>::kernel,     Scalar<T, LeakyRelu>::kernel, Scalar<T, Elu>::kernel,
+    Scalar<T, Softplus>::kernel, Scalar<T, Gelu>::kernel,      Scalar<T, Silu>::kernel,
 };
 
 template <class T, class L>

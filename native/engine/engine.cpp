@@ -13,9 +13,10 @@
 namespace likeliest {
 namespace {
 
-constexpr std::ptrdiff_t kMaxRows = 1024;      // a larger minibatch goes through in blocks of this many rows
-constexpr std::ptrdiff_t kPredictRows = 128;   // and predictions in blocks of this many
-constexpr double kWorthAThread = 2.5e5;        // floating-point operations a step, below which a thread costs more than it brings
+constexpr std::ptrdiff_t kMaxRows = 1024;     // a larger minibatch goes through in blocks of this many rows
+constexpr std::ptrdiff_t kPredictRows = 128;  // and predictions in blocks of this many
+constexpr double kWorthAThread =
+    2.5e5;  // floating-point operations a step, below which a thread costs more than it brings
 
 template <class T>
 class EngineOf final : public Engine {
@@ -158,7 +159,8 @@ class EngineOf final : public Engine {
   // The plan for minibatches of up to `rows`, kept while it fits. More threads than the work is worth are left out.
   const Plan<T>& training_plan(std::ptrdiff_t rows, int threads) {
     const std::ptrdiff_t capacity = std::min(rows, kMaxRows);
-    const int worth = int(std::min(double(threads), std::max(1.0, network_.operations() * double(capacity) / kWorthAThread)));
+    const int worth =
+        int(std::min(double(threads), std::max(1.0, network_.operations() * double(capacity) / kWorthAThread)));
     if (rows > kMaxRows) allocate_gradient();
     if (!training_ || training_->threads != worth || training_->space.rows < capacity ||
         training_->space.rows > 2 * capacity)

@@ -34,9 +34,9 @@ class Engine {
   virtual void keep() = 0;
   virtual void restore() = 0;
 
-  // Steps t, t + 1, ... on the examples order[bounds[k] .. bounds[k + 1]). totals[k]: the weighted log-likelihood of the
-  // batch before its update. Returns how many totals it wrote: it stops, without that update, where the total is below
-  // floor times the size of the batch, or NaN.
+  // Steps t, t + 1, ... on the examples order[bounds[k] .. bounds[k + 1]). totals[k]: the weighted log-likelihood of
+  // the batch before its update. Returns how many totals it wrote: it stops, without that update, where the total is
+  // below floor times the size of the batch, or NaN.
   virtual std::ptrdiff_t train(const Examples& data, const std::uint32_t* order, const std::int64_t* bounds,
                                std::ptrdiff_t steps, std::int64_t t, double floor, int threads, double* totals) = 0;
 

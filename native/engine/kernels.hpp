@@ -55,7 +55,8 @@ struct Block {
   std::ptrdiff_t rows, columns, stride;
 };
 
-// h = f(z) and its chain rule. `saved` is z for a function that keeps its input, else h; g holds dLL/dh and gets dLL/dz.
+// h = f(z) and its chain rule. `saved` is z for a function that keeps its input, else h; g holds dLL/dh and gets
+// dLL/dz.
 template <class T>
 struct ScalarKernel {
   const char* name;

@@ -17,8 +17,8 @@ struct Node {
   int input = 0, output = 0;                // storages, see Network::storages
   int weight = -1, bias = -1;               // slices
   std::vector<T> constants;
-  // A wide and thin affine layer (many inputs, few cells) is cut along its inputs into shards whose sums are added up in
-  // a fixed order. How many depends on the layer's shape only, so that the bits do not depend on the threads.
+  // A wide and thin affine layer (many inputs, few cells) is cut along its inputs into shards whose sums are added up
+  // in a fixed order. How many depends on the layer's shape only, so that the bits do not depend on the threads.
   std::ptrdiff_t shards = 1;
 };
 
@@ -48,8 +48,9 @@ struct Network {
     int last = 0;
     for (const Step& step : program.steps) {
       require(step.input == last, "the native engine runs chains: each step must take the value of the step before");
-      require(step.output > 0 && std::size_t(step.output) < storage_of.size() && storage_of[std::size_t(step.output)] < 0,
-              "a value is computed twice or unknown");
+      require(
+          step.output > 0 && std::size_t(step.output) < storage_of.size() && storage_of[std::size_t(step.output)] < 0,
+          "a value is computed twice or unknown");
       const std::ptrdiff_t p = program.widths[std::size_t(step.input)], q = program.widths[std::size_t(step.output)];
       const int input = storage_of[std::size_t(step.input)];
       int output = input;
@@ -83,7 +84,8 @@ struct Network {
   double operations() const {
     double total = 0;
     for (const Node<T>& node : nodes)
-      if (!node.scalar) total += 6.0 * double(slices[std::size_t(node.weight)].height * slices[std::size_t(node.weight)].columns);
+      if (!node.scalar)
+        total += 6.0 * double(slices[std::size_t(node.weight)].height * slices[std::size_t(node.weight)].columns);
     return total;
   }
 

@@ -16,8 +16,8 @@ namespace likeliest {
 template <class T>
 struct Workspace {
   std::ptrdiff_t rows;
-  std::vector<T*> values, gradients;  // by storage
-  std::vector<T*> transposed, shards; // by node: W^T, and the shards' sums
+  std::vector<T*> values, gradients;   // by storage
+  std::vector<T*> transposed, shards;  // by node: W^T, and the shards' sums
   T *y, *weight, *log_prob;
 
   Workspace(const Network<T>& network, std::ptrdiff_t rows, bool training) : rows(rows), network_(&network) {
@@ -52,7 +52,8 @@ struct Workspace {
 
   Block<const T> eta(std::ptrdiff_t n) const {
     const int storage = network_->nodes.back().output;
-    return {values[std::size_t(storage)], n, round_up(network_->width(), network_->table.lanes), network_->stride(storage)};
+    return {values[std::size_t(storage)], n, round_up(network_->width(), network_->table.lanes),
+            network_->stride(storage)};
   }
 
  private:
@@ -152,7 +153,8 @@ class Plan {
       const Source& x = w.data->x;
       const Range r = w.my(w.rows), s = w.my(pieces);
       if (pieces > 1) {
-        const std::ptrdiff_t begin = shard_begin<T>(columns, pieces, s.begin), end = shard_begin<T>(columns, pieces, s.end);
+        const std::ptrdiff_t begin = shard_begin<T>(columns, pieces, s.begin),
+                             end = shard_begin<T>(columns, pieces, s.end);
         likeliest::gather(x, w.order, w.first, w.rows, begin, end - begin, w.space->values[0] + begin, stride);
       } else {
         likeliest::gather(x, w.order, w.first + r.begin, r.end - r.begin, 0, columns,
@@ -182,10 +184,11 @@ class Plan {
           [=, &table](Worker<T>& w) {
             const Range r = w.my(count);
             for (std::ptrdiff_t s = r.begin; s < r.end; ++s) {
-              const std::ptrdiff_t begin = shard_begin<T>(W.height, count, s), end = shard_begin<T>(W.height, count, s + 1);
-              table.multiply({w.rows, end - begin, begin, W.height, W.columns, 0, W.panels(), w.space->values[x] + begin,
-                              in, w.theta + W.offset, w.space->shards[k] + s * w.space->rows * out, out, Start::zero,
-                              nullptr});
+              const std::ptrdiff_t begin = shard_begin<T>(W.height, count, s),
+                                   end = shard_begin<T>(W.height, count, s + 1);
+              table.multiply({w.rows, end - begin, begin, W.height, W.columns, 0, W.panels(),
+                              w.space->values[x] + begin, in, w.theta + W.offset,
+                              w.space->shards[k] + s * w.space->rows * out, out, Start::zero, nullptr});
             }
           });
       splits_[z] = kRows;
@@ -211,8 +214,8 @@ class Plan {
       const Range r = by_columns ? Range{0, w.rows} : w.my(w.rows);
       if (r.begin == r.end) return;
       table.multiply({r.end - r.begin, W.height, 0, W.height, W.columns, panels.begin, panels.end,
-                      w.space->values[x] + r.begin * in, in, w.theta + W.offset, w.space->values[z] + r.begin * out, out,
-                      bias < 0 ? Start::zero : Start::bias, bias < 0 ? nullptr : w.theta + bias});
+                      w.space->values[x] + r.begin * in, in, w.theta + W.offset, w.space->values[z] + r.begin * out,
+                      out, bias < 0 ? Start::zero : Start::bias, bias < 0 ? nullptr : w.theta + bias});
     });
   }
 
@@ -224,7 +227,8 @@ class Plan {
     const std::ptrdiff_t panel = 2 * network_.table.lanes;
     add({{value(node.input), split, false}, {value(node.output), split, true}}, [=, &node](Worker<T>& w) {
       const Block<T> block = mine(w, split, w.space->values[h], columns, stride, panel);
-      node.scalar->forward(w.space->values[z] + (block.data - w.space->values[h]), stride, block, node.constants.data());
+      node.scalar->forward(w.space->values[z] + (block.data - w.space->values[h]), stride, block,
+                           node.constants.data());
     });
   }
 
@@ -248,12 +252,16 @@ class Plan {
     const std::ptrdiff_t columns = padded(storage), stride = network_.stride(storage), width = network_.width();
     const LikelihoodKernel<T>* kernel = network_.likelihood;
     gradient_splits_.assign(network_.storages.size(), kRows);
-    add({{value(storage), kRows, false}, {targets(), kRows, false}, {gradient(storage), kRows, true}, {log_prob(), kRows, true}},
+    add({{value(storage), kRows, false},
+         {targets(), kRows, false},
+         {gradient(storage), kRows, true},
+         {log_prob(), kRows, true}},
         [=](Worker<T>& w) {
           const Range r = w.my(w.rows);
           const Block<T> eta = mine(w, kRows, w.space->values[std::size_t(storage)], columns, stride, 0);
           kernel->score({eta.data, eta.rows, columns, stride}, width, w.space->y + r.begin, w.space->weight + r.begin,
-                        w.scale, w.space->log_prob + r.begin, w.space->gradients[std::size_t(storage)] + r.begin * stride);
+                        w.scale, w.space->log_prob + r.begin,
+                        w.space->gradients[std::size_t(storage)] + r.begin * stride);
         });
   }
 
@@ -276,7 +284,8 @@ class Plan {
             if (from != to)
               for (std::ptrdiff_t i = 0; i < g.rows; ++i)
                 std::copy_n(w.space->gradients[from] + offset + i * stride, g.columns, g.data + i * stride);
-            node.scalar->backward(w.space->values[saved_is_input ? to : from] + offset, stride, g, node.constants.data());
+            node.scalar->backward(w.space->values[saved_is_input ? to : from] + offset, stride, g,
+                                  node.constants.data());
           });
       return;
     }
@@ -317,18 +326,28 @@ class Plan {
     const std::size_t x = std::size_t(node.input), z = std::size_t(node.output);
     const std::ptrdiff_t in = network_.stride(node.input), out = network_.stride(node.output), count = node.shards;
     const bool small = W.height * W.columns * space.rows < (1 << 17);
-    const Split split = count > 1                              ? Split{Split::shards, count}
-                        : small || threads == 1                ? kSingle
-                        : W.panels() % threads == 0            ? Split{Split::columns, W.panels()}
-                                                               : Split{Split::tiles, W.panels()};
+    const Split split = count > 1                   ? Split{Split::shards, count}
+                        : small || threads == 1     ? kSingle
+                        : W.panels() % threads == 0 ? Split{Split::columns, W.panels()}
+                                                    : Split{Split::tiles, W.panels()};
     add({{value(node.input), count > 1 ? split : kWhole, false},
          {gradient(node.output), split.kind == Split::columns ? split : kWhole, false},
          {slice(node.weight), split, true}},
         [=, &table](Worker<T>& w) {
-          MultiplyTransposed<T> product{w.rows, W.height, W.columns, 0, W.height, w.thread, w.threads,
-                                        w.space->values[x], in, w.space->gradients[z], out,
+          MultiplyTransposed<T> product{w.rows,
+                                        W.height,
+                                        W.columns,
+                                        0,
+                                        W.height,
+                                        w.thread,
+                                        w.threads,
+                                        w.space->values[x],
+                                        in,
+                                        w.space->gradients[z],
+                                        out,
                                         w.update ? nullptr : w.gradient + W.offset,
-                                        w.accumulate ? Start::accumulate : Start::zero, nullptr};
+                                        w.accumulate ? Start::accumulate : Start::zero,
+                                        nullptr};
           Update<T> update;
           if (w.update) {
             update = at(*w.update, W.offset);
@@ -348,15 +367,16 @@ class Plan {
         });
     if (node.bias < 0) return;
     const Slice b = slice_of(node.bias);
-    const Split panels = threads > 1 && split_of_panels(W.panels()).kind == Split::columns
-                             ? Split{Split::columns, W.panels()}
-                             : kSingle;
+    const Split panels =
+        threads > 1 && split_of_panels(W.panels()).kind == Split::columns ? Split{Split::columns, W.panels()} : kSingle;
     const std::ptrdiff_t columns = padded(node.output), width = 2 * table.lanes;
-    add({{gradient(node.output), panels.kind == Split::columns ? panels : kWhole, false}, {slice(node.bias), panels, true}},
+    add({{gradient(node.output), panels.kind == Split::columns ? panels : kWhole, false},
+         {slice(node.bias), panels, true}},
         [=, &table](Worker<T>& w) {
           const Range r = panels.kind == Split::columns ? w.my(W.panels()) : Range{0, w.thread == 0 ? W.panels() : 0};
           for (std::ptrdiff_t p = r.begin; p < r.end; ++p) {
-            const Block<const T> dz{w.space->gradients[z] + p * width, w.rows, std::min(width, columns - p * width), out};
+            const Block<const T> dz{w.space->gradients[z] + p * width, w.rows, std::min(width, columns - p * width),
+                                    out};
             if (w.update) {
               alignas(kLine) T sums[kMaxPanel];
               table.sum_rows(dz, sums, false);

@@ -11,7 +11,8 @@
 namespace likeliest {
 namespace {
 
-constexpr int kSpin = 1000;  // some microseconds, before a thread sleeps  // some tens of microseconds, before a thread sleeps
+constexpr int kSpin =
+    1000;  // some microseconds, before a thread sleeps  // some tens of microseconds, before a thread sleeps
 
 inline void pause() noexcept {
 #if defined(__x86_64__)
@@ -47,7 +48,9 @@ class Pool {
   // A worker lives as long as the process. It is never joined: at exit it sleeps, and the process takes it along.
   class Worker {
    public:
-    explicit Worker(int index) : index_(index) { std::thread([this] { live(); }).detach(); }
+    explicit Worker(int index) : index_(index) {
+      std::thread([this] { live(); }).detach();
+    }
     void start(Pool* pool, Job job, void* context, Team* team) {
       pool_ = pool, job_ = job, context_ = context, team_ = team;
       jobs_.fetch_add(1, std::memory_order_release);

@@ -29,8 +29,7 @@ void run_on_pool(int threads, Job job, void* context);
 
 template <class F>
 void run_on_pool(int threads, F& f) {
-  run_on_pool(
-      threads, [](void* context, int thread, Team& team) { (*static_cast<F*>(context))(thread, team); }, &f);
+  run_on_pool(threads, [](void* context, int thread, Team& team) { (*static_cast<F*>(context))(thread, team); }, &f);
 }
 
 // The share of [0, n) that thread `thread` of `threads` takes.

@@ -8,8 +8,8 @@ namespace likeliest {
 
 struct Step {
   std::string operation;
-  int input, output;             // values by number; 0 is x
-  std::vector<int> parameters;   // parameters by number
+  int input, output;            // values by number; 0 is x
+  std::vector<int> parameters;  // parameters by number
   std::vector<double> constants;
 };
 

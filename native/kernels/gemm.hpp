@@ -127,7 +127,8 @@ void multiply(const Multiply<T>& g) noexcept {
   }
 }
 
-// C = A^T B, in panels like a weight's, tiles [begin, end) in the order of memory; each is handed on while it is in cache.
+// C = A^T B, in panels like a weight's, tiles [begin, end) in the order of memory; each is handed on while it is in
+// cache.
 template <class T>
 void multiply_transposed(const MultiplyTransposed<T>& g) noexcept {
   constexpr std::ptrdiff_t width = 2 * kLanes<T>;
@@ -140,8 +141,7 @@ void multiply_transposed(const MultiplyTransposed<T>& g) noexcept {
     const std::ptrdiff_t r = g.row_begin + tiles.begin(i), m = g.row_begin + tiles.begin(i + 1) - r;
     const std::ptrdiff_t stride = v * kLanes<T>, offset = p * g.height * width + r * stride;
     T* C = g.update ? scratch : g.C + offset;
-    run_tile<T, true>(int(m), v,
-                      {g.K, g.A + r, g.lda, g.B + p * width, g.ldb, C, stride, g.start, nullptr});
+    run_tile<T, true>(int(m), v, {g.K, g.A + r, g.lda, g.B + p * width, g.ldb, C, stride, g.start, nullptr});
     if (g.update) g.update->apply(offset, scratch, m * stride);
   }
 }

@@ -13,7 +13,7 @@ struct Limits;
 template <>
 struct Limits<float> {
   static constexpr float exp_low = -104.0f, exp_high = 89.0f;  // beyond: e^x is 0, or infinite
-  static constexpr float round = 12582912.0f;                   // 1.5 2^23: adding it rounds to a whole number
+  static constexpr float round = 12582912.0f;                  // 1.5 2^23: adding it rounds to a whole number
   static constexpr float ln2_high = 0.693145751953125f, ln2_low = 1.42860682030941723212e-6f;
   static constexpr int mantissa = 23, bias = 127, exp_terms = 7, log_terms = 8;
 };
@@ -114,8 +114,8 @@ LIKELIEST_INLINE Vector<double> normal_cdf(Vector<double> x) {
 // In float: erfc(a) = e^(-a^2) t P(t) with t = 2 / (2 + a), a >= 0. P is a Chebyshev least-squares fit of degree 10 to
 // the scaled function, of relative error 1.2e-8; with rounding 2e-7.
 LIKELIEST_INLINE Vector<float> normal_cdf(Vector<float> x) {
-  constexpr float fit[] = {0.282094806432724f,   0.28209376335144043f, 0.2468845695257187f,  0.1753159761428833f,
-                           0.09346243739128113f, -0.059211365878582f,  0.13217705488204956f, -0.4549739956855774f,
+  constexpr float fit[] = {0.282094806432724f,   0.28209376335144043f,  0.2468845695257187f,  0.1753159761428833f,
+                           0.09346243739128113f, -0.059211365878582f,   0.13217705488204956f, -0.4549739956855774f,
                            0.4936949610710144f,  -0.23473359644412994f, 0.04319543391466141f};
   const Vector<float> a = magnitude<float>(x) * 0.70710678118654752440f, t = 2.0f / (a + 2.0f);
   Vector<float> p = broadcast(fit[10]);

@@ -1,8 +1,9 @@
 // One register of numbers, on the compiler's vector extensions: the same source for every instruction set.
 //
-// Everything in kernels/, ops/, likelihoods/ and optimizers/ is compiled once per instruction set, inside a namespace of
-// that set's name, and only table.cpp includes it. Nothing here may use an inline function or template of the standard
-// library: the linker keeps one copy of those, and it might keep the one that only the newest processors can run.
+// Everything in kernels/, ops/, likelihoods/ and optimizers/ is compiled once per instruction set, inside a namespace
+// of that set's name, and only table.cpp includes it. Nothing here may use an inline function or template of the
+// standard library: the linker keeps one copy of those, and it might keep the one that only the newest processors can
+// run.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -10,7 +10,8 @@ namespace likeliest::LIKELIEST_ISA {
 struct Categorical {
   static constexpr const char* name = "categorical";
 
-  // e^(eta - max) into `out` (padding 0); returns its sum, and the maximum by reference. A NaN spoils the sum, as it must.
+  // e^(eta - max) into `out` (padding 0); returns its sum, and the maximum by reference. A NaN spoils the sum, as it
+  // must.
   template <class T>
   LIKELIEST_INLINE static T exponentials(const T* eta, std::ptrdiff_t width, std::ptrdiff_t columns, T* out, T& top) {
     top = eta[0];

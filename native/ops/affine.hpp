@@ -18,7 +18,8 @@ void transpose_weight(const T* W, std::ptrdiff_t height, std::ptrdiff_t columns,
         const std::ptrdiff_t source = k0 / width, stride = registers_of_panel<T>(columns, source) * lanes;
         Vector<T> square[lanes];
         for (std::ptrdiff_t i = 0; i < lanes; ++i)
-          square[i] = i0 + i < height ? load(W + source * height * width + (i0 + i) * stride + k0 % width) : Vector<T>{};
+          square[i] =
+              i0 + i < height ? load(W + source * height * width + (i0 + i) * stride + k0 % width) : Vector<T>{};
         transpose<T>(square);
         for (std::ptrdiff_t k = 0; k < lanes && k0 + k < columns; ++k)
           store(panel + (k0 + k) * v_out * lanes + v * lanes, square[k]);

@@ -1,4 +1,5 @@
-// m <- beta1 m + (1 - beta1) g,  v <- beta2 v + (1 - beta2) g^2,  theta <- theta + rate m_hat / (sqrt(v_hat) + epsilon).
+// m <- beta1 m + (1 - beta1) g,  v <- beta2 v + (1 - beta2) g^2,  theta <- theta + rate m_hat / (sqrt(v_hat) +
+// epsilon).
 #pragma once
 #include "kernels/vector.hpp"
 
@@ -17,8 +18,8 @@ struct Adam {
     c[1] = T(1 - beta1);
     c[2] = T(beta2);
     c[3] = T(1 - beta2);
-    c[4] = T(rate / (1 - ::pow(beta1, t)));        // m_hat = m / (1 - beta1^t)
-    c[5] = T(1 / ::sqrt(1 - ::pow(beta2, t)));     // sqrt(v_hat) = sqrt(v) / sqrt(1 - beta2^t)
+    c[4] = T(rate / (1 - ::pow(beta1, t)));     // m_hat = m / (1 - beta1^t)
+    c[5] = T(1 / ::sqrt(1 - ::pow(beta2, t)));  // sqrt(v_hat) = sqrt(v) / sqrt(1 - beta2^t)
     c[6] = T(epsilon);
   }
   template <class T>

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import secrets
 import warnings
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -24,8 +23,10 @@ from likeliest.layers import Dense, Layer
 from likeliest.layers.dense import affine
 from likeliest.likelihoods import Likelihood
 from likeliest.optimizers import Adam, Optimizer
+from likeliest.parameters import Parameters
 from likeliest.program import INPUT, OUTPUT, Builder, Program, Value
 from likeliest.progress import make_progress
+from likeliest.summary import summary
 from likeliest.threads import resolve_threads
 
 Array = npt.NDArray[Any]
@@ -118,8 +119,6 @@ class Network:
         )
         return f"Network([{layers}], likelihood={self.likelihood!r}{options})"
 
-    # --- building ------------------------------------------------------------------------------------------------------
-
     def build(self, input_shape: int | Sequence[int], seed: int = 0) -> Network:
         """Fixes the shape of the examples and draws the first θ from the seed; the first ``fit`` does this by itself.
 
@@ -178,8 +177,6 @@ class Network:
         if self._engine is None:
             raise RuntimeError("this network has no θ yet: call fit(X, y), or build(input_shape) for a fresh one")
         return self._engine
-
-    # --- fitting -------------------------------------------------------------------------------------------------------
 
     def fit(
         self,
@@ -354,8 +351,6 @@ class Network:
                     stacklevel=3,
                 )
 
-    # --- using ---------------------------------------------------------------------------------------------------------
-
     def predict_proba(self, X: Any, *, threads: int | None = None) -> Array:
         """P(Y = k | x) for each class k.
 
@@ -456,41 +451,13 @@ class Network:
     def summary(self) -> str:
         """The layers with their shapes and numbers of parameters, and the memory that θ and training take."""
         engine = self._built()
-        program, size = engine.program, np.dtype(self.dtype).itemsize
-        table = [("value", "shape", "operation", "parameters")]
-        table.append((INPUT, _shape(program.input_shape), "", ""))
-        for step in program.steps:
-            count = sum(math.prod(program.parameters[name]) for name in step.parameters)
-            table.append(
-                (step.output, _shape(program.values[step.output]), step.operation, f"{count:,}" if count else "")
-            )
-        widths = [max(len(row[k]) for row in table) for k in range(4)]
-        lines = [
-            f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:<{widths[2]}}  {d:>{widths[3]}}".rstrip() for a, b, c, d in table
-        ]
-        slots = (self._position.optimizer or Adam()).slots
-        example = sum(math.prod(shape) for shape in program.values.values())
-        rule = "─" * max(map(len, lines))
-        return "\n".join(
-            [
-                *lines[:1],
-                rule,
-                *lines[1:],
-                rule,
-                f"likelihood {self.likelihood!r}, engine {self.engine}, {self.dtype}",
-                f"θ: {program.size:,} numbers, {_bytes(program.size * size)};  with the state of "
-                f"{type(self._position.optimizer or Adam()).__name__}: {_bytes(program.size * size * (1 + slots))}",
-                f"values of one example: {example:,} numbers, {_bytes(example * size)}",
-            ]
-        )
+        return summary(engine.program, self.likelihood, self._position.optimizer or Adam(), self.engine, self.dtype)
 
     def diagnose(self, X: Array) -> str:
         """Where divergence shows in the forward pass of X (n, ...), for messages."""
         engine = self._built()
         theta = {name: engine.get(name) for name in engine.program.parameters}
         return tracing.diagnose(engine.program, theta, X, self.dtype)
-
-    # --- checking what comes in ----------------------------------------------------------------------------------------
 
     def _threads(self, threads: int | None) -> int:
         """The number of threads; what the environment says is read once, since a prediction takes microseconds."""
@@ -501,9 +468,9 @@ class Network:
         return self._pool_size
 
     def _examples(self, X: Any, threads: int) -> Array:
-        X = as_examples(X)
-        self._check_examples(X, "X", threads)
-        return X
+        examples: Array = as_examples(X)
+        self._check_examples(examples, "X", threads)
+        return examples
 
     def _check_examples(self, X: Array, argument: str, threads: int) -> None:
         """A ValueError unless X fits the network and every number in it is finite."""
@@ -524,8 +491,6 @@ class Network:
             raise ValueError(f"{y_name}{str(error).removeprefix('y')}") from None
         check_same_length(X, targets, X_name, y_name)
         return targets
-
-    # --- copying -------------------------------------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -551,49 +516,6 @@ class Network:
             self._engine = engine
 
 
-class Parameters(MutableMapping[str, Array]):
-    """θ by name. Reading gives a copy that cannot be written to; assigning replaces the parameter in the network."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def __getitem__(self, name: str) -> Array:
-        self._check(name)
-        value: Array = self._engine.get(name)
-        value.flags.writeable = False  # writing into a copy would change nothing, and silently
-        return value
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        shape = self._check(name)
-        value = np.asarray(value)
-        if value.dtype.kind not in "biuf":
-            raise ValueError(f"{name}: expected real numbers, found dtype {value.dtype}")
-        if value.shape != shape:
-            raise ValueError(f"{name}: expected shape {shape}, found {value.shape}")
-        if not np.isfinite(value).all():
-            raise ValueError(f"{name}: found a number that is not finite")
-        self._engine.set(name, value)
-
-    def __delitem__(self, name: str) -> None:
-        raise TypeError("a parameter cannot be deleted")
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._engine.program.parameters)
-
-    def __len__(self) -> int:
-        return len(self._engine.program.parameters)
-
-    def __repr__(self) -> str:
-        shapes = ", ".join(f"{name!r}: {shape}" for name, shape in self._engine.program.parameters.items())
-        return f"Parameters({{{shapes}}})"
-
-    def _check(self, name: str) -> tuple[int, ...]:
-        shapes = self._engine.program.parameters
-        if name not in shapes:
-            raise KeyError(f"there is no parameter {name!r}; there are {', '.join(shapes)}")
-        return shapes[name]
-
-
 def _check_integer(name: str, value: Any, least: int) -> int:
     try:
         number = operator.index(value)
@@ -602,15 +524,3 @@ def _check_integer(name: str, value: Any, least: int) -> int:
     if isinstance(value, bool) or number < least:
         raise ValueError(f"{name}: expected a whole number of at least {least}, found {value!r}")
     return number
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return f"(n, {', '.join(map(str, shape))})"
-
-
-def _bytes(count: float) -> str:
-    for unit in ("bytes", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.4g} {unit}"
-        count /= 1024
-    return f"{count:.4g} GiB"

@@ -1,0 +1,29 @@
+// The tests of the core by itself: kernels against plain loops and the C library, and the engine's promises about
+// threads. They run on every instruction set of this processor, under sanitizers too.
+#include <cstring>
+
+#include "tests/check.hpp"
+
+namespace likeliest::tests {
+void test_mathematics();
+void test_products();
+void test_optimizers();
+void test_gather();
+void test_schedule();
+void test_pool(bool quick);
+void test_engine(bool quick);
+}  // namespace likeliest::tests
+
+int main(int count, char** arguments) {
+  using namespace likeliest::tests;
+  const bool quick = count > 1 && std::strcmp(arguments[1], "--quick") == 0;
+  test_mathematics();
+  test_products();
+  test_optimizers();
+  test_gather();
+  test_schedule();
+  test_pool(quick);
+  test_engine(quick);
+  std::printf("native: %d passed, %d failed\n", checks - failures, failures);
+  return failures != 0;
+}

@@ -1,0 +1,65 @@
+// The pool: every thread runs, barriers hold, callers do not disturb each other, and a fork starts afresh.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <thread>
+#include <vector>
+
+#include "engine/pool.hpp"
+#include "tests/check.hpp"
+
+#if defined(__SANITIZE_THREAD__)
+constexpr bool kForkIsWatched = true;  // TSan does not follow threads through a fork
+#else
+constexpr bool kForkIsWatched = false;
+#endif
+
+namespace likeliest::tests {
+namespace {
+
+// Each thread adds 1 to its own number, waits, and reads everybody's.
+bool rounds(int threads, int count) {
+  std::vector<int> numbers(static_cast<std::size_t>(threads), 0);
+  std::vector<char> good(static_cast<std::size_t>(threads), 1);
+  auto job = [&](int thread, Team& team) {
+    for (int k = 1; k <= count; ++k) {
+      numbers[std::size_t(thread)] = k;
+      team.barrier();
+      for (int other = 0; other < team.threads(); ++other)
+        if (numbers[std::size_t(other)] != k) good[std::size_t(thread)] = 0;
+      team.barrier();
+    }
+  };
+  run_on_pool(threads, job);
+  for (const char g : good)
+    if (!g) return false;
+  return true;
+}
+
+}  // namespace
+
+void test_pool(bool quick) {
+  const int count = quick ? 50 : 500;
+  for (const int threads : {1, 2, 3, 8, 2, 5}) CHECK(rounds(threads, count));
+  for (int k = 0; k < count; ++k) CHECK(rounds(2, 1));
+
+  std::vector<std::thread> callers;
+  std::vector<char> good(4, 1);
+  for (std::size_t caller = 0; caller < good.size(); ++caller)
+    callers.emplace_back([&, caller] {
+      for (int k = 0; k < 20; ++k)
+        if (!rounds(2, 5)) good[caller] = 0;
+    });
+  for (std::thread& caller : callers) caller.join();
+  for (const char g : good) CHECK(g);
+
+  if (!kForkIsWatched) {
+    const pid_t child = fork();
+    if (child == 0) _exit(rounds(2, 10) ? 0 : 1);
+    int status = -1;
+    waitpid(child, &status, 0);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  }
+}
+
+}  // namespace likeliest::tests

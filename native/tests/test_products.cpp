@@ -1,0 +1,132 @@
+// Matrix products in panels, sums and transposes, against plain loops.
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "engine/isa.hpp"
+#include "engine/layout.hpp"
+#include "tests/check.hpp"
+
+namespace likeliest::tests {
+namespace {
+
+template <class T>
+struct Matrix {
+  std::ptrdiff_t rows, columns, stride;
+  std::vector<T> data;
+  Matrix(std::ptrdiff_t rows, std::ptrdiff_t columns, std::ptrdiff_t lanes, int seed)
+      : rows(rows), columns(columns), stride(row_stride<T>(columns, lanes)), data(std::size_t(rows * stride)) {
+    for (std::ptrdiff_t i = 0; i < rows; ++i)
+      for (std::ptrdiff_t j = 0; j < columns; ++j)
+        (*this)(i, j) = T(((i * 37 + j * 101 + seed * 53) * 7919) % 1000) / 500 - 1;
+  }
+  T& operator()(std::ptrdiff_t i, std::ptrdiff_t j) { return data[std::size_t(i * stride + j)]; }
+};
+
+// A matrix in panels.
+template <class T>
+std::vector<T> panels(Matrix<T>& m, const Slice& slice) {
+  std::vector<T> out(std::size_t(slice.size()));
+  for (std::ptrdiff_t i = 0; i < m.rows; ++i)
+    for (std::ptrdiff_t j = 0; j < m.columns; ++j) out[std::size_t(slice.index(i, j))] = m(i, j);
+  return out;
+}
+
+template <class T>
+void test_shape(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std::ptrdiff_t q) {
+  const T epsilon = std::is_same_v<T, float> ? T(1e-6) : T(1e-14);
+  const std::ptrdiff_t lanes = table.lanes;
+  Matrix<T> X(n, p, lanes, 1), W(p, q, lanes, 2), Z(n, q, lanes, 3), b(1, q, lanes, 4), again(n, q, lanes, 5);
+  const Slice slice{0, p, q, lanes};
+  const std::vector<T> weights = panels(W, slice);
+
+  table.multiply({n, p, 0, p, q, 0, slice.panels(), X.data.data(), X.stride, weights.data(), Z.data.data(), Z.stride,
+                  Start::bias, b.data.data()});
+  // In two pieces of k, and rows and panels one by one: the very same bits.
+  const std::ptrdiff_t half = p / 2;
+  for (std::ptrdiff_t panel = 0; panel < slice.panels(); ++panel)
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+      T* row = again.data.data() + i * again.stride;
+      const T* x = X.data.data() + i * X.stride;
+      table.multiply({1, half, 0, p, q, panel, panel + 1, x, X.stride, weights.data(), row, again.stride, Start::bias,
+                      b.data.data()});
+      table.multiply({1, p - half, half, p, q, panel, panel + 1, x + half, X.stride, weights.data(), row, again.stride,
+                      Start::accumulate, nullptr});
+    }
+  T worst = 0;
+  bool same = true;
+  for (std::ptrdiff_t i = 0; i < n; ++i)
+    for (std::ptrdiff_t j = 0; j < q; ++j) {
+      double sum = double(b(0, j)), size = 1;
+      for (std::ptrdiff_t k = 0; k < p; ++k)
+        sum += double(X(i, k)) * double(W(k, j)), size += std::abs(double(X(i, k)));
+      worst = std::max(worst, T(std::abs(double(Z(i, j)) - sum) / size));
+      same = same && Z(i, j) == again(i, j);
+    }
+  CHECK(worst <= epsilon);
+  CHECK(same);
+
+  // X^T Z, whole, in three parts, and added to itself.
+  std::vector<T> G(std::size_t(slice.size())), parts(G.size()), twice(G.size());
+  MultiplyTransposed<T> product{
+      n, p, q, 0, p, 0, 1, X.data.data(), X.stride, Z.data.data(), Z.stride, G.data(), Start::zero, nullptr};
+  table.multiply_transposed(product);
+  for (int part = 0; part < 3; ++part) {
+    product.part = part, product.parts = 3, product.C = parts.data();
+    table.multiply_transposed(product);
+  }
+  CHECK(G == parts);
+  product.part = 0, product.parts = 1, product.C = twice.data();
+  table.multiply_transposed(product);
+  product.start = Start::accumulate;
+  table.multiply_transposed(product);
+  worst = 0;
+  T worst_twice = 0;
+  for (std::ptrdiff_t i = 0; i < p; ++i)
+    for (std::ptrdiff_t j = 0; j < q; ++j) {
+      double sum = 0, size = 1;
+      for (std::ptrdiff_t k = 0; k < n; ++k)
+        sum += double(X(k, i)) * double(Z(k, j)), size += std::abs(double(Z(k, j)));
+      const std::size_t at = std::size_t(slice.index(i, j));
+      worst = std::max(worst, T(std::abs(double(G[at]) - sum) / size));
+      worst_twice = std::max(worst_twice, T(std::abs(double(twice[at]) - 2 * sum) / size));
+    }
+  CHECK(worst <= epsilon);
+  CHECK(worst_twice <= 3 * epsilon);
+
+  // W^T in panels.
+  const Slice turned{0, q, p, lanes};
+  std::vector<T> Wt(std::size_t(turned.size()), T(99));
+  table.transpose(weights.data(), p, q, 0, turned.panels(), Wt.data());
+  bool right = true;
+  for (std::ptrdiff_t i = 0; i < p; ++i)
+    for (std::ptrdiff_t j = 0; j < q; ++j) right = right && Wt[std::size_t(turned.index(j, i))] == W(i, j);
+  CHECK(right);
+
+  // Sums of columns.
+  std::vector<T> sums(std::size_t(round_up(q, lanes)));
+  const Block<const T> block{Z.data.data(), n, round_up(q, lanes), Z.stride};
+  table.sum_rows(block, sums.data(), false);
+  table.sum_rows(block, sums.data(), true);
+  worst = 0;
+  for (std::ptrdiff_t j = 0; j < q; ++j) {
+    double sum = 0, size = 1;
+    for (std::ptrdiff_t i = 0; i < n; ++i) sum += double(Z(i, j)), size += std::abs(double(Z(i, j)));
+    worst = std::max(worst, T(std::abs(double(sums[std::size_t(j)]) - 2 * sum) / size));
+  }
+  CHECK(worst <= 2 * epsilon);
+}
+
+}  // namespace
+
+void test_products() {
+  for (const std::string& isa : available_isas())
+    for (const std::ptrdiff_t n : {1, 5, 14, 33})
+      for (const std::ptrdiff_t p : {1, 3, 17, 64, 100})
+        for (const std::ptrdiff_t q : {1, 16, 17, 33, 100}) {
+          test_shape(*tables_for(isa).single, n, p, q);
+          test_shape(*tables_for(isa).twice, n, p, q);
+        }
+}
+
+}  // namespace likeliest::tests
