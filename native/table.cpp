@@ -65,6 +65,7 @@ constexpr Table<T> table{
     multiply<T>,
     multiply_transposed<T>,
     transpose_weight<T>,
+    mark_used<T>,
     sum_rows<T>,
     sum_shards<T>,
     scalars<T>,

@@ -68,14 +68,14 @@ class EngineOf final : public Engine {
     if (!optimizer_) throw std::logic_error("train needs an optimizer: call start first");
     std::ptrdiff_t largest = 1;
     for (std::ptrdiff_t k = 0; k < steps; ++k) largest = std::max<std::ptrdiff_t>(largest, bounds[k + 1] - bounds[k]);
-    const Plan<T>& plan = training_plan(largest, threads);
+    Plan<T>& plan = training_plan(largest, threads);
     std::ptrdiff_t written = 0;
     auto job = [&](int thread, Team& team) noexcept {
       Worker<T> w = worker(plan.space, thread, team.threads(), data);
       for (std::ptrdiff_t k = 0; k < steps; ++k) {
         T constants[kMaxConstants];
         optimizer_->constants(hyperparameters_.data(), double(t + k), constants);
-        const Update<T> update{optimizer_->step, theta_.data(), slot(0), slot(1), constants};
+        const Update<T> update{optimizer_->slots > 0, optimizer_->step, theta_.data(), slot(0), slot(1), constants};
         w.update = &update;
         w.floor = floor;
         const bool good = step(plan, w, team, order, bounds[k], bounds[k + 1]);
@@ -89,7 +89,7 @@ class EngineOf final : public Engine {
 
   void gradient(const Examples& data, int threads) override {
     const std::lock_guard lock(mutex_);
-    const Plan<T>& plan = training_plan(kMaxRows < data.x.rows ? kMaxRows + 1 : data.x.rows, threads);
+    Plan<T>& plan = training_plan(kMaxRows < data.x.rows ? kMaxRows + 1 : data.x.rows, threads);
     allocate_gradient();
     auto job = [&](int thread, Team& team) noexcept {
       Worker<T> w = worker(plan.space, thread, team.threads(), data);
@@ -145,7 +145,7 @@ class EngineOf final : public Engine {
   // Slots that the optimizer does not have are never touched, but need an address.
   T* slot(int i) const { return i < optimizer_->slots ? slots_[i].data() : theta_.data(); }
 
-  Worker<T> worker(const Workspace<T>& space, int thread, int threads, const Examples& data) const {
+  Worker<T> worker(Workspace<T>& space, int thread, int threads, const Examples& data) const {
     Worker<T> w;
     w.space = &space, w.thread = thread, w.threads = threads, w.data = &data;
     w.theta = theta_.data(), w.gradient = gradient_.data();
@@ -157,7 +157,7 @@ class EngineOf final : public Engine {
   }
 
   // The plan for minibatches of up to `rows`, kept while it fits. More threads than the work is worth are left out.
-  const Plan<T>& training_plan(std::ptrdiff_t rows, int threads) {
+  Plan<T>& training_plan(std::ptrdiff_t rows, int threads) {
     const std::ptrdiff_t capacity = std::min(rows, kMaxRows);
     const int worth =
         int(std::min(double(threads), std::max(1.0, network_.operations() * double(capacity) / kWorthAThread)));
@@ -169,7 +169,7 @@ class EngineOf final : public Engine {
   }
 
   // One step on the examples [begin, end) of the order. False: the log-likelihood is not what it should be, no update.
-  bool step(const Plan<T>& plan, Worker<T>& w, Team& team, const std::uint32_t* order, std::ptrdiff_t begin,
+  bool step(Plan<T>& plan, Worker<T>& w, Team& team, const std::uint32_t* order, std::ptrdiff_t begin,
             std::ptrdiff_t end) const noexcept {
     w.scale = T(1) / T(end - begin);
     if (end - begin <= plan.space.rows) {
@@ -195,7 +195,7 @@ class EngineOf final : public Engine {
   }
 
   // The gradient of the examples [begin, end), added up block by block; w.total is their log-likelihood.
-  void blocks(const Plan<T>& plan, Worker<T>& w, Team& team, const std::uint32_t* order, std::ptrdiff_t begin,
+  void blocks(Plan<T>& plan, Worker<T>& w, Team& team, const std::uint32_t* order, std::ptrdiff_t begin,
               std::ptrdiff_t end) const noexcept {
     double total = 0;
     for (std::ptrdiff_t first = begin; first < end; first += plan.space.rows) {
@@ -218,7 +218,7 @@ class EngineOf final : public Engine {
     const std::ptrdiff_t n = data.x.rows, count = divide_up(n, kPredictRows);
     const double work = network_.operations() * double(n) / 3;
     const int team_size = int(std::min({double(threads), double(count), std::max(1.0, work / kWorthAThread)}));
-    while (int(spaces_.size()) < team_size - 1) spaces_.emplace_back(network_, kPredictRows, false);
+    while (int(spaces_.size()) < team_size - 1) spaces_.emplace_back(network_, 1, kPredictRows, false);
     auto job = [&](int thread, Team& team) noexcept {
       // Alone, the caller takes all blocks; the result is the same, since blocks do not depend on each other.
       Worker<T> w = worker(thread == 0 ? predict_.space : spaces_[std::size_t(thread - 1)], 0, 1, data);

@@ -1,6 +1,7 @@
 // What the engine knows of the kernels: plain tables of functions, one table for each instruction set and number type.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 
 namespace likeliest {
 
@@ -10,10 +11,23 @@ enum class Start { zero, bias, accumulate };  // what a product is added to: not
 // registers' width, one after the other, each with its rows one after the other; the last panel has one register where
 // that is enough.
 
-// C[0, rows) = A B + start, for panels [panel_begin, panel_end); k runs over K rows of B from `first`.
+// Some columns of a matrix: not used where all their numbers are 0, as the borders of a minibatch of images are, or the
+// rare categories of a table. Segments follow one another.
+struct Segment {
+  std::int32_t begin, end;
+  bool used;
+};
+struct Segments {
+  const Segment* data;
+  std::ptrdiff_t count;
+};
+
+// C[0, rows) = A B + start, for panels [panel_begin, panel_end); k runs over the used columns of A and rows of B.
 template <class T>
 struct Multiply {
-  std::ptrdiff_t rows, K, first, height, columns, panel_begin, panel_end;
+  std::ptrdiff_t rows;
+  Segments k;
+  std::ptrdiff_t height, columns, panel_begin, panel_end;
   const T* A;
   std::ptrdiff_t lda;
   const T* B;
@@ -26,6 +40,7 @@ struct Multiply {
 // An optimizer's step on numbers [offset, offset + count) of theta.
 template <class T>
 struct Update {
+  bool moves_without_gradient;  // whether theta changes where g is 0: it does when there is a state
   void (*step)(T* theta, const T* g, T* slot0, T* slot1, std::ptrdiff_t count, const T* constants) noexcept;
   T *theta, *slot0, *slot1;
   const T* constants;
@@ -34,11 +49,14 @@ struct Update {
   }
 };
 
-// C = A^T B in panels (height x columns): rows [row_begin, row_end) of C, the part'th of `parts` equal shares of its
-// tiles. A is (K, height), B (K, columns) with its rows in one piece. With an update, C is not stored but applied.
+// C = A^T B in panels (height x columns): the rows of C in `rows`, which are 0 where a segment is not used; of its
+// tiles the part'th of `parts` equal shares. A is (K, height), B (K, columns) with its rows in one piece. With an
+// update, C is not stored but applied.
 template <class T>
 struct MultiplyTransposed {
-  std::ptrdiff_t K, height, columns, row_begin, row_end, part, parts;
+  std::ptrdiff_t K;
+  Segments rows;
+  std::ptrdiff_t height, columns, part, parts;
   const T* A;
   std::ptrdiff_t lda;
   const T* B;
@@ -95,6 +113,8 @@ struct Table {
   // Panels [begin, end) of the transpose of a weight W (height x columns, in panels): (columns x height), in panels.
   void (*transpose)(const T* W, std::ptrdiff_t height, std::ptrdiff_t columns, std::ptrdiff_t begin, std::ptrdiff_t end,
                     T* out) noexcept;
+  // marks[j] = 1 where column j of a block has a number that is not 0; other marks stay.
+  void (*mark_used)(Block<const T> block, T* marks) noexcept;
   // sums (+)= the columns of a block.
   void (*sum_rows)(Block<const T> block, T* sums, bool accumulate) noexcept;
   // h = start + shard 0 + shard 1 + ..., each `step` numbers after the one before.

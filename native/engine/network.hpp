@@ -17,8 +17,9 @@ struct Node {
   int input = 0, output = 0;                // storages, see Network::storages
   int weight = -1, bias = -1;               // slices
   std::vector<T> constants;
-  // A wide and thin affine layer (many inputs, few cells) is cut along its inputs into shards whose sums are added up
-  // in a fixed order. How many depends on the layer's shape only, so that the bits do not depend on the threads.
+  // A first layer that is wide and thin (many inputs, few cells) is cut along its inputs into shards whose sums are
+  // added up in a fixed order. How many depends on the layer's shape only, so that the bits do not depend on the
+  // threads.
   std::ptrdiff_t shards = 1;
 };
 
@@ -120,18 +121,11 @@ struct Network {
       const Slice& b = slices[std::size_t(node.bias)];
       require(b.height == 1 && b.columns == q, "b does not fit its output");
     }
-    if (q <= 64 && p >= 256) node.shards = p / 128 < 8 ? p / 128 : 8;
+    if (input == 0 && q <= 64 && p >= 256) node.shards = p / 128 < 8 ? p / 128 : 8;
     nodes.push_back(node);
   }
 
   std::ptrdiff_t size_ = 0;
 };
-
-// The inputs [begin, end) of shard s; on whole cache lines, so that two threads never write to one.
-template <class T>
-inline std::ptrdiff_t shard_begin(std::ptrdiff_t inputs, std::ptrdiff_t shards, std::ptrdiff_t s) {
-  const std::ptrdiff_t line = std::ptrdiff_t(64 / sizeof(T));
-  return s == shards ? inputs : inputs * s / shards / line * line;
-}
 
 }  // namespace likeliest

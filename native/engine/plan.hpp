@@ -4,6 +4,7 @@
 #include <functional>
 #include <vector>
 
+#include "engine/columns.hpp"
 #include "engine/engine.hpp"
 #include "engine/memory.hpp"
 #include "engine/network.hpp"
@@ -19,8 +20,12 @@ struct Workspace {
   std::vector<T*> values, gradients;   // by storage
   std::vector<T*> transposed, shards;  // by node: W^T, and the shards' sums
   T *y, *weight, *log_prob;
+  UsedColumns<T> used;  // of x
 
-  Workspace(const Network<T>& network, std::ptrdiff_t rows, bool training) : rows(rows), network_(&network) {
+  Workspace(const Network<T>& network, int threads, std::ptrdiff_t rows, bool training)
+      : rows(rows),
+        used(threads, network.storages[0], network.stride(0), network.nodes.front().shards),
+        network_(&network) {
     std::vector<std::pair<T**, std::ptrdiff_t>> pieces;
     const std::size_t storages = network.storages.size(), nodes = network.nodes.size();
     values.resize(storages), gradients.resize(storages), transposed.resize(nodes), shards.resize(nodes);
@@ -64,7 +69,7 @@ struct Workspace {
 // What one thread knows while it runs the tasks of a block.
 template <class T>
 struct Worker {
-  const Workspace<T>* space;
+  Workspace<T>* space;
   int thread = 0, threads = 1;
   const Examples* data;
   const std::uint32_t* order = nullptr;
@@ -90,12 +95,12 @@ template <class T>
 class Plan {
  public:
   const int threads;
-  const Workspace<T> space;
+  Workspace<T> space;
   std::vector<Task<T>> tasks;
 
   // Without training, the tasks are those of the forward pass only.
   Plan(const Network<T>& network, int threads, std::ptrdiff_t rows, bool training)
-      : threads(threads), space(network, rows, training), network_(network), splits_(network.storages.size()) {
+      : threads(threads), space(network, threads, rows, training), network_(network), splits_(network.storages.size()) {
     if (training)
       for (std::size_t k = 0; k < network.nodes.size(); ++k) transpose(k);
     gather();
@@ -119,6 +124,7 @@ class Plan {
   int slice(int parameter) const { return int(2 * (network_.storages.size() + network_.nodes.size())) + parameter; }
   int targets() const { return slice(int(network_.slices.size())); }
   int log_prob() const { return targets() + 1; }
+  int used() const { return targets() + 2; }
 
   const Slice& slice_of(int parameter) const { return network_.slices[std::size_t(parameter)]; }
   std::ptrdiff_t padded(int storage) const {
@@ -145,22 +151,30 @@ class Plan {
     return {data + r.begin * stride, r.end - r.begin, columns, stride};
   }
 
+  // The minibatch, copied out of the user's arrays; and which of its columns are used.
   void gather() {
-    const Node<T>& head = network_.nodes.front();
-    const std::ptrdiff_t columns = network_.storages[0], stride = network_.stride(0), pieces = head.shards;
-    splits_[0] = pieces > 1 ? Split{Split::shards, pieces} : kRows;
-    add({{value(0), splits_[0], true}, {targets(), kRows, true}}, [=](Worker<T>& w) {
-      const Source& x = w.data->x;
-      const Range r = w.my(w.rows), s = w.my(pieces);
-      if (pieces > 1) {
-        const std::ptrdiff_t begin = shard_begin<T>(columns, pieces, s.begin),
-                             end = shard_begin<T>(columns, pieces, s.end);
-        likeliest::gather(x, w.order, w.first, w.rows, begin, end - begin, w.space->values[0] + begin, stride);
-      } else {
-        likeliest::gather(x, w.order, w.first + r.begin, r.end - r.begin, 0, columns,
-                          w.space->values[0] + r.begin * stride, stride);
-      }
+    const std::ptrdiff_t columns = network_.storages[0], stride = network_.stride(0);
+    const std::ptrdiff_t shards = network_.nodes.front().shards;
+    const Table<T>& table = network_.table;
+    const bool by_shards = shards > 1;
+    splits_[0] = by_shards ? Split{Split::shards, shards} : kRows;
+    add({{value(0), splits_[0], true}, {used(), splits_[0], true}}, [=, &table](Worker<T>& w) {
+      const Range mine = w.my(shards), rows = by_shards ? Range{0, w.rows} : w.my(w.rows);
+      const std::ptrdiff_t begin = by_shards ? shard_begin<T>(columns, shards, mine.begin) : 0;
+      const std::ptrdiff_t end = by_shards ? shard_begin<T>(columns, shards, mine.end) : columns;
+      T* to = w.space->values[0] + rows.begin * stride + begin;
+      likeliest::gather(w.data->x, w.order, w.first + rows.begin, rows.end - rows.begin, begin, end - begin, to,
+                        stride);
+      T* marks = w.space->used.marks(w.thread);
+      std::fill_n(marks, stride, T(0));
+      table.mark_used({to, rows.end - rows.begin, round_up(end - begin, table.lanes), stride}, marks + begin);
+      if (by_shards) w.space->used.find(w.thread, mine, {w.thread, w.thread + 1});
+    });
+    if (!by_shards)
+      add({{used(), kWhole, false}}, [](Worker<T>& w) { w.space->used.find(w.thread, {0, 1}, {0, w.threads}); });
+    add({{targets(), kRows, true}}, [](Worker<T>& w) {
       if (!w.data->y) return;
+      const Range r = w.my(w.rows);
       const T *y = static_cast<const T*>(w.data->y), *weight = static_cast<const T*>(w.data->weight);
       for (std::ptrdiff_t i = r.begin; i < r.end; ++i) {
         const std::ptrdiff_t row = w.order ? std::ptrdiff_t(w.order[w.first + i]) : w.first + i;
@@ -184,11 +198,9 @@ class Plan {
           [=, &table](Worker<T>& w) {
             const Range r = w.my(count);
             for (std::ptrdiff_t s = r.begin; s < r.end; ++s) {
-              const std::ptrdiff_t begin = shard_begin<T>(W.height, count, s),
-                                   end = shard_begin<T>(W.height, count, s + 1);
-              table.multiply({w.rows, end - begin, begin, W.height, W.columns, 0, W.panels(),
-                              w.space->values[x] + begin, in, w.theta + W.offset,
-                              w.space->shards[k] + s * w.space->rows * out, out, Start::zero, nullptr});
+              table.multiply({w.rows, w.space->used.segments(w.thread, s, s + 1), W.height, W.columns, 0, W.panels(),
+                              w.space->values[x], in, w.theta + W.offset, w.space->shards[k] + s * w.space->rows * out,
+                              out, Start::zero, nullptr});
             }
           });
       splits_[z] = kRows;
@@ -202,6 +214,7 @@ class Plan {
       });
       return;
     }
+    const Segment all{0, std::int32_t(W.height), true};
     const Split split = splits_[z] = split_of_panels(W.panels());
     const Split operand = split.kind == Split::columns ? kWhole : kRows;
     const Split owner = split.kind == Split::columns ? split : kWhole;
@@ -213,7 +226,8 @@ class Plan {
       const Range panels = by_columns ? w.my(W.panels()) : Range{0, W.panels()};
       const Range r = by_columns ? Range{0, w.rows} : w.my(w.rows);
       if (r.begin == r.end) return;
-      table.multiply({r.end - r.begin, W.height, 0, W.height, W.columns, panels.begin, panels.end,
+      const Segments k = x == 0 ? w.space->used.segments(w.thread, 0, 1) : Segments{&all, 1};
+      table.multiply({r.end - r.begin, k, W.height, W.columns, panels.begin, panels.end,
                       w.space->values[x] + r.begin * in, in, w.theta + W.offset, w.space->values[z] + r.begin * out,
                       out, bias < 0 ? Start::zero : Start::bias, bias < 0 ? nullptr : w.theta + bias});
     });
@@ -291,6 +305,7 @@ class Plan {
     }
     const Table<T>& table = network_.table;
     const Slice W = slice_of(node.weight), Wt{0, W.columns, W.height, W.lanes};
+    const Segment all{0, std::int32_t(Wt.height), true};
     // By rows, the chain goes on without a barrier; by columns only where there are hardly any rows.
     const Split split = gradient_splits_[to] = space.rows >= 4 * threads ? kRows : split_of_panels(Wt.panels());
     const std::ptrdiff_t in = network_.stride(node.output);
@@ -302,9 +317,19 @@ class Plan {
           const Range panels = by_columns ? w.my(Wt.panels()) : Range{0, Wt.panels()};
           const Range r = by_columns ? Range{0, w.rows} : w.my(w.rows);
           if (r.begin == r.end) return;
-          table.multiply({r.end - r.begin, Wt.height, 0, Wt.height, Wt.columns, panels.begin, panels.end,
-                          w.space->gradients[from] + r.begin * in, in, w.space->transposed[k],
-                          w.space->gradients[to] + r.begin * stride, stride, Start::zero, nullptr});
+          table.multiply({r.end - r.begin,
+                          {&all, 1},
+                          Wt.height,
+                          Wt.columns,
+                          panels.begin,
+                          panels.end,
+                          w.space->gradients[from] + r.begin * in,
+                          in,
+                          w.space->transposed[k],
+                          w.space->gradients[to] + r.begin * stride,
+                          stride,
+                          Start::zero,
+                          nullptr});
         });
   }
 
@@ -325,6 +350,7 @@ class Plan {
     const Slice W = slice_of(node.weight);
     const std::size_t x = std::size_t(node.input), z = std::size_t(node.output);
     const std::ptrdiff_t in = network_.stride(node.input), out = network_.stride(node.output), count = node.shards;
+    const Segment all{0, std::int32_t(W.height), true};
     const bool small = W.height * W.columns * space.rows < (1 << 17);
     const Split split = count > 1                   ? Split{Split::shards, count}
                         : small || threads == 1     ? kSingle
@@ -334,36 +360,15 @@ class Plan {
          {gradient(node.output), split.kind == Split::columns ? split : kWhole, false},
          {slice(node.weight), split, true}},
         [=, &table](Worker<T>& w) {
-          MultiplyTransposed<T> product{w.rows,
-                                        W.height,
-                                        W.columns,
-                                        0,
-                                        W.height,
-                                        w.thread,
-                                        w.threads,
-                                        w.space->values[x],
-                                        in,
-                                        w.space->gradients[z],
-                                        out,
-                                        w.update ? nullptr : w.gradient + W.offset,
-                                        w.accumulate ? Start::accumulate : Start::zero,
-                                        nullptr};
-          Update<T> update;
-          if (w.update) {
-            update = at(*w.update, W.offset);
-            product.update = &update;
-          }
-          if (count > 1) {
-            const Range s = w.my(count);
-            product.part = 0, product.parts = 1;
-            product.row_begin = shard_begin<T>(W.height, count, s.begin);
-            product.row_end = shard_begin<T>(W.height, count, s.end);
-            if (s.begin == s.end) return;
-          } else if (split.kind == Split::single) {
-            if (w.thread != 0) return;
-            product.part = 0, product.parts = 1;
-          }
-          table.multiply_transposed(product);
+          const Range mine = count > 1 ? w.my(count) : Range{0, 1};
+          const bool alone = count > 1 || split.kind == Split::single;  // this thread does its share without the others
+          if (mine.begin == mine.end || (split.kind == Split::single && w.thread != 0)) return;
+          const Update<T> update = w.update ? at(*w.update, W.offset) : Update<T>{};
+          table.multiply_transposed(
+              {w.rows, x == 0 ? w.space->used.segments(w.thread, mine.begin, mine.end) : Segments{&all, 1}, W.height,
+               W.columns, alone ? 0 : w.thread, alone ? 1 : w.threads, w.space->values[x], in, w.space->gradients[z],
+               out, w.update ? nullptr : w.gradient + W.offset, w.accumulate ? Start::accumulate : Start::zero,
+               w.update ? &update : nullptr});
         });
     if (node.bias < 0) return;
     const Slice b = slice_of(node.bias);
@@ -390,7 +395,8 @@ class Plan {
 
   static constexpr std::ptrdiff_t kMaxPanel = 128 / sizeof(T);
   static Update<T> at(const Update<T>& update, std::ptrdiff_t offset) {
-    return {update.step, update.theta + offset, update.slot0 + offset, update.slot1 + offset, update.constants};
+    return {update.moves_without_gradient, update.step,           update.theta + offset,
+            update.slot0 + offset,         update.slot1 + offset, update.constants};
   }
 
   const Network<T>& network_;

@@ -57,9 +57,11 @@ LIKELIEST_INLINE void accumulate(Vector<T> (&c)[M][V], std::ptrdiff_t K, const T
   }
 }
 
+// A tile of C, m x v: rows of A^T, or of A with the segments of its columns that count.
 template <class T>
 struct TileArguments {
   std::ptrdiff_t K;
+  Segments k;
   const T* A;
   std::ptrdiff_t lda;
   const T* B;
@@ -81,7 +83,14 @@ void tile(const TileArguments<T>& t) noexcept {
       c[i][v] = t.start == Start::zero   ? Vector<T>{}
                 : t.start == Start::bias ? load(t.bias + v * lanes)
                                          : load(t.C + i * t.ldc + v * lanes);
-  accumulate<T, M, V, TRANSPOSED>(c, t.K, t.A, t.lda, t.B, t.ldb);
+  if constexpr (TRANSPOSED) {
+    accumulate<T, M, V, true>(c, t.K, t.A, t.lda, t.B, t.ldb);
+  } else {
+    for (std::ptrdiff_t s = 0; s < t.k.count; ++s) {
+      const Segment k = t.k.data[s];
+      if (k.used) accumulate<T, M, V, false>(c, k.end - k.begin, t.A + k.begin, t.lda, t.B + k.begin * t.ldb, t.ldb);
+    }
+  }
 #pragma GCC unroll 16
   for (int i = 0; i < M; ++i)
 #pragma GCC unroll 2
@@ -98,7 +107,7 @@ LIKELIEST_INLINE void run_tile(int m, int v, const TileArguments<T>& t) {
   }
 }
 
-// Rows [0, rows) cut into tiles of nearly equal height, at most kTileRows.
+// Rows cut into tiles of nearly equal height, at most kTileRows.
 struct Tiles {
   std::ptrdiff_t rows, count;
   explicit Tiles(std::ptrdiff_t rows) : rows(rows), count((rows + kTileRows - 1) / kTileRows) {}
@@ -116,33 +125,51 @@ void multiply(const Multiply<T>& g) noexcept {
   const Tiles tiles(g.rows);
   for (std::ptrdiff_t p = g.panel_begin; p < g.panel_end; ++p) {
     const int v = registers_of_panel<T>(g.columns, p);
-    // A panel of B has `height` rows, v registers wide; this product starts at row `first`.
-    const T* B = g.B + p * g.height * width + g.first * v * kLanes<T>;
     for (std::ptrdiff_t i = 0; i < tiles.count; ++i) {
       const std::ptrdiff_t r = tiles.begin(i);
       run_tile<T, false>(int(tiles.begin(i + 1) - r), v,
-                         {g.K, g.A + r * g.lda, g.lda, B, v * kLanes<T>, g.C + r * g.ldc + p * width, g.ldc, g.start,
-                          g.bias ? g.bias + p * width : nullptr});
+                         {0, g.k, g.A + r * g.lda, g.lda, g.B + p * g.height * width, v * kLanes<T>,
+                          g.C + r * g.ldc + p * width, g.ldc, g.start, g.bias ? g.bias + p * width : nullptr});
     }
   }
 }
 
-// C = A^T B, in panels like a weight's, tiles [begin, end) in the order of memory; each is handed on while it is in
-// cache.
+// Each tile of C is handed to the optimizer while it is in cache.
 template <class T>
 void multiply_transposed(const MultiplyTransposed<T>& g) noexcept {
   constexpr std::ptrdiff_t width = 2 * kLanes<T>;
-  const Tiles tiles(g.row_end - g.row_begin);
+  const std::ptrdiff_t panels = (g.columns + width - 1) / width;
+  std::ptrdiff_t tiles = 0;
+  for (std::ptrdiff_t s = 0; s < g.rows.count; ++s) tiles += Tiles(g.rows.data[s].end - g.rows.data[s].begin).count;
+  // The share of this call, in tiles of all panels, panel after panel.
+  std::ptrdiff_t skip = panels * tiles * g.part / g.parts, left = panels * tiles * (g.part + 1) / g.parts - skip;
   alignas(64) T scratch[kTileRows * width];
-  const std::ptrdiff_t total = tiles.count * ((g.columns + width - 1) / width);
-  for (std::ptrdiff_t n = total * g.part / g.parts; n < total * (g.part + 1) / g.parts; ++n) {
-    const std::ptrdiff_t p = n / tiles.count, i = n % tiles.count;
+  for (std::ptrdiff_t p = tiles ? skip / tiles : panels; p < panels && left > 0; ++p) {
     const int v = registers_of_panel<T>(g.columns, p);
-    const std::ptrdiff_t r = g.row_begin + tiles.begin(i), m = g.row_begin + tiles.begin(i + 1) - r;
-    const std::ptrdiff_t stride = v * kLanes<T>, offset = p * g.height * width + r * stride;
-    T* C = g.update ? scratch : g.C + offset;
-    run_tile<T, true>(int(m), v, {g.K, g.A + r, g.lda, g.B + p * width, g.ldb, C, stride, g.start, nullptr});
-    if (g.update) g.update->apply(offset, scratch, m * stride);
+    const std::ptrdiff_t stride = v * kLanes<T>;
+    skip = skip >= tiles ? skip % tiles : skip;
+    for (std::ptrdiff_t s = 0; s < g.rows.count && left > 0; ++s) {
+      const Segment segment = g.rows.data[s];
+      const Tiles cut(segment.end - segment.begin);
+      if (skip >= cut.count) {
+        skip -= cut.count;
+        continue;
+      }
+      for (std::ptrdiff_t i = skip; i < cut.count && left > 0; ++i, --left) {
+        const std::ptrdiff_t r = segment.begin + cut.begin(i), m = segment.begin + cut.begin(i + 1) - r;
+        const std::ptrdiff_t offset = p * g.height * width + r * stride;
+        T* C = g.update ? scratch : g.C + offset;
+        if (segment.used) {
+          run_tile<T, true>(int(m), v, {g.K, {}, g.A + r, g.lda, g.B + p * width, g.ldb, C, stride, g.start, nullptr});
+        } else if (g.update ? g.update->moves_without_gradient : g.start == Start::zero) {
+          for (std::ptrdiff_t k = 0; k < m * stride; k += kLanes<T>) store(C + k, Vector<T>{});
+        } else {
+          continue;
+        }
+        if (g.update) g.update->apply(offset, scratch, m * stride);
+      }
+      skip = 0;
+    }
   }
 }
 

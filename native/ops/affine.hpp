@@ -28,6 +28,16 @@ void transpose_weight(const T* W, std::ptrdiff_t height, std::ptrdiff_t columns,
   }
 }
 
+template <class T>
+void mark_used(Block<const T> block, T* marks) noexcept {
+  for (std::ptrdiff_t j = 0; j < block.columns; j += kLanes<T>) {
+    Vector<T> mark = load(marks + j);
+    for (std::ptrdiff_t i = 0; i < block.rows; ++i)
+      mark = load(block.data + i * block.stride + j) != T(0) ? broadcast(T(1)) : mark;
+    store(marks + j, mark);
+  }
+}
+
 // The gradient of b: sums of columns, each from the first row down.
 template <class T>
 void sum_rows(Block<const T> block, T* sums, bool accumulate) noexcept {

@@ -40,18 +40,53 @@ void test_shape(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std::
   const Slice slice{0, p, q, lanes};
   const std::vector<T> weights = panels(W, slice);
 
-  table.multiply({n, p, 0, p, q, 0, slice.panels(), X.data.data(), X.stride, weights.data(), Z.data.data(), Z.stride,
-                  Start::bias, b.data.data()});
-  // In two pieces of k, and rows and panels one by one: the very same bits.
   const std::ptrdiff_t half = p / 2;
+  const Segment whole{0, std::int32_t(p), true},
+      parts_of_k[] = {{0, std::int32_t(half), true}, {std::int32_t(half), std::int32_t(p), true}};
+  table.multiply({n,
+                  {&whole, 1},
+                  p,
+                  q,
+                  0,
+                  slice.panels(),
+                  X.data.data(),
+                  X.stride,
+                  weights.data(),
+                  Z.data.data(),
+                  Z.stride,
+                  Start::bias,
+                  b.data.data()});
+  // In two pieces of k, and rows and panels one by one: the very same bits.
   for (std::ptrdiff_t panel = 0; panel < slice.panels(); ++panel)
     for (std::ptrdiff_t i = 0; i < n; ++i) {
       T* row = again.data.data() + i * again.stride;
       const T* x = X.data.data() + i * X.stride;
-      table.multiply({1, half, 0, p, q, panel, panel + 1, x, X.stride, weights.data(), row, again.stride, Start::bias,
+      table.multiply({1,
+                      {parts_of_k, 1},
+                      p,
+                      q,
+                      panel,
+                      panel + 1,
+                      x,
+                      X.stride,
+                      weights.data(),
+                      row,
+                      again.stride,
+                      Start::bias,
                       b.data.data()});
-      table.multiply({1, p - half, half, p, q, panel, panel + 1, x + half, X.stride, weights.data(), row, again.stride,
-                      Start::accumulate, nullptr});
+      table.multiply({1,
+                      {parts_of_k + 1, 1},
+                      p,
+                      q,
+                      panel,
+                      panel + 1,
+                      x,
+                      X.stride,
+                      weights.data(),
+                      row,
+                      again.stride,
+                      Start::accumulate,
+                      nullptr});
     }
   T worst = 0;
   bool same = true;
@@ -68,8 +103,8 @@ void test_shape(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std::
 
   // X^T Z, whole, in three parts, and added to itself.
   std::vector<T> G(std::size_t(slice.size())), parts(G.size()), twice(G.size());
-  MultiplyTransposed<T> product{
-      n, p, q, 0, p, 0, 1, X.data.data(), X.stride, Z.data.data(), Z.stride, G.data(), Start::zero, nullptr};
+  MultiplyTransposed<T> product{n,        {&whole, 1},   p,        q,        0,           1,      X.data.data(),
+                                X.stride, Z.data.data(), Z.stride, G.data(), Start::zero, nullptr};
   table.multiply_transposed(product);
   for (int part = 0; part < 3; ++part) {
     product.part = part, product.parts = 3, product.C = parts.data();
@@ -93,6 +128,45 @@ void test_shape(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std::
     }
   CHECK(worst <= epsilon);
   CHECK(worst_twice <= 3 * epsilon);
+
+  // Columns of zeros are left out, and nothing changes: not a product, not an update.
+  Matrix<T> holes = X;
+  std::vector<Segment> segments;
+  for (std::ptrdiff_t j = 0; j < p; ++j) {
+    const bool used = j / 5 % 2 == 0;
+    for (std::ptrdiff_t i = 0; i < n; ++i) holes(i, j) *= T(used);
+    if (segments.empty() || segments.back().used != used) segments.push_back({std::int32_t(j), std::int32_t(j), used});
+    segments.back().end = std::int32_t(j + 1);
+  }
+  const Segments some{segments.data(), std::ptrdiff_t(segments.size())};
+  Multiply<T> forward{
+      n,        {&whole, 1}, p,      q, 0, slice.panels(), holes.data.data(), X.stride, weights.data(), Z.data.data(),
+      Z.stride, Start::zero, nullptr};
+  Matrix<T> kept = Z;
+  table.multiply(forward);
+  forward.k = some, forward.C = again.data.data();
+  table.multiply(forward);
+  CHECK(Z.data == again.data);
+  for (std::ptrdiff_t o = 0; o < table.optimizer_count; ++o) {
+    std::vector<T> theta[2], slot[2], other[2];
+    const double rule[] = {0.1, 0.9, 0.99, 1e-8};
+    T constants[kMaxConstants];
+    table.optimizers[o].constants(rule, 3, constants);
+    for (int skip = 0; skip < 2; ++skip) {
+      theta[skip] = slot[skip] = other[skip] = weights;
+      for (T& s : other[skip]) s *= s;  // a mean of squares is not negative
+      const Update<T> update{table.optimizers[o].slots > 0,
+                             table.optimizers[o].step,
+                             theta[skip].data(),
+                             slot[skip].data(),
+                             other[skip].data(),
+                             constants};
+      for (int part = 0; part < 3; ++part)
+        table.multiply_transposed({n, skip ? some : Segments{&whole, 1}, p, q, part, 3, holes.data.data(), X.stride,
+                                   kept.data.data(), kept.stride, nullptr, Start::zero, &update});
+    }
+    CHECK(theta[0] == theta[1] && slot[0] == slot[1] && other[0] == other[1]);
+  }
 
   // W^T in panels.
   const Slice turned{0, q, p, lanes};
