@@ -14,6 +14,7 @@
 
 #include "engine/engine.hpp"
 #include "engine/pool.hpp"
+#include "engine/random.hpp"
 
 namespace nb = nanobind;
 using namespace likeliest;
@@ -214,6 +215,20 @@ std::optional<std::pair<std::ptrdiff_t, std::ptrdiff_t>> first_non_finite_of(con
   return std::nullopt;
 }
 
+// One permutation of 0 .. n - 1 for each counter in [first, last): the epochs of one seed.
+nb::object permutations(std::uint32_t key0, std::uint32_t key1, std::uint32_t first, std::uint32_t last,
+                        std::uint32_t n) {
+  std::uint32_t* out;
+  auto result = new_array<std::uint32_t>({last - first, n}, &out);
+  {
+    nb::gil_scoped_release release;
+    std::vector<std::uint32_t> scratch(3 * std::size_t(n));
+    for (std::uint32_t epoch = first; epoch < last; ++epoch)
+      permutation(threefry({key0, key1}, {epoch, 0}), n, out + std::size_t(epoch - first) * n, scratch.data());
+  }
+  return nb::cast(result);
+}
+
 // Floating-point operations a second of multiply-adds alone, in float, on all of `threads`: the peak that the
 // benchmarks hold the training against.
 double fma_peak(int threads, double seconds, const std::string& isa) {
@@ -241,6 +256,7 @@ NB_MODULE(_native, m) {
   m.doc() = "The native core of likeliest.";
   m.def("available_isas", &available_isas);
   m.def("first_non_finite", &first_non_finite_of, nb::arg("x"), nb::arg("threads"));
+  m.def("permutations", &permutations);
   m.def("fma_peak", &fma_peak, nb::arg("threads"), nb::arg("seconds"), nb::arg("isa"));
   nb::class_<PyEngine>(m, "Engine")
       .def(nb::init<const std::vector<std::ptrdiff_t>&, const std::vector<std::pair<std::ptrdiff_t, std::ptrdiff_t>>&,

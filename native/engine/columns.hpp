@@ -4,6 +4,7 @@
 // result. The borders of images and rare categories make for many of them; of MNIST's 784 columns, two thirds are used
 // in a minibatch of 128. Each thread marks what it sees, and finds the segments that it needs by itself.
 #pragma once
+#include <algorithm>
 #include <vector>
 
 #include "engine/kernels.hpp"
@@ -20,6 +21,7 @@ class UsedColumns {
       : columns_(columns), shards_(shards), threads_(static_cast<std::size_t>(threads)) {
     for (PerThread& own : threads_) {
       own.marks = Memory<T>(std::size_t(stride));
+      own.used = Memory<T>(std::size_t(stride));
       own.segments.resize(std::size_t(columns + shards));
       own.first.resize(std::size_t(shards) + 1);
     }
@@ -31,25 +33,31 @@ class UsedColumns {
   // Finds the segments of the given shards for one thread, from the marks of the threads in `seen_by`.
   void find(int thread, Range shards, Range seen_by) noexcept {
     PerThread& own = threads_[std::size_t(thread)];
-    std::ptrdiff_t count = 0;
+    const std::ptrdiff_t first = shard_begin<T>(columns_, shards_, shards.begin);
+    const std::ptrdiff_t last = shard_begin<T>(columns_, shards_, shards.end);
+    std::copy(marks(int(seen_by.begin)) + first, marks(int(seen_by.begin)) + last, own.used.data() + first);
+    for (std::ptrdiff_t t = seen_by.begin + 1; t < seen_by.end; ++t)
+      for (std::ptrdiff_t j = first; j < last; ++j) own.used.data()[j] += marks(int(t))[j];
+    const T* used = own.used.data();
+    Segment* next = own.segments.data();
     for (std::ptrdiff_t s = shards.begin; s < shards.end; ++s) {
-      own.first[std::size_t(s)] = count;
+      own.first[std::size_t(s)] = next - own.segments.data();
       const std::ptrdiff_t end = shard_begin<T>(columns_, shards_, s + 1);
       for (std::ptrdiff_t j = shard_begin<T>(columns_, shards_, s); j < end;) {
-        const bool used = is_used(j, seen_by);
-        std::ptrdiff_t next = j + 1;
-        // A short gap is not worth a break: its columns count as used.
-        for (std::ptrdiff_t gap = 0; next + gap < end;) {
-          if (is_used(next + gap, seen_by) == used)
-            next += gap + 1, gap = 0;
-          else if (!used || ++gap > kGap)
-            break;
+        const std::ptrdiff_t begin = j;
+        const bool is_used = used[j] != 0;
+        if (is_used) {
+          // A short gap is not worth a break: its columns count as used.
+          for (std::ptrdiff_t k = j + 1; k < end && k - j <= kGap; ++k)
+            if (used[k] != 0) j = k;
+          ++j;
+        } else {
+          while (j < end && used[j] == 0) ++j;
         }
-        own.segments[std::size_t(count++)] = {std::int32_t(j), std::int32_t(next), used};
-        j = next;
+        *next++ = {std::int32_t(begin), std::int32_t(j), is_used};
       }
-      own.first[std::size_t(s) + 1] = count;
     }
+    own.first[std::size_t(shards.end)] = next - own.segments.data();
   }
 
   // What `find` found for the shards [begin, end), to be read by the same thread.
@@ -63,16 +71,10 @@ class UsedColumns {
   static constexpr std::ptrdiff_t kGap = 4;
 
   struct PerThread {
-    Memory<T> marks;
+    Memory<T> marks, used;
     std::vector<Segment> segments;
     std::vector<std::ptrdiff_t> first;  // of each shard, in `segments`
   };
-
-  bool is_used(std::ptrdiff_t column, Range seen_by) const {
-    for (std::ptrdiff_t t = seen_by.begin; t < seen_by.end; ++t)
-      if (threads_[std::size_t(t)].marks.data()[column] != 0) return true;
-    return false;
-  }
 
   std::ptrdiff_t columns_, shards_;
   std::vector<PerThread> threads_;

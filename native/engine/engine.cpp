@@ -77,6 +77,7 @@ class EngineOf final : public Engine {
         optimizer_->constants(hyperparameters_.data(), double(t + k), constants);
         const Update<T> update{optimizer_->slots > 0, optimizer_->step, theta_.data(), slot(0), slot(1), constants};
         w.update = &update;
+        w.ordered = bounds[steps];
         w.floor = floor;
         const bool good = step(plan, w, team, order, bounds[k], bounds[k + 1]);
         if (thread == 0) totals[k] = w.total, written = k + 1;

@@ -73,6 +73,7 @@ struct Worker {
   int thread = 0, threads = 1;
   const Examples* data;
   const std::uint32_t* order = nullptr;
+  std::ptrdiff_t ordered = 0;  // how many entries the order has
   std::ptrdiff_t first = 0, rows = 0;
   T *theta, *gradient;
   const Update<T>* update = nullptr;  // null: add to the gradient instead
@@ -163,8 +164,8 @@ class Plan {
       const std::ptrdiff_t begin = by_shards ? shard_begin<T>(columns, shards, mine.begin) : 0;
       const std::ptrdiff_t end = by_shards ? shard_begin<T>(columns, shards, mine.end) : columns;
       T* to = w.space->values[0] + rows.begin * stride + begin;
-      likeliest::gather(w.data->x, w.order, w.first + rows.begin, rows.end - rows.begin, begin, end - begin, to,
-                        stride);
+      likeliest::gather(w.data->x, {w.order, w.first + rows.begin, w.ordered}, rows.end - rows.begin, begin,
+                        end - begin, to, stride);
       T* marks = w.space->used.marks(w.thread);
       std::fill_n(marks, stride, T(0));
       table.mark_used({to, rows.end - rows.begin, round_up(end - begin, table.lanes), stride}, marks + begin);

@@ -8,7 +8,9 @@ namespace likeliest::tests {
 void test_mathematics();
 void test_products();
 void test_optimizers();
+void test_columns();
 void test_gather();
+void test_random();
 void test_schedule();
 void test_pool(bool quick);
 void test_engine(bool quick);
@@ -20,7 +22,9 @@ int main(int count, char** arguments) {
   test_mathematics();
   test_products();
   test_optimizers();
+  test_columns();
   test_gather();
+  test_random();
   test_schedule();
   test_pool(quick);
   test_engine(quick);

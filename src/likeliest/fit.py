@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from likeliest import random
 from likeliest.engines.base import Array, Chunk, Engine
 from likeliest.history import History
 from likeliest.optimizers import Optimizer
@@ -119,7 +118,7 @@ def fit(
             if step == 0:
                 many = min(chunk_steps // per_epoch, max(1, CHUNK_EXAMPLES // n), last_epoch - position.epochs)
                 several = max(1, many) if whole_epochs else 1
-                order = random.permutations(seed, range(position.epochs, position.epochs + several), n)
+                order = engine.permutations(seed, range(position.epochs, position.epochs + several), n)
                 order = order if rows is None else rows[order]
             if len(order) > 1:
                 bounds = (np.arange(len(order))[:, None] * n + np.arange(0, n, batch_size)).ravel()

@@ -51,6 +51,9 @@ class Engine(Protocol):
     def start(self, optimizer: Optimizer) -> None:
         """Takes an optimizer, with its state before the first step."""
 
+    def permutations(self, seed: int, epochs: range, n: int) -> npt.NDArray[np.uint32]:
+        """What `random.permutations` gives: the order of the n examples in each of the epochs."""
+
     def train(self, X: Array, y: Array, w: Array | None, chunk: Chunk, t: int, floor: float, threads: int) -> Array:
         """Takes the steps t, t + 1, ... of a chunk along the gradient of Σ_i w_i log P(y_i | x_i) / batch size.
 

@@ -9,8 +9,9 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from likeliest import _native
+from likeliest import _native, random
 from likeliest.engines.base import Array, Chunk
 from likeliest.likelihoods import Likelihood
 from likeliest.ops import ACTIVATIONS
@@ -90,6 +91,10 @@ class Native:
     def start(self, optimizer: Optimizer) -> None:
         """Takes an optimizer, with its state before the first step."""
         self._core.start(optimizer.name, optimizer.hyperparameters())
+
+    def permutations(self, seed: int, epochs: range, n: int) -> npt.NDArray[np.uint32]:
+        """The order of the n examples in each of the epochs: (len(epochs), n)."""
+        return _native.permutations(*random.stream(seed, random.ORDER), epochs.start, epochs.stop, n)
 
     def train(self, X: Array, y: Array, w: Array | None, chunk: Chunk, t: int, floor: float, threads: int) -> Array:
         """Takes the steps of a chunk; see `Engine.train`."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from likeliest import random
 from likeliest.engines.base import Array, Chunk
 from likeliest.likelihoods import Likelihood
 from likeliest.ops import OPERATIONS
@@ -87,6 +89,10 @@ class Reference:
         """Takes an optimizer, with its state before the first step."""
         self.optimizer = optimizer
         self.state = {name: optimizer.init(theta) for name, theta in self.theta.items()}
+
+    def permutations(self, seed: int, epochs: range, n: int) -> npt.NDArray[np.uint32]:
+        """The order of the n examples in each of the epochs: (len(epochs), n)."""
+        return random.permutations(seed, epochs, n)
 
     def train(self, X: Array, y: Array, w: Array | None, chunk: Chunk, t: int, floor: float, threads: int) -> Array:
         """Takes the steps of a chunk; see `Engine.train`."""

@@ -1,0 +1,19 @@
+// The order of the examples: the same numbers as likeliest/random.py draws, sooner.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace likeliest {
+
+struct Key {
+  std::uint32_t low, high;
+};
+
+// Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror and Shaw 2011).
+Key threefry(Key key, Key counter) noexcept;
+
+// A permutation of 0 .. n - 1: example i gets 32 bits of the stream, and the examples are sorted by them. `scratch` has
+// room for 3 n numbers.
+void permutation(Key stream, std::uint32_t n, std::uint32_t* out, std::uint32_t* scratch) noexcept;
+
+}  // namespace likeliest
