@@ -36,8 +36,8 @@ class UsedColumns {
     const std::ptrdiff_t first = shard_begin<T>(columns_, shards_, shards.begin);
     const std::ptrdiff_t last = shard_begin<T>(columns_, shards_, shards.end);
     std::copy(marks(int(seen_by.begin)) + first, marks(int(seen_by.begin)) + last, own.used.data() + first);
-    for (std::ptrdiff_t t = seen_by.begin + 1; t < seen_by.end; ++t)
-      for (std::ptrdiff_t j = first; j < last; ++j) own.used.data()[j] += marks(int(t))[j];
+    for (int t = int(seen_by.begin) + 1; t < int(seen_by.end); ++t)
+      for (std::ptrdiff_t j = first; j < last; ++j) own.used.data()[j] += marks(t)[j];
     const T* used = own.used.data();
     Segment* next = own.segments.data();
     for (std::ptrdiff_t s = shards.begin; s < shards.end; ++s) {

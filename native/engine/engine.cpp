@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::ptrdiff_t kMaxRows = 1024;     // a larger minibatch goes through in blocks of this many rows
 constexpr std::ptrdiff_t kPredictRows = 128;  // and predictions in blocks of this many
+constexpr int kChunksAlone = 8;               // how long a crowded machine is left to others
 constexpr double kWorthAThread =
     2.5e5;  // floating-point operations a step, below which a thread costs more than it brings
 
@@ -83,8 +84,11 @@ class EngineOf final : public Engine {
         if (thread == 0) totals[k] = w.total, written = k + 1;
         if (!good) break;
       }
+      if (thread == 0 && team.threads() > 1 && team.crowded()) alone_ = kChunksAlone;
     };
-    run_on_pool(plan.threads, job);
+    // Waiting for a thread that waits for a processor is slower than doing its work: then go on alone for a while.
+    run_on_pool(alone_ > 0 ? 1 : plan.threads, job);
+    if (alone_ > 0) --alone_;
     return written;
   }
 
@@ -237,6 +241,7 @@ class EngineOf final : public Engine {
   Memory<T> theta_, gradient_, slots_[2], kept_[3];
   const OptimizerKernel<T>* optimizer_ = nullptr;
   std::vector<double> hyperparameters_;
+  int alone_ = 0;  // how many calls of `train` to go without the other threads
   std::unique_ptr<Plan<T>> training_;
   Plan<T> predict_;
   std::vector<Workspace<T>> spaces_;  // of the other threads that predict

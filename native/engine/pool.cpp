@@ -22,14 +22,15 @@ inline void pause() noexcept {
 #endif
 }
 
-// Waits until the value is no longer `old`.
+// Waits until the value is no longer `old`. Returns whether it had to sleep.
 template <class T>
-void wait_while(std::atomic<T>& value, T old, int spin) noexcept {
+bool wait_while(std::atomic<T>& value, T old, int spin) noexcept {
   for (int i = 0; i < spin; ++i) {
-    if (value.load(std::memory_order_acquire) != old) return;
+    if (value.load(std::memory_order_acquire) != old) return false;
     pause();
   }
   while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
+  return true;
 }
 
 class Pool {
@@ -99,7 +100,7 @@ void Team::barrier() noexcept {
     round_.store(round + 1, std::memory_order_release);
     round_.notify_all();
   } else {
-    wait_while(round_, round, spin_);
+    if (wait_while(round_, round, spin_)) sleeps_.fetch_add(1, std::memory_order_relaxed);
   }
 }
 

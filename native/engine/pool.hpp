@@ -14,8 +14,12 @@ class Team {
   int threads() const { return threads_; }
   void barrier() noexcept;
 
+  // Whether others want these processors too: more than a quarter of the barriers had somebody fall asleep.
+  bool crowded() const { return 4 * sleeps_.load(std::memory_order_relaxed) > round_.load(std::memory_order_relaxed); }
+
  private:
   const int threads_, spin_;
+  std::atomic<std::uint32_t> sleeps_{0};
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<std::uint32_t> round_{0};
 };
