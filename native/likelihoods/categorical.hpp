@@ -10,17 +10,17 @@ namespace likeliest::LIKELIEST_ISA {
 struct Categorical {
   static constexpr const char* name = "categorical";
 
-  // e^(eta - max) into `out` (padding 0); returns its sum, and the maximum by reference. A NaN spoils the sum, as it
-  // must.
-  template <class T>
-  LIKELIEST_INLINE static T exponentials(const T* eta, std::ptrdiff_t width, std::ptrdiff_t columns, T* out, T& top) {
+  // Hands e^(eta - max) to take(k, e), register by register, with 0 in the padding, and returns their sum; the maximum
+  // by reference. A NaN spoils the sum, as it must.
+  template <class T, class F>
+  LIKELIEST_INLINE static T exponentials(const T* eta, std::ptrdiff_t width, std::ptrdiff_t columns, T& top, F&& take) {
     top = eta[0];
     for (std::ptrdiff_t k = 1; k < width; ++k) top = eta[k] > top ? eta[k] : top;
     Vector<T> total{};
     for (std::ptrdiff_t k = 0; k < columns; k += kLanes<T>) {
       Vector<T> e = exp<T>(load(eta + k) - top);
       for (std::ptrdiff_t lane = width - k > 0 ? width - k : 0; lane < kLanes<T>; ++lane) e[lane] = 0;
-      store(out + k, e);
+      take(k, e);
       total += e;
     }
     return sum_of_lanes<T>(total);
@@ -31,49 +31,30 @@ struct Categorical {
                     T* score) noexcept {
     for (std::ptrdiff_t i = 0; i < eta.rows; ++i) {
       const T* row = eta.data + i * eta.stride;
+      T* out = score ? score + i * eta.stride : nullptr;
       const std::ptrdiff_t label = std::ptrdiff_t(y[i]);
-      T top, total;
-      if (score) {
-        T* out = score + i * eta.stride;
-        total = exponentials(row, width, eta.columns, out, top);
-        const T factor = weight[i] * scale;
-        const Vector<T> share = broadcast(-factor / total);
-        for (std::ptrdiff_t k = 0; k < eta.columns; k += kLanes<T>) store(out + k, load(out + k) * share);
-        out[label] += factor;
-      } else {
-        Vector<T> sum{};
-        top = row[0];
-        for (std::ptrdiff_t k = 1; k < width; ++k) top = row[k] > top ? row[k] : top;
-        for (std::ptrdiff_t k = 0; k < eta.columns; k += kLanes<T>) {
-          Vector<T> e = exp<T>(load(row + k) - top);
-          for (std::ptrdiff_t lane = width - k > 0 ? width - k : 0; lane < kLanes<T>; ++lane) e[lane] = 0;
-          sum += e;
-        }
-        total = sum_of_lanes<T>(sum);
-      }
+      T top;
+      const T total = exponentials(row, width, eta.columns, top, [&](std::ptrdiff_t k, Vector<T> e) {
+        if (out) store(out + k, e);
+      });
       log_prob[i] = (row[label] - top - T(::log(double(total)))) * weight[i];
+      if (!out) continue;
+      const T factor = weight[i] * scale;
+      const Vector<T> share = broadcast(-factor / total);
+      for (std::ptrdiff_t k = 0; k < eta.columns; k += kLanes<T>) store(out + k, load(out + k) * share);
+      out[label] += factor;
     }
   }
 
   template <class T>
   static void probabilities(Block<const T> eta, std::ptrdiff_t width, std::ptrdiff_t classes, T* p) noexcept {
-    for (std::ptrdiff_t i = 0; i < eta.rows; ++i) {
-      const T* row = eta.data + i * eta.stride;
-      T top = row[0];
-      for (std::ptrdiff_t k = 1; k < width; ++k) top = row[k] > top ? row[k] : top;
-      Vector<T> sum{};
-      for (std::ptrdiff_t k = 0; k < eta.columns; k += kLanes<T>) {
-        Vector<T> e = exp<T>(load(row + k) - top);
-        for (std::ptrdiff_t lane = 0; lane < kLanes<T>; ++lane)
-          if (k + lane < width) {
-            p[i * classes + k + lane] = e[lane];
-          } else {
-            e[lane] = 0;
-          }
-        sum += e;
-      }
-      const T total = sum_of_lanes<T>(sum);
-      for (std::ptrdiff_t k = 0; k < classes; ++k) p[i * classes + k] /= total;
+    for (std::ptrdiff_t i = 0; i < eta.rows; ++i, p += classes) {
+      T top;
+      const T total =
+          exponentials(eta.data + i * eta.stride, width, eta.columns, top, [&](std::ptrdiff_t k, Vector<T> e) {
+            for (std::ptrdiff_t lane = 0; lane < kLanes<T> && k + lane < classes; ++lane) p[k + lane] = e[lane];
+          });
+      for (std::ptrdiff_t k = 0; k < classes; ++k) p[k] /= total;
     }
   }
 };
