@@ -65,7 +65,7 @@ class Bar(Silent):
             auto_refresh=False,  # a thread of its own would take time from the training threads
         )
         self.task = self.bar.add_task(
-            "fit", total=(last - first) * examples, epoch=f"{first + 1}/{last}", ll="…", validation="", speed=""
+            "fit", total=(last - first) * examples, epoch=f"{first + 1}/{last}", ll="-", validation="", speed=""
         )
         self.bar.start()
 
@@ -108,4 +108,4 @@ def make_progress(verbose: Any, first: int, last: int, examples: int) -> Progres
     terminal = sys.stderr is not None and sys.stderr.isatty()
     if terminal and verbose:
         return Bar(first, last, examples)
-    return Lines(last) if verbose is True else Silent()
+    return Lines(last) if verbose and verbose != "auto" else Silent()

@@ -66,3 +66,16 @@ def framed(axes: Any, colour: str = "#cccccc", width: float = 0.6) -> None:
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set(visible=True, color=colour, linewidth=width)
+
+
+def probability(p: float) -> str:
+    """Enough digits to see how sure.
+
+    >>> probability(0.5234), probability(0.99996), probability(3e-5)
+    ('0.52', '0.99996', '0.00003')
+    """
+    for digits in (2, 3, 4, 5):
+        text = f"{p:.{digits}f}"
+        if 0 < float(text) < 1:
+            return text
+    return f"{p:.5f}"

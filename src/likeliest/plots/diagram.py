@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.plots.anatomy import Column, as_image_shape, columns, is_bernoulli, output_names
-from likeliest.plots.canvas import FAINT, INK, NEGATIVE, PAPER, POSITIVE, new_figure
+from likeliest.plots.canvas import FAINT, INK, NEGATIVE, PAPER, POSITIVE, new_figure, probability
 
 if TYPE_CHECKING:
     from likeliest.network import Network
@@ -99,7 +99,7 @@ def network(
     >>> from likeliest import plots
     >>> net = ll.Network([ll.Dense(3, "logistic")], likelihood=ll.likelihoods.Bernoulli()).build(4, seed=0)
     >>> plots.network(net, [1, 0, 0, 1]).get_suptitle()
-    'ŷ = P(Y = 1 | x) = 0.42'
+    'ŷ = P(Y = 1 | x) = 0.68'
     """
     if isinstance(max_cells, bool) or not isinstance(max_cells, int) or max_cells < 1:
         raise ValueError(f"max_cells: expected a whole number of at least 1, found {max_cells!r}")
@@ -135,10 +135,10 @@ def network(
         title = "The network"
     elif is_bernoulli(network):
         event = "Y = 1" if class_names is None else names[1]
-        title = f"ŷ = P({event} | x) = {probabilities[0]:.{3 if probabilities[0] > 0.99 or probabilities[0] < 0.01 else 2}f}"
+        title = f"ŷ = P({event} | x) = {probability(probabilities[0])}"
     else:
         best = int(probabilities.argmax())
-        title = f"The likeliest is {names[best]}: P(Y = {names[best]} | x) = {probabilities[best]:.2f}"
+        title = f"The likeliest is {names[best]}: P(Y = {names[best]} | x) = {probability(probabilities[best])}"
     figure.suptitle(title, fontsize=13, color=INK)
     return figure
 

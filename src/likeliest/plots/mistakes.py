@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.plots.anatomy import as_image_shape, is_bernoulli, output_names
-from likeliest.plots.canvas import FAINT, INK, PAPER, framed, new_figure
+from likeliest.plots.canvas import FAINT, INK, PAPER, framed, new_figure, probability
 
 if TYPE_CHECKING:
     from likeliest.network import Network
@@ -109,11 +109,11 @@ def _grid(network: Network, images: Array, labels: Array, probabilities: Array, 
         said = int(p.argmax())
         framed(ax, *((WRONG, 1.2) if said != label else ()))
         if is_bernoulli(network):
-            belief = f"ŷ = {_probability(p[1])}"
+            belief = f"ŷ = {probability(p[1])}"
         else:
             second = int(np.argsort(p)[-2])
-            belief = f"{names[said]}: {_probability(p[said])}"
-            belief += f"  {names[second]}: {_probability(p[second])}" if p[second] >= 0.005 else ""
+            belief = f"{names[said]}: {probability(p[said])}"
+            belief += f"  {names[second]}: {probability(p[second])}" if p[second] >= 0.005 else ""
         ax.set_title(belief, fontsize=8.5, color=INK, pad=3)
         ax.set_xlabel(f"is {names[label]}", fontsize=8.5, color=WRONG if said != label else FAINT, labelpad=2)
     for ax in axes[n:]:
@@ -123,16 +123,3 @@ def _grid(network: Network, images: Array, labels: Array, probabilities: Array, 
         note = "above each, the likeliest classes with their probabilities; below, the truth"
         figure.supxlabel(textwrap.fill(note, max(36, 9 * across)), fontsize=8.5, color=FAINT)
     return figure
-
-
-def _probability(p: float) -> str:
-    """Enough digits to see how sure.
-
-    >>> _probability(0.5234), _probability(0.99996), _probability(3e-5)
-    ('0.52', '0.99996', '0.00003')
-    """
-    for digits in (2, 3, 4, 5):
-        text = f"{p:.{digits}f}"
-        if 0 < float(text) < 1:
-            return text
-    return f"{p:.5f}"

@@ -107,19 +107,20 @@ def hidden_weights(
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "−")
+    text = f"{value:+.1f}".replace("-", "−")
+    return "0.0" if text in ("+0.0", "−0.0") else text
 
 
 def _scale(values: Any) -> float:
-    """The end of the colour scale: the largest weight; of many, all but the 0.2 % largest, beside which all else pales."""
+    """The end of the colour scale: the largest weight; of many, without the 0.2 % beside which the rest would pale."""
     return float(np.quantile(np.abs(values), 0.998 if values.size > 2000 else 1.0)) or 1.0
 
 
 def _images(W: Any, shown: Any, cells: list[str], shape: tuple[int, int], title: str, notes: list[str]) -> Any:
     across = _across(len(shown), shape[0] / shape[1])
     down = math.ceil(len(shown) / across)
-    side = min(1.7, max(0.85, 9.5 / across)) if len(shown) > 3 else 2.2
-    width = max(across * side + 0.9, 4.6)
+    side = {1: 3.0, 2: 2.4, 3: 2.4}.get(len(shown), min(1.7, max(0.85, 9.5 / across)))
+    width = max(across * side + 0.9, 3.9)
     figure = new_figure(width, down * (side * shape[0] / shape[1] + 0.22) + 0.8)
     axes = figure.subplots(down, across, squeeze=False).ravel()
     limit = _scale(W[:, shown])

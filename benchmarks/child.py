@@ -1,0 +1,108 @@
+"""The child process of one peer and one workload: it obeys the lines on its standard input.
+
+    python -m benchmarks.child PEER WORKLOAD --threads N
+
+Each answer is one line of JSON on standard output. The first comes unasked, after one epoch of warming up; then
+
+    epoch N   train N epochs                → {"seconds": …}, of one
+    latency   predict one row, repeatedly   → {"seconds": …}, the median of this round
+    finish    evaluate and exit             → accuracy, log-likelihoods, memory
+
+Between two lines it waits for input, and so leaves the processor to the other peers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+from collections.abc import Callable
+from time import perf_counter, perf_counter_ns
+
+from benchmarks import memory
+from benchmarks.data import load
+from benchmarks.peers import PEERS, peer_class
+from benchmarks.peers.base import Peer
+from benchmarks.workloads import WORKLOADS
+
+LATENCY_CALLS = 1000
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("peer", choices=PEERS)
+    arguments.add_argument("workload", choices=WORKLOADS)
+    arguments.add_argument("--threads", type=int, required=True)
+    options = arguments.parse_args()
+    answer = answers_only()
+
+    workload = WORKLOADS[options.workload]
+    kind = peer_class(options.peer)
+    data = load("train", workload.digits)
+    memory.reset_peak()
+    memory_before = memory.peak_mib()
+    examples = len(data[1])
+    peer = kind(workload, *data, options.threads)
+    del data  # A peer that made a copy need not pay for both.
+    warm_up = seconds(peer.epoch)
+    answer({"examples_per_epoch": examples, "warm_up_seconds": warm_up})
+
+    for line in sys.stdin:
+        match line.split():
+            case ["epoch", count]:
+                answer({"seconds": seconds(*[peer.epoch] * int(count)) / int(count)})
+            case ["latency"]:
+                answer({"seconds": latency(peer)})
+            case ["finish"]:
+                answer(results(peer, memory_before))
+                return
+
+
+def answers_only() -> Callable[[dict[str, object]], None]:
+    """A writer of JSON lines to the parent; whatever else is printed from now on goes to the standard error."""
+    pipe = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    return lambda message: print(json.dumps(message), file=pipe, flush=True)
+
+
+def seconds(*calls: Callable[[], object]) -> float:
+    """How long ``calls`` take together."""
+    start = perf_counter()
+    for call in calls:
+        call()
+    return perf_counter() - start
+
+
+def latency(peer: Peer) -> float:
+    """The median time of predicting one row, in seconds; a tenth as many calls go first and are not counted."""
+    row, _ = load("test", peer.workload.digits)
+    predict = peer.predictor(row[:1])
+    for _ in range(LATENCY_CALLS // 10):
+        predict()
+    times = []
+    for _ in range(LATENCY_CALLS):
+        start = perf_counter_ns()
+        predict()
+        times.append(perf_counter_ns() - start)
+    return statistics.median(times) * 1e-9
+
+
+def results(peer: Peer, memory_before: float) -> dict[str, object]:
+    """What the peer learned; the memory is read first, before the test set takes some."""
+    peak = memory.peak_mib()
+    digits = peer.workload.digits
+    test_accuracy, test_ll = peer.evaluate(*load("test", digits))
+    _, train_ll = peer.evaluate(*load("train", digits))
+    return {
+        "test_accuracy": test_accuracy,
+        "test_log_likelihood": test_ll,
+        "train_log_likelihood": train_ll,
+        "peak_mib": peak,
+        "peak_above_data_mib": peak - memory_before,
+    }
+
+
+if __name__ == "__main__":
+    main()

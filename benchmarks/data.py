@@ -1,0 +1,69 @@
+"""MNIST from its IDX files: X (n, 784) float32 in [0, 1], y (n,) int64.
+
+The benchmark reads the files itself, so that every peer is handed the same bytes and likeliest's own reader is not a
+part of what is measured.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+X = NDArray[np.float32]
+Y = NDArray[np.int64]
+
+VARIABLE = "LIKELIEST_DATA"
+FILES = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+ALIGNMENT = 64
+"""Bytes. At this alignment JAX uses a NumPy array where it lies instead of copying it."""
+
+
+class DataError(Exception):
+    """The data are not there; the message says what to set."""
+
+
+def folder() -> Path:
+    """The folder of the IDX files, or an error that says how to name it."""
+    name = os.environ.get(VARIABLE)
+    if not name:
+        raise DataError(f"Set {VARIABLE} to the folder of the MNIST IDX files ({FILES['train'][0]}[.gz] and others).")
+    path = Path(name)
+    for file in (file for pair in FILES.values() for file in pair):
+        if not (path / file).exists() and not (path / f"{file}.gz").exists():
+            raise DataError(f"{VARIABLE} is {name}, which has neither {file} nor {file}.gz.")
+    return path
+
+
+def read_idx(path: Path) -> NDArray[np.uint8]:
+    """An IDX file of bytes, plain or gzipped: 0, 0, type 8, number of axes, one big-endian length per axis, data."""
+    raw = path.read_bytes() if path.exists() else gzip.decompress(path.with_name(f"{path.name}.gz").read_bytes())
+    axes = raw[3]
+    if raw[:3] != b"\0\0\x08":
+        raise DataError(f"{path} is not an IDX file of bytes.")
+    shape = np.frombuffer(raw, ">i4", axes, offset=4)
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * axes).reshape(shape)
+
+
+def load(split: str, digits: tuple[int, ...]) -> tuple[X, Y]:
+    """The examples of ``split`` ("train" or "test") whose label is one of ``digits``, in the files' order."""
+    images, labels = (read_idx(folder() / file) for file in FILES[split])
+    wanted = np.isin(labels, digits)
+    pixels = images[wanted].reshape(int(wanted.sum()), -1)
+    scaled = aligned_empty(pixels.shape)
+    np.multiply(pixels, np.float32(1 / 255), out=scaled)
+    return scaled, labels[wanted].astype(np.int64)
+
+
+def aligned_empty(shape: tuple[int, ...]) -> X:
+    """A float32 array that begins at a multiple of ALIGNMENT bytes."""
+    size = int(np.prod(shape)) * 4
+    buffer = np.empty(size + ALIGNMENT, np.uint8)
+    start = -buffer.ctypes.data % ALIGNMENT
+    return buffer[start : start + size].view(np.float32).reshape(shape)

@@ -1,0 +1,40 @@
+"""One file per peer, each at its best: see base.py for what a peer must do."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from importlib import metadata
+
+from benchmarks.peers.base import Peer
+
+PEERS = {
+    "likeliest": "likeliest_fit",
+    "pytorch": "pytorch",
+    "pytorch-compile": "pytorch_compile",
+    "jax": "jax_scan",
+    "scikit-learn": "sklearn_mlp",
+    "keras": "keras_fit",
+}
+"""The name in the tables → the module in this folder. A module is imported only in its own child process."""
+
+DISTRIBUTIONS = {"pytorch": "torch", "pytorch-compile": "torch"}
+"""The name under which a peer is installed, where that is not its name in the tables."""
+
+REFERENCE = "likeliest"
+"""The peer that all others are divided by."""
+
+
+def peer_class(name: str) -> type[Peer]:
+    """The class of the peer called ``name``; importing it imports that framework."""
+    found: type[Peer] = importlib.import_module(f"benchmarks.peers.{PEERS[name]}").PEER
+    return found
+
+
+def versions(names: list[str]) -> dict[str, str]:
+    """The installed version of each of ``names``; what is not installed is left out."""
+    found = {}
+    for name in names:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(DISTRIBUTIONS.get(name, name))
+    return found

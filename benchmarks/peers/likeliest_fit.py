@@ -1,0 +1,62 @@
+"""likeliest, as its users call it: `fit` for one epoch, which continues where the last one stopped.
+
+The time is that of the whole call, checks of the arguments included, not the one that the history reports.
+"""
+
+# ruff: noqa: D102 (base.py says what the methods of a peer do)
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import likeliest as ll
+from benchmarks.data import X, Y
+from benchmarks.peers.base import Peer
+from benchmarks.workloads import Workload
+
+
+class Likeliest(Peer):
+    """ll.Network on its native engine."""
+
+    def __init__(self, workload: Workload, inputs: X, labels: Y, threads: int) -> None:
+        super().__init__(workload, inputs, labels, threads)
+        self.inputs, self.labels, self.threads = inputs, labels, threads
+        likelihood = (
+            ll.likelihoods.Bernoulli() if workload.is_bernoulli else ll.likelihoods.Categorical(workload.widths[-1])
+        )
+        hidden = [ll.Dense(q, workload.activation) for q in workload.widths[1:-1]]
+        self.net = ll.Network(hidden, likelihood=likelihood)
+        self.optimizer = (
+            ll.optimizers.GradientAscent(workload.learning_rate)
+            if workload.optimizer == "gradient ascent"
+            else ll.optimizers.Adam(workload.learning_rate)
+        )
+
+    def epoch(self) -> None:
+        self.net.fit(
+            self.inputs,
+            self.labels,
+            optimizer=self.optimizer,
+            epochs=1,
+            batch_size=self.workload.batch_size,
+            seed=0,
+            threads=self.threads,
+            verbose=False,
+        )
+
+    def eta(self, inputs: X) -> NDArray[Any]:
+        raise NotImplementedError("likeliest evaluates itself: see evaluate")
+
+    def evaluate(self, inputs: X, labels: Y) -> tuple[float, float]:
+        accuracy = np.mean(self.net.predict(inputs) == labels)
+        return float(accuracy), float(self.net.log_likelihood(inputs, labels)) / len(labels)
+
+    def predictor(self, row: X) -> Callable[[], object]:
+        return lambda: self.net.predict_proba(row)
+
+
+PEER = Likeliest

@@ -1,0 +1,54 @@
+"""scikit-learn's MLPClassifier; `partial_fit` is one epoch, shuffled, without the checks for convergence."""
+
+# ruff: noqa: D102 (base.py says what the methods of a peer do)
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neural_network import MLPClassifier
+
+from benchmarks.data import X, Y
+from benchmarks.peers.base import Peer
+from benchmarks.workloads import Workload
+
+SMALLEST = float(np.finfo(np.float32).tiny)
+
+
+class SklearnMLP(Peer):
+    """MLPClassifier, which starts from Glorot's uniform distribution; without its L2 penalty, which others lack."""
+
+    def __init__(self, workload: Workload, inputs: X, labels: Y, threads: int) -> None:
+        super().__init__(workload, inputs, labels, threads)
+        self.inputs, self.labels = inputs, labels
+        self.net = MLPClassifier(
+            hidden_layer_sizes=workload.widths[1:-1],
+            activation=workload.activation,
+            solver="sgd" if workload.optimizer == "gradient ascent" else "adam",
+            learning_rate_init=workload.learning_rate,
+            momentum=0,
+            nesterovs_momentum=False,
+            beta_1=workload.beta1,
+            beta_2=workload.beta2,
+            epsilon=workload.epsilon,
+            alpha=0,
+            batch_size=workload.batch_size,
+            random_state=0,
+        )
+
+    def epoch(self) -> None:
+        self.net.partial_fit(self.inputs, self.labels, classes=np.array(self.workload.digits))
+
+    def eta(self, inputs: X) -> NDArray[Any]:
+        """Log-odds, read back from the probabilities, which are all that it gives; an exact 0 has no logarithm."""
+        log_p: NDArray[Any] = np.log(np.maximum(self.net.predict_proba(inputs), SMALLEST))
+        return log_p[:, 1:] - log_p[:, :1] if self.workload.is_bernoulli else log_p
+
+    def predictor(self, row: X) -> Callable[[], NDArray[Any]]:
+        return lambda: np.asarray(self.net.predict_proba(row))
+
+
+PEER = SklearnMLP

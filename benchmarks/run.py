@@ -1,0 +1,117 @@
+"""Times likeliest and its peers in the same run: epochs, one prediction, imports, and a first fit.
+
+python -m benchmarks.run [--workloads W1 W2] [--peers likeliest pytorch jax] [--rounds 9] [--threads 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a file: what must be importable is the folder above, not this one
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from benchmarks import children, data, machine, processes, tables
+from benchmarks.peers import PEERS, versions
+from benchmarks.record import Record
+from benchmarks.workloads import WORKLOADS, Workload
+
+MEASUREMENTS = ("epochs", "latency", "imports", "first-fit")
+LATENCY_WORKLOAD = "W1"
+
+
+def main() -> None:
+    options = parse()
+    try:
+        data.folder()
+    except data.DataError as error:
+        raise SystemExit(str(error)) from None
+    described = machine.describe(options.threads)
+    path = options.json or children.ROOT / "benchmarks" / "results" / f"{described['date']}.jsonl".replace(":", "")
+    record = Record(path, described)
+    tables.console.print("  ".join(f"{key}: {value}" for key, value in described.items()), highlight=False)
+
+    if "epochs" in options.measure or "latency" in options.measure:
+        peak = machine.fma_peak(options.threads)
+        found = f"{peak / 1e9:.0f} GFLOP/s" if isinstance(peak, float) else f"not measured: {peak}"
+        tables.console.print(f"FMA peak of {options.threads} threads: {found}", highlight=False)
+        for name in options.workloads:
+            try:
+                time_workload(WORKLOADS[name], options, peak, record)
+            except children.ChildError as error:
+                raise SystemExit(f"A peer failed while it was timed. {error}") from None
+    if "imports" in options.measure:
+        time_imports(options, record)
+    if "first-fit" in options.measure:
+        time_first_fits(options, record)
+    if path.exists():
+        tables.console.print(f"Written to {path}", highlight=False)
+
+
+def parse() -> argparse.Namespace:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
+    arguments.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
+    arguments.add_argument("--measure", nargs="+", choices=MEASUREMENTS, default=MEASUREMENTS)
+    arguments.add_argument("--rounds", type=int, default=9, help="how often each peer is timed (default 9)")
+    arguments.add_argument("--epochs", type=int, default=1, help="epochs in a row each time (default 1)")
+    arguments.add_argument("--threads", type=int, default=2)
+    arguments.add_argument("--json", type=Path, help="append to this file (default: a new one in benchmarks/results)")
+    return arguments.parse_args()
+
+
+def time_workload(workload: Workload, options: argparse.Namespace, peak: float | str, record: Record) -> None:
+    """Epochs, and on the small network also the latency of one prediction, by the processes that trained it."""
+    failed: dict[str, str] = {}
+    with_latency = "latency" in options.measure and workload.name == LATENCY_WORKLOAD
+    if "epochs" not in options.measure and not with_latency:
+        return
+    running = children.start(options.peers, workload.name, options.threads, failed)
+    try:
+        word = f"epoch {options.epochs}"
+        seconds = children.in_turn(running, word, options.rounds) if "epochs" in options.measure else {}
+        latencies = children.in_turn(running, "latency", options.rounds) if with_latency else {}
+        results = {child.peer: {**child.ready, **child.ask("finish")} for child in running}
+    finally:
+        for child in running:
+            child.close()
+    about = {"workload": workload.name, "version": versions(options.peers)}
+    if seconds:
+        tables.epochs(workload, seconds, results, peak, options.epochs)
+        tables.learned(workload, results)
+        fma_peak = peak if isinstance(peak, float) else None
+        record.write(
+            "epoch",
+            "s",
+            seconds,
+            **about,
+            epochs_per_turn=options.epochs,
+            results=results,
+            fma_peak=fma_peak,
+            flop=workload.flop_per_example,
+        )
+    if latencies:
+        tables.durations("Predicting one row (784-32-1), in microseconds", latencies, unit="µs", scale=1e6)
+        record.write("latency", "s", latencies, **about)
+    tables.failures(failed)
+
+
+def time_imports(options: argparse.Namespace, record: Record) -> None:
+    failed: dict[str, str] = {}
+    seconds = processes.imports(options.peers, options.rounds, options.threads, failed)
+    tables.durations("A whole process that only imports", seconds, base="numpy")
+    tables.failures(failed)
+    record.write("import", "s", seconds, version=versions([*seconds]))
+
+
+def time_first_fits(options: argparse.Namespace, record: Record) -> None:
+    failed: dict[str, str] = {}
+    seconds = processes.first_fits(options.peers, options.rounds, options.threads, failed)
+    tables.durations("A whole process: import, load, fit W1 to 99.8 %, predict", seconds)
+    tables.failures(failed)
+    record.write("first fit", "s", seconds, workload="W1", version=versions([*seconds]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""What is timed: a data set, a network, a likelihood and an optimizer, each exactly once, for every peer to read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One network of dense layers, p inputs to q outputs each, fitted to n examples in minibatches.
+
+    A single output is the log-odds of a Bernoulli; several are those of a Categorical. Every peer climbs the mean
+    log-likelihood of a minibatch, in float32, and visits all n examples once per epoch in a new order. The last
+    minibatch is the remainder: no peer may drop it.
+    """
+
+    name: str
+    digits: tuple[int, ...]
+    widths: tuple[int, ...]
+    activation: Literal["logistic", "relu"]
+    optimizer: Literal["gradient ascent", "adam"]
+    learning_rate: float
+    batch_size: int
+
+    # Adam's other constants, the same for everyone (their defaults differ: Keras has epsilon 1e-7).
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+    @property
+    def layers(self) -> list[tuple[int, int]]:
+        """(p, q) of each dense layer."""
+        return list(zip(self.widths[:-1], self.widths[1:], strict=True))
+
+    @property
+    def is_bernoulli(self) -> bool:
+        """Whether the output is one log-odds rather than one per class."""
+        return self.widths[-1] == 1
+
+    @property
+    def flop_per_example(self) -> int:
+        """The arithmetic that no method can avoid, in FLOP (a multiplication and an addition are two).
+
+        A layer p → q costs 2pq forward (x W), 2pq for ∂LL/∂W (xᵀ δ) and 2pq for ∂LL/∂x (δ Wᵀ). Nobody needs ∂LL/∂x of
+        the first layer, so it is not counted. Biases, activations, the likelihood and the optimizer are not counted
+        either: the figure is the share of the peak that the matrix products alone reach.
+        """
+        products = [2 * p * q for p, q in self.layers]
+        return 3 * sum(products) - products[0]
+
+
+W1 = Workload(
+    name="W1",
+    digits=(0, 1),
+    widths=(784, 32, 1),
+    activation="logistic",
+    optimizer="gradient ascent",
+    learning_rate=0.1,
+    batch_size=32,
+)
+W2 = Workload(
+    name="W2",
+    digits=tuple(range(10)),
+    widths=(784, 512, 10),
+    activation="relu",
+    optimizer="adam",
+    learning_rate=1e-3,
+    batch_size=128,
+)
+
+WORKLOADS = {workload.name: workload for workload in (W1, W2)}

@@ -1,0 +1,80 @@
+"""The pictures that `likeliest digits` writes: each file whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from likeliest.cli.task import Task
+from likeliest.history import History
+from likeliest.network import Network
+
+
+def available() -> bool:
+    """Whether matplotlib is installed."""
+    return importlib.util.find_spec("matplotlib") is not None
+
+
+def write(task: Task, network: Network, history: History, folder: Path) -> list[str]:
+    """Draws what was learned and writes it: the names of the files in the folder.
+
+    Raises
+    ------
+    OSError
+        When a file cannot be written.
+    """
+    from likeliest import plots
+
+    folder.mkdir(parents=True, exist_ok=True)
+    images, labels = task.test
+    shape = task.image_shape
+    drawings: dict[str, Callable[[], Any]] = {
+        "learning-curve": lambda: plots.learning_curve(history).figure,
+        "hidden-weights": lambda: plots.hidden_weights(network, shape),
+        "misread": lambda: plots.misread(network, images, labels, image_shape=shape),
+        "network": lambda: plots.network(network, images[0], image_shape=shape),
+    }
+    if not history.epochs:
+        del drawings["learning-curve"]
+    written = []
+    for name, drawing in drawings.items():
+        figure = drawing()
+        for kind in ("png", "svg") if name == "network" else ("png",):
+            with whole_file(folder / f"{name}.{kind}") as file:
+                _save(figure, file, kind)
+            written.append(f"{name}.{kind}")
+    return written
+
+
+def _save(figure: Any, file: BinaryIO, kind: str) -> None:
+    import matplotlib
+
+    if kind == "png":
+        figure.savefig(file, format="png", dpi=150)
+        return
+    # The same seed shall give the same file: no date, and names that are not drawn at random.
+    with matplotlib.rc_context({"svg.hashsalt": "likeliest"}):
+        figure.savefig(file, format="svg", metadata={"Date": None})
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to that takes its place only when all is written; until then an older one stays.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written; nothing is left behind.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
