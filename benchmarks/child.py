@@ -40,7 +40,7 @@ def main() -> None:
 
     workload = WORKLOADS[options.workload]
     kind = peer_class(options.peer)
-    data = load("train", workload.digits)
+    data = load("train", workload.digits, workload.noise)
     memory.reset_peak()
     memory_before = memory.peak_mib()
     examples = len(data[1])
@@ -52,7 +52,7 @@ def main() -> None:
     for line in sys.stdin:
         match line.split():
             case ["epoch", count]:
-                answer({"seconds": seconds(*[peer.epoch] * int(count)) / int(count)})
+                answer({"seconds": seconds(lambda: peer.epochs(int(count))) / int(count)})
             case ["latency"]:
                 answer({"seconds": latency(peer)})
             case ["finish"]:
@@ -67,17 +67,16 @@ def answers_only() -> Callable[[dict[str, object]], None]:
     return lambda message: print(json.dumps(message), file=pipe, flush=True)
 
 
-def seconds(*calls: Callable[[], object]) -> float:
-    """How long ``calls`` take together."""
+def seconds(call: Callable[[], object]) -> float:
+    """How long a call takes."""
     start = perf_counter()
-    for call in calls:
-        call()
+    call()
     return perf_counter() - start
 
 
 def latency(peer: Peer) -> float:
     """The median time of predicting one row, in seconds; a tenth as many calls go first and are not counted."""
-    row, _ = load("test", peer.workload.digits)
+    row, _ = load("test", peer.workload.digits, peer.workload.noise)
     predict = peer.predictor(row[:1])
     for _ in range(LATENCY_CALLS // 10):
         predict()
@@ -92,9 +91,9 @@ def latency(peer: Peer) -> float:
 def results(peer: Peer, memory_before: float) -> dict[str, object]:
     """What the peer learned; the memory is read first, before the test set takes some."""
     peak = memory.peak_mib()
-    digits = peer.workload.digits
-    test_accuracy, test_ll = peer.evaluate(*load("test", digits))
-    _, train_ll = peer.evaluate(*load("train", digits))
+    digits, noise = peer.workload.digits, peer.workload.noise
+    test_accuracy, test_ll = peer.evaluate(*load("test", digits, noise))
+    _, train_ll = peer.evaluate(*load("train", digits, noise))
     return {
         "test_accuracy": test_accuracy,
         "test_log_likelihood": test_ll,

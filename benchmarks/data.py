@@ -51,13 +51,18 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * axes).reshape(shape)
 
 
-def load(split: str, digits: tuple[int, ...]) -> tuple[X, Y]:
-    """The examples of ``split`` ("train" or "test") whose label is one of ``digits``, in the files' order."""
+def load(split: str, digits: tuple[int, ...], noise: float = 0.0) -> tuple[X, Y]:
+    """The examples of ``split`` ("train" or "test") whose label is one of ``digits``, in the files' order.
+
+    ``noise`` > 0 adds uniform random numbers up to it to every pixel, so that none is 0.
+    """
     images, labels = (read_idx(folder() / file) for file in FILES[split])
     wanted = np.isin(labels, digits)
     pixels = images[wanted].reshape(int(wanted.sum()), -1)
     scaled = aligned_empty(pixels.shape)
     np.multiply(pixels, np.float32(1 / 255), out=scaled)
+    if noise:
+        scaled += np.random.default_rng(len(scaled)).uniform(noise / 100, noise, scaled.shape).astype(np.float32)
     return scaled, labels[wanted].astype(np.int64)
 
 

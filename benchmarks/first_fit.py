@@ -24,7 +24,7 @@ def main() -> None:
     test = load("test", W1.digits)
     peer = peer_class(options.peer)(W1, *load("train", W1.digits), options.threads)
     for epoch in range(1, MOST_EPOCHS + 1):
-        peer.epoch()
+        peer.epochs(1)
         accuracy, _ = peer.evaluate(*test)
         if accuracy >= TARGET:
             peer.predictor(test[0][:1])()

@@ -11,7 +11,10 @@ from pathlib import Path
 from benchmarks import children
 
 PEAK_SECONDS = 0.5
-PEAK = f"import sys, likeliest._native as n; print(n.fma_peak(int(sys.argv[1]), {PEAK_SECONDS}))"
+PEAK = (
+    "import sys; from likeliest import _native; from likeliest.engines.native import instruction_set; "
+    f"print(_native.fma_peak(int(sys.argv[1]), {PEAK_SECONDS}, instruction_set()))"
+)
 
 
 def describe(threads: int) -> dict[str, object]:

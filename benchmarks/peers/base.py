@@ -26,6 +26,11 @@ class Peer(ABC):
     def epoch(self) -> None:
         """Shuffle, visit every example once, and return when the last update is done."""
 
+    def epochs(self, count: int) -> None:
+        """So many epochs in a row; a framework whose `fit` takes their number is given it."""
+        for _ in range(count):
+            self.epoch()
+
     @abstractmethod
     def eta(self, inputs: X) -> NDArray[Any]:
         """The log-odds of each class, (n, 784) → (n, outputs)."""

@@ -50,7 +50,11 @@ class Keras(Peer):
         )
 
     def epoch(self) -> None:
-        self.net.fit(self.inputs, self.labels, batch_size=self.workload.batch_size, shuffle=True, verbose=0)
+        self.epochs(1)
+
+    def epochs(self, count: int) -> None:
+        batch_size = self.workload.batch_size
+        self.net.fit(self.inputs, self.labels, epochs=count, batch_size=batch_size, shuffle=True, verbose=0)
 
     def eta(self, inputs: X) -> NDArray[Any]:
         return np.asarray(self.net.predict_on_batch(inputs))

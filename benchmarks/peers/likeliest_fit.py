@@ -1,4 +1,4 @@
-"""likeliest, as its users call it: `fit` for one epoch, which continues where the last one stopped.
+"""likeliest, as its users call it: `fit`, which continues where the last one stopped.
 
 The time is that of the whole call, checks of the arguments included, not the one that the history reports.
 """
@@ -37,11 +37,14 @@ class Likeliest(Peer):
         )
 
     def epoch(self) -> None:
+        self.epochs(1)
+
+    def epochs(self, count: int) -> None:
         self.net.fit(
             self.inputs,
             self.labels,
             optimizer=self.optimizer,
-            epochs=1,
+            epochs=count,
             batch_size=self.workload.batch_size,
             seed=0,
             threads=self.threads,
