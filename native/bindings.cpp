@@ -199,7 +199,8 @@ class PyEngine {
   std::unique_ptr<Engine> engine_;
 };
 
-std::optional<std::pair<std::ptrdiff_t, std::ptrdiff_t>> first_non_finite_of(const Any& x, int threads) {
+std::optional<std::pair<std::ptrdiff_t, std::ptrdiff_t>> first_non_finite_of(const Any& x, bool double_precision,
+                                                                             int threads) {
   const Source source = source_of(x);
   constexpr std::ptrdiff_t numbers_worth_a_thread = 1 << 16;
   const std::ptrdiff_t worth = source.rows * source.columns / numbers_worth_a_thread + 1;
@@ -207,7 +208,8 @@ std::optional<std::pair<std::ptrdiff_t, std::ptrdiff_t>> first_non_finite_of(con
   nb::gil_scoped_release release;
   auto job = [&](int thread, Team& team) noexcept {
     const Range r = share(source.rows, thread, team.threads());
-    found[std::size_t(thread)] = first_non_finite(source, r.begin, r.end);
+    found[std::size_t(thread)] = double_precision ? first_non_finite<double>(source, r.begin, r.end)
+                                                  : first_non_finite<float>(source, r.begin, r.end);
   };
   run_on_pool(int(std::min<std::ptrdiff_t>(threads, worth)), job);
   for (const Position& p : found)
@@ -255,7 +257,7 @@ double fma_peak(int threads, double seconds, const std::string& isa) {
 NB_MODULE(_native, m) {
   m.doc() = "The native core of likeliest.";
   m.def("available_isas", &available_isas);
-  m.def("first_non_finite", &first_non_finite_of, nb::arg("x"), nb::arg("threads"));
+  m.def("first_non_finite", &first_non_finite_of, nb::arg("x"), nb::arg("double_precision"), nb::arg("threads"));
   m.def("permutations", &permutations);
   m.def("fma_peak", &fma_peak, nb::arg("threads"), nb::arg("seconds"), nb::arg("isa"));
   nb::class_<PyEngine>(m, "Engine")

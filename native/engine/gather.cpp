@@ -98,12 +98,13 @@ template void gather<float>(const Source&, const Rows&, std::ptrdiff_t, std::ptr
 template void gather<double>(const Source&, const Rows&, std::ptrdiff_t, std::ptrdiff_t, std::ptrdiff_t, double*,
                              std::ptrdiff_t) noexcept;
 
+template <class T>
 Position first_non_finite(const Source& source, std::ptrdiff_t begin, std::ptrdiff_t end) noexcept {
   return dispatch(source.type, [&]<class S>(const S*) -> Position {
     if constexpr (std::is_integral_v<S>) {
       return {-1, -1};
     } else {
-      using F = std::conditional_t<std::is_same_v<S, double>, double, float>;
+      using F = std::conditional_t<std::is_same_v<S, double>, T, float>;
       for (std::ptrdiff_t i = begin; i < end; ++i) {
         const char* row = static_cast<const char*>(source.data) + i * source.row_stride;
         // x - x is 0 for a finite number and NaN for any other; the sum is checked once a row.
@@ -131,5 +132,8 @@ Position first_non_finite(const Source& source, std::ptrdiff_t begin, std::ptrdi
     }
   });
 }
+
+template Position first_non_finite<float>(const Source&, std::ptrdiff_t, std::ptrdiff_t) noexcept;
+template Position first_non_finite<double>(const Source&, std::ptrdiff_t, std::ptrdiff_t) noexcept;
 
 }  // namespace likeliest

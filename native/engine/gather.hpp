@@ -27,10 +27,11 @@ template <class T>
 void gather(const Source& source, const Rows& rows, std::ptrdiff_t count, std::ptrdiff_t begin, std::ptrdiff_t columns,
             T* out, std::ptrdiff_t stride) noexcept;
 
-// The first row in [begin, end) with a NaN or an infinity, and its column; row = -1 when there is none.
+// The first row in [begin, end) with a number that is not finite as a T, and its column; row = -1 when there is none.
 struct Position {
   std::ptrdiff_t row, column;
 };
+template <class T>
 Position first_non_finite(const Source& source, std::ptrdiff_t begin, std::ptrdiff_t end) noexcept;
 
 }  // namespace likeliest

@@ -62,8 +62,10 @@ struct Network {
         require(p == q && step.parameters.empty(), "step '" + step.operation + "' changes the width");
         if (step.operation != "reshape") {
           const ScalarKernel<T>& kernel = find(table.scalars, table.scalar_count, step.operation, "operation");
-          // h may overwrite z where the derivative does not need z; x is never overwritten.
-          if (kernel.keeps_input || input == 0) output = new_storage(q);
+          // h may overwrite z where neither this derivative nor that of the step before needs z; x is never
+          // overwritten.
+          const bool needed = !nodes.empty() && nodes.back().scalar && !nodes.back().scalar->keeps_input;
+          if (kernel.keeps_input || needed || input == 0) output = new_storage(q);
           Node<T> node;
           node.scalar = &kernel, node.input = input, node.output = output;
           node.constants.assign(step.constants.begin(), step.constants.end());

@@ -32,7 +32,7 @@ void test_type(Type type) {
   CHECK(right);
   gather(backward, {nullptr, 0, 0}, 1, 0, 3, wide.data(), rows);
   CHECK(wide[0] == double(data[data.size() - 1]) && wide[2] == double(data[data.size() - 3]));
-  CHECK(first_non_finite(plain, 0, rows).row == -1);
+  CHECK(first_non_finite<double>(plain, 0, rows).row == -1);
 }
 
 }  // namespace
@@ -55,16 +55,21 @@ void test_gather() {
   gather<float>({halves, Type::f16, 1, 7, 14, 2}, {nullptr, 0, 0}, 1, 0, 7, out, 7);
   CHECK(out[0] == 1.0f && out[1] == -2.0f && out[2] == 65504.0f && out[3] == 0x1p-14f && out[4] == 0x1p-24f);
   CHECK(std::isinf(out[5]) && std::isnan(out[6]));
-  CHECK(first_non_finite({halves, Type::f16, 1, 7, 14, 2}, 0, 1).column == 5);
+  CHECK(first_non_finite<double>({halves, Type::f16, 1, 7, 14, 2}, 0, 1).column == 5);
+
+  // What is finite in double precision may not be in single.
+  const double large[] = {1.0, 1e300};
+  const Source doubles{large, Type::f64, 1, 2, 16, 8};
+  CHECK(first_non_finite<double>(doubles, 0, 1).row == -1 && first_non_finite<float>(doubles, 0, 1).column == 1);
 
   std::vector<float> data(40 * 19, 1.0f);
   const Source source{data.data(), Type::f32, 40, 19, 19 * 4, 4};
   for (const std::ptrdiff_t column : {0, 7, 8, 16, 18})
     for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
       data[std::size_t(23 * 19 + column)] = bad;
-      const Position p = first_non_finite(source, 0, 40);
+      const Position p = first_non_finite<double>(source, 0, 40);
       CHECK(p.row == 23 && p.column == column);
-      CHECK(first_non_finite(source, 24, 40).row == -1);
+      CHECK(first_non_finite<double>(source, 24, 40).row == -1);
       data[std::size_t(23 * 19 + column)] = 1.0f;
     }
 }

@@ -18,8 +18,10 @@ def as_examples(X: Any, argument: str = "X") -> Array:
     ValueError
         When X has no examples, fewer than two dimensions, or something other than real numbers in it.
     """
-    if type(X) is np.ndarray and X.ndim >= 2 and X.dtype.char in "fd" and X.flags.c_contiguous and X.size:
-        return X
+    if type(X) is np.ndarray and X.ndim >= 2 and X.dtype.char in "fd" and X.size:
+        flags = X.flags
+        if flags.c_contiguous and flags.aligned and X.dtype.isnative:
+            return X
     if hasattr(X, "toarray") and hasattr(X, "nnz"):
         raise ValueError(f"{argument}: sparse matrices are not supported; use {argument}.toarray()")
     X = np.asanyarray(X)
@@ -42,6 +44,8 @@ def as_examples(X: Any, argument: str = "X") -> Array:
         X = X.astype(np.float64)
     if not X.dtype.isnative:
         X = X.astype(X.dtype.newbyteorder("="))
+    if any(stride % X.itemsize for stride in X.strides):  # a field of packed records
+        X = X.copy()
     if isinstance(X, np.memmap):
         return np.asarray(X)
     # Rows are read one by one, so an array laid out by columns is turned once; strided rows may stay.
@@ -71,7 +75,10 @@ def non_finite_message(X: Array, row: int, column: int, argument: str = "X") -> 
     index = np.unravel_index(column, X.shape[1:])
     place = str(int(index[0])) if len(index) == 1 else str(tuple(int(i) for i in index))
     value = X[(row, *index)]
-    return f"{argument}: found {value} in row {row}, column {place}; drop the row or fill in the value first"
+    cure = "drop the row or fill in the value first"
+    if np.isfinite(value):
+        cure = 'which is too large for float32: scale the data, or use dtype="float64"'
+    return f"{argument}: found {value} in row {row}, column {place}; {cure}"
 
 
 def check_same_length(X: Array, y: Array, X_name: str = "X", y_name: str = "y") -> None:

@@ -132,10 +132,15 @@ def fit(
             totals = engine.train(X, y, weights, chunk, position.steps + 1, floor, threads)
             took = time.perf_counter() - begin
             sizes = np.diff(chunk.bounds)
-            if len(totals) < len(sizes) or not totals[-1] >= floor * sizes[-1]:
-                examples = chunk.order[chunk.bounds[len(totals) - 1] : chunk.bounds[len(totals)]]
+            examples = chunk.order[chunk.bounds[len(totals) - 1] : chunk.bounds[len(totals)]]
+            mean = totals[-1] / len(examples)
+            if len(totals) == len(sizes) and mean >= floor:
+                # Each total is from before its update; this is from after the last one.
+                mean = engine.log_likelihood(X[examples[:256]], y[examples[:256]], threads).mean()
+            if not mean >= floor:
+                epoch = position.epochs + 1 + (len(totals) - 1) // per_epoch if len(order) > 1 else position.epochs + 1
                 message = _divergence_message(
-                    network, engine, X[examples], totals[-1] / len(examples), position.steps + len(totals), position
+                    network, engine, X[examples], float(mean), position.steps + len(totals), epoch, position
                 )
                 engine.restore()
                 raise DivergenceError(message, history)
@@ -169,6 +174,8 @@ def fit(
                     history.stopped = "callback"
             if history.stopped != "finished":
                 break
+    if history.stopped == "interrupted":
+        warnings.warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached", stacklevel=3)
     for name, value in best_theta.items():
         engine.set(name, value)
     return history
@@ -189,12 +196,14 @@ def _floor(engine: Engine, X: Array, y: Array, rows: Any, threads: int) -> float
     return -COLLAPSE * (1.0 + abs(float(start)))
 
 
-def _divergence_message(network: Any, engine: Engine, X: Array, mean: float, step: int, position: Position) -> str:
+def _divergence_message(
+    network: Any, engine: Engine, X: Array, mean: float, step: int, epoch: int, position: Position
+) -> str:
     """What happened, where it showed first, and what to do about it."""
     rate = getattr(position.optimizer, "learning_rate", None)
     cure = "a smaller learning_rate" + (f" than {rate:g}" if rate else "") + ", or inputs scaled to about 1, will help"
     return (
-        f"training diverged at step {step}, in epoch {position.epochs + 1}: the log-likelihood of its minibatch is "
+        f"training diverged at step {step}, in epoch {epoch}: the log-likelihood of its minibatch is "
         f"{mean:.4g} per example; {network.diagnose(X)}. θ is back where it was after step {position.steps}; {cure}"
     )
 
@@ -223,5 +232,3 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
         yield lambda: asked
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if asked:
-        warnings.warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached", stacklevel=4)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numbers
 import operator
 import secrets
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -142,7 +144,7 @@ class Network:
         shape = (input_shape,) if isinstance(input_shape, int) else tuple(int(size) for size in input_shape)
         if not shape or min(shape) < 1:
             raise ValueError(f"input_shape: expected positive sizes, found {input_shape!r}")
-        seed = _check_integer("seed", seed, 0)
+        seed = _check_seed(seed)
         net = Builder(shape, self.initializer)
         x = Value(INPUT, shape)
         counts: dict[str, int] = {}
@@ -246,7 +248,7 @@ class Network:
         epochs = _check_integer("epochs", epochs, 1)
         batch_size = None if batch_size is None else _check_integer("batch_size", batch_size, 1)
         early_stopping = None if early_stopping is None else _check_integer("early_stopping", early_stopping, 1)
-        seed = None if seed is None else _check_integer("seed", seed, 0)
+        seed = None if seed is None else _check_seed(seed)
         count = resolve_threads(threads)
         callbacks = tuple(callbacks)
         if not all(callable(callback) for callback in callbacks):
@@ -257,31 +259,41 @@ class Network:
         X = as_examples(X)
         y = self._targets(X, y)
         weights = as_weights(sample_weight, len(X))
+        if weights is not None:
+            weights = weights / weights.max()  # so that no sum of them overflows
         if len(np.unique(y)) == 1:
             raise ValueError(f"y: there is one class only, {y[0]}; a network learns to tell at least two apart")
-        if self._position.seed is None or seed is not None:
-            self._position.seed = secrets.randbits(32) if seed is None else seed
-        rows, held_out = self._held_out(X, y, weights, validation)
+        if seed is None:
+            seed = secrets.randbits(32) if self._position.seed is None else self._position.seed
+        rows, held_out = self._held_out(X, y, weights, validation, seed)
         training = slice(None) if rows is None else rows
         if weights is not None:
             if not weights[training].any():
                 raise ValueError("sample_weight: all training examples have weight 0: there is nothing to learn from")
+            if held_out is not None and held_out.weights is not None and not weights[held_out.rows].any():
+                raise ValueError("sample_weight: all held-out examples have weight 0: there is nothing to validate on")
             weights = weights / weights[training].mean()
         fresh = self._engine is None
         if fresh:
-            self.build(X.shape[1:], self._position.seed)
+            self.build(X.shape[1:], seed)
+        try:
+            self._check_examples(X, "X", count)
+            if held_out is not None and held_out.X is not X:
+                self._check_examples(held_out.X, "validation X", count)
+            self._warn_of_symmetry()
+            n = len(X) if rows is None else len(rows)
+            progress = make_progress(verbose, self._position.epochs, self._position.epochs + epochs, n)
+        except ValueError:
+            if fresh:
+                self._engine, self._position = None, Position()
+            raise
         engine = self._built()
-        self._check_examples(X, "X", count)
-        if held_out is not None and held_out.X is not X:
-            self._check_examples(held_out.X, "validation X", count)
-        self._warn_of_symmetry()
         position = self._position
+        position.seed = seed
         if position.optimizer is None or (optimizer is not None and optimizer != position.optimizer):
             position.optimizer = optimizer or Adam()
             position.steps = 0
             engine.start(position.optimizer)
-        n = len(X) if rows is None else len(rows)
-        progress = make_progress(verbose, position.epochs, position.epochs + epochs, n)
         try:
             return fit(
                 engine,
@@ -303,24 +315,21 @@ class Network:
             progress.close()
 
     def _held_out(
-        self, X: Array, y: Array, weights: Array | None, validation: Any
+        self, X: Array, y: Array, weights: Array | None, validation: Any, seed: int
     ) -> tuple[npt.NDArray[np.uint32] | None, Validation | None]:
         """The rows to train on (None for all) and what is held out."""
         if validation is None:
             return None, None
-        if isinstance(validation, float | int) and not isinstance(validation, bool):
-            count = round(validation * len(X))
-            if not 0 < validation < 1 or not 0 < count < len(X):
+        if isinstance(validation, numbers.Real) and not isinstance(validation, bool):
+            count = round(float(validation) * len(X)) if 0 < validation < 1 else 0
+            if not 0 < count < len(X):
                 raise ValueError(
                     f"validation: expected a fraction that leaves some of the {len(X)} examples on both sides, "
                     f"found {validation!r}"
                 )
-            assert self._position.seed is not None
-            order = np.argsort(
-                random.uniform(random.stream(self._position.seed, random.SPLIT), (len(X),)), kind="stable"
-            )
-            rows = np.sort(order).astype(np.uint32) if count == 0 else np.sort(order[count:]).astype(np.uint32)
-            return rows, Validation(X, y, np.sort(order[:count]).astype(np.uint32), weights)
+            order = np.argsort(random.uniform(random.stream(seed, random.SPLIT), (len(X),)), kind="stable")
+            held_out, rows = (np.sort(part).astype(np.uint32) for part in (order[:count], order[count:]))
+            return rows, Validation(X, y, held_out, weights)
         if not isinstance(validation, tuple | list) or len(validation) != 2:
             raise ValueError(
                 f"validation: expected (X, y) or a fraction such as 0.1, found {type(validation).__name__}"
@@ -496,6 +505,7 @@ class Network:
         state = self.__dict__.copy()
         engine = state.pop("_engine")
         state["_pool_size"] = None
+        state["_position"] = replace(self._position)  # copy.copy, too, gives a network of its own
         if engine is not None:
             slots = range(1 + (self._position.optimizer.slots if self._position.optimizer else 0))
             state["_theta"] = {name: [engine.get(name, slot) for slot in slots] for name in engine.program.parameters}
@@ -514,6 +524,13 @@ class Network:
                 for slot, value in enumerate(values):
                     engine.set(name, value, slot)
             self._engine = engine
+
+
+def _check_seed(seed: Any) -> int:
+    number = _check_integer("seed", seed, 0)
+    if number >= 2**64:
+        raise ValueError(f"seed: expected a whole number below 2**64, found {seed!r}")
+    return number
 
 
 def _check_integer(name: str, value: Any, least: int) -> int:

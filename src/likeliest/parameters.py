@@ -32,8 +32,10 @@ class Parameters(MutableMapping[str, Array]):
             raise ValueError(f"{name}: expected real numbers, found dtype {value.dtype}")
         if value.shape != shape:
             raise ValueError(f"{name}: expected shape {shape}, found {value.shape}")
+        with np.errstate(over="ignore"):
+            value = value.astype(self._engine.dtype)
         if not np.isfinite(value).all():
-            raise ValueError(f"{name}: found a number that is not finite")
+            raise ValueError(f"{name}: found a number that is not finite in {self._engine.dtype}")
         self._engine.set(name, value)
 
     def __delitem__(self, name: str) -> None:

@@ -119,8 +119,8 @@ def permutations(seed: int, epochs: range, n: int) -> npt.NDArray[np.uint32]:
     of a call are drawn in one pass, which matters when an epoch takes microseconds.
 
     >>> permutations(0, range(2), 5)
-    array([[2, 4, 3, 0, 1],
-           [2, 4, 1, 3, 0]], dtype=uint32)
+    array([[0, 2, 4, 1, 3],
+           [1, 3, 4, 2, 0]], dtype=uint32)
     """
     epoch = np.arange(epochs.start, epochs.stop, dtype=np.uint32)
     k0, k1 = threefry(stream(seed, ORDER), epoch, np.zeros_like(epoch))

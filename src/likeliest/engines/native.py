@@ -86,7 +86,7 @@ class Native:
 
     def first_non_finite(self, X: Array, threads: int) -> tuple[int, int] | None:
         """The row and the column (of the flattened example) of the first NaN or infinity in X, if there is one."""
-        return _native.first_non_finite(self._rows(X), threads)
+        return _native.first_non_finite(self._rows(X), self.dtype == np.float64, threads)
 
     def start(self, optimizer: Optimizer) -> None:
         """Takes an optimizer, with its state before the first step."""

@@ -82,7 +82,8 @@ class Reference:
 
     def first_non_finite(self, X: Array, threads: int) -> tuple[int, int] | None:
         """The row and the column (of the flattened example) of the first NaN or infinity in X, if there is one."""
-        wrong = np.argwhere(~np.isfinite(X.reshape(X.shape[0], -1)))
+        with np.errstate(over="ignore"):
+            wrong = np.argwhere(~np.isfinite(X.reshape(X.shape[0], -1).astype(self.dtype)))
         return (int(wrong[0][0]), int(wrong[0][1])) if len(wrong) else None
 
     def start(self, optimizer: Optimizer) -> None:
@@ -113,7 +114,8 @@ class Reference:
 
     def log_likelihood(self, X: Array, y: Array, threads: int) -> Array:
         """Log P(y_i | x_i): (n,) float64."""
-        return np.asarray(self.likelihood.log_prob(xp, self.output(X, threads), y), np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(self.likelihood.log_prob(xp, self.output(X, threads), y), np.float64)
 
     def gradient(self, X: Array, y: Array, w: Array | None, threads: int) -> Values:
         """∂/∂θ Σ_i w_i log P(y_i | x_i), by parameter name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from inspect import signature
@@ -45,7 +46,7 @@ class Activation(Layer):
         for name, value in self.constants.items():
             if name not in known:
                 raise ValueError(f"constants: {self.name} has {known or 'none'}, found {name!r}")
-            if not (isinstance(value, int | float) and 0 < value < float("inf")):
+            if not (isinstance(value, numbers.Real) and 0 < value < float("inf")):
                 raise ValueError(f"constants: {name} must be a positive number, found {value!r}")
 
     def build(self, net: Builder, x: Value) -> Value:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from abc import ABC, abstractmethod
 from dataclasses import astuple, dataclass
 from typing import Any, ClassVar
@@ -35,11 +36,11 @@ class Optimizer(ABC):
 
 def check_positive(name: str, value: Any, hint: str) -> None:
     """A ValueError unless value is a positive, finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < float(value) < math.inf:
         raise ValueError(f"{name}: expected a positive number, found {value!r}; {hint}")
 
 
 def check_fraction(name: str, value: Any) -> None:
     """A ValueError unless 0 <= value < 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) < 1:
         raise ValueError(f"{name}: expected a number in [0, 1), found {value!r}")

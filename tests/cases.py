@@ -1,0 +1,274 @@
+"""One list of cases, which meets every oracle.
+
+Each operation, likelihood, optimizer and initializer has one row here; a new one needs its row and no more. Networks
+of every activation and likelihood follow from the rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import numpy as np
+import scipy.special
+import scipy.stats
+
+from likeliest import initializers, optimizers
+from likeliest.initializers import Initializer
+from likeliest.layers import Activation, Dense, Flatten, Layer
+from likeliest.likelihoods import Bernoulli, Categorical, Likelihood
+from likeliest.network import Network
+from likeliest.ops import ACTIVATIONS
+from likeliest.optimizers import Optimizer
+
+Array = np.ndarray[Any, Any]
+
+# Operations ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OperationCase:
+    """What an operation should compute, said in two other ways."""
+
+    shapes: tuple[tuple[int, ...], ...]  # of its values; n stands first where there is one
+    formula: Callable[..., Array]  # (*values, **attributes) in NumPy and SciPy, from the definition
+    torch: Callable[..., Any]  # (torch, *values, **attributes) in PyTorch
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+_Z = ((5, 7),)
+
+OPERATIONS: dict[str, OperationCase] = {
+    "affine": OperationCase(
+        ((5, 3), (3, 4), (4,)),
+        lambda x, W, b=0: np.einsum("ik,kj->ij", x, W) + b,
+        lambda torch, x, W, b=0: x @ W + b,
+    ),
+    "reshape": OperationCase(
+        ((5, 2, 3),),
+        lambda x, shape: np.stack([np.fromiter(row.flat, float).reshape(shape) for row in x]),
+        lambda torch, x, shape: x.reshape(-1, *shape),
+        {"shape": (6,)},
+    ),
+    "identity": OperationCase(_Z, lambda z: z, lambda torch, z: z),
+    "logistic": OperationCase(_Z, scipy.special.expit, lambda torch, z: torch.sigmoid(z)),
+    "tanh": OperationCase(_Z, lambda z: 2 * scipy.special.expit(2 * z) - 1, lambda torch, z: torch.tanh(z)),
+    "relu": OperationCase(_Z, lambda z: (z + np.abs(z)) / 2, lambda torch, z: torch.relu(z)),
+    "leaky_relu": OperationCase(
+        _Z,
+        lambda z, slope=0.01: np.maximum(z, slope * z),
+        lambda torch, z, slope=0.01: torch.nn.functional.leaky_relu(z, slope),
+        {"slope": 0.2},
+    ),
+    "elu": OperationCase(
+        _Z,
+        lambda z, alpha=1.0: np.maximum(z, 0) + alpha * (np.exp(np.minimum(z, 0)) - 1),
+        lambda torch, z, alpha=1.0: torch.nn.functional.elu(z, alpha),
+        {"alpha": 0.5},
+    ),
+    "softplus": OperationCase(_Z, lambda z: -scipy.special.log_expit(-z), lambda torch, z: torch.logaddexp(z, 0 * z)),
+    "gelu": OperationCase(_Z, lambda z: z * scipy.stats.norm.cdf(z), lambda torch, z: torch.nn.functional.gelu(z)),
+    "silu": OperationCase(_Z, lambda z: z / (1 + np.exp(-z)), lambda torch, z: torch.nn.functional.silu(z)),
+}
+
+# Likelihoods ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LikelihoodCase:
+    """A likelihood with its log P(y | η) from elsewhere: eta (width,), y -> float."""
+
+    likelihood: Likelihood
+    log_prob: Callable[[Array, int], float]
+
+    @property
+    def id(self) -> str:
+        return repr(self.likelihood)
+
+
+def _by_hand(eta: Array, y: int) -> float:
+    """log e^η_y / Σ e^η_k, summed exactly."""
+    return float(eta[y] - eta.max()) - math.log(math.fsum(math.exp(e - eta.max()) for e in eta))
+
+
+LIKELIHOODS: dict[str, list[LikelihoodCase]] = {
+    "bernoulli": [
+        LikelihoodCase(Bernoulli(), lambda eta, y: float(scipy.stats.bernoulli.logpmf(y, scipy.special.expit(eta[0]))))
+    ],
+    "categorical": [LikelihoodCase(Categorical(K), _by_hand) for K in (2, 3, 17, 64)],
+}
+
+# Optimizers ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OptimizerCase:
+    """An optimizer, its published rule for one number, and PyTorch's."""
+
+    optimizer: Optimizer
+    published: Callable[[float, list[float]], float]  # from θ_0 and g_1 … g_t to θ_t, from the papers
+    torch: Callable[[Any, Any], Any]  # (torch, parameters) -> an optimizer that maximises
+
+    @property
+    def id(self) -> str:
+        return repr(self.optimizer)
+
+
+def _ascent(theta: float, g: list[float]) -> float:
+    """θ_t = θ_0 + ε Σ g_i."""
+    return theta + 0.3 * math.fsum(g)
+
+
+def _momentum(theta: float, g: list[float]) -> float:
+    """Unrolled: v_t = Σ_i μ^(t−i) g_i, θ_t = θ_0 + ε Σ_t v_t."""
+    v = [math.fsum(0.8 ** (t - i) * g[i] for i in range(t + 1)) for t in range(len(g))]
+    return theta + 0.05 * math.fsum(v)
+
+
+def _adam(theta: float, g: list[float]) -> float:
+    """Kingma and Ba's sums, unrolled: m_t = (1 − β₁) Σ_i β₁^(t−i) g_i, and so v_t (their section 3)."""
+    for t in range(1, len(g) + 1):
+        m = 0.2 * math.fsum(0.8 ** (t - i) * g[i - 1] for i in range(1, t + 1)) / (1 - 0.8**t)
+        v = 0.01 * math.fsum(0.99 ** (t - i) * g[i - 1] ** 2 for i in range(1, t + 1)) / (1 - 0.99**t)
+        theta += 0.02 * m / (math.sqrt(v) + 1e-6)
+    return theta
+
+
+OPTIMIZERS: dict[str, OptimizerCase] = {
+    "gradient_ascent": OptimizerCase(
+        optimizers.GradientAscent(0.3), _ascent, lambda torch, p: torch.optim.SGD(p, lr=0.3, maximize=True)
+    ),
+    "momentum": OptimizerCase(
+        optimizers.Momentum(0.05, 0.8),
+        _momentum,
+        lambda torch, p: torch.optim.SGD(p, lr=0.05, momentum=0.8, maximize=True),
+    ),
+    "adam": OptimizerCase(
+        optimizers.Adam(0.02, 0.8, 0.99, 1e-6),
+        _adam,
+        lambda torch, p: torch.optim.Adam(p, lr=0.02, betas=(0.8, 0.99), eps=1e-6, maximize=True),
+    ),
+}
+
+# Initializers --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class InitializerCase:
+    """An initializer with the mean, variance and bound of W (fan_in, fan_out) = (200, 300)."""
+
+    initializer: Initializer
+    mean: float
+    variance: float
+    bound: float = math.inf  # of |W − mean|; uniform draws come close to it
+
+    @property
+    def id(self) -> str:
+        return repr(self.initializer)
+
+
+FANS = (200, 300)
+
+
+def _scaled(kind: Any, variance: float) -> list[InitializerCase]:
+    return [
+        InitializerCase(kind(), 0, variance, math.sqrt(3 * variance)),
+        InitializerCase(kind("normal"), 0, variance),
+    ]
+
+
+INITIALIZERS: list[InitializerCase] = [
+    InitializerCase(initializers.Zeros(), 0, 0, 0),
+    InitializerCase(initializers.Constant(-0.3), -0.3, 0, 0),
+    InitializerCase(initializers.Normal(0.4, mean=2.0), 2, 0.16),
+    InitializerCase(initializers.Uniform(-0.1, 0.5), 0.2, 0.6**2 / 12, 0.3),
+    *_scaled(initializers.Glorot, 2 / 500),
+    *_scaled(initializers.He, 2 / 200),
+    *_scaled(initializers.LeCun, 1 / 200),
+]
+
+# Networks ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class NetworkCase:
+    """Layers, a likelihood, the shape of an example and how many examples."""
+
+    layers: tuple[Layer, ...]
+    likelihood: Likelihood
+    shape: tuple[int, ...]
+    n: int
+
+    @property
+    def id(self) -> str:
+        layers = "-".join(
+            f"{layer.activation}{layer.width}" if isinstance(layer, Dense) else getattr(layer, "name", "flatten")
+            for layer in self.layers
+        )
+        shape = "x".join(map(str, self.shape))
+        return f"{shape}-{layers or 'none'}-{self.likelihood.name}{self.likelihood.classes}-n{self.n}"
+
+    def network(self, engine: str = "native", dtype: str = "float64", seed: int = 3) -> Network:
+        """A network with biases away from 0, the same θ (that of float32) for every engine and precision."""
+        net = Network(self.layers, likelihood=self.likelihood, engine=engine, dtype=dtype).build(self.shape, seed=seed)
+        rng = np.random.default_rng(seed)
+        for name, value in net.parameters.items():
+            if name.endswith("b"):
+                value = 0.3 * rng.normal(size=value.shape)
+            net.parameters[name] = value.astype(np.float32)
+        return net
+
+    def data(self, seed: int = 4) -> tuple[Array, Array]:
+        """X of size about 1 whose numbers float32 holds, and labels."""
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(self.n, *self.shape)).astype(np.float32)
+        return X, rng.integers(0, self.likelihood.classes, self.n)
+
+
+# Every activation and likelihood, in widths around those of registers and panels, and batches around tiles.
+SMALL = [
+    NetworkCase((Dense(width, activation),), likelihood, (6,), n)
+    for activation, likelihood, width, n in product(
+        ACTIVATIONS, (Bernoulli(), Categorical(3)), (1, 3, 17, 64, 100), (1, 5, 33)
+    )
+]
+
+# Compositions, and shapes that the engines treat in ways of their own.
+AWKWARD = [
+    NetworkCase((), Bernoulli(), (1,), 1),
+    NetworkCase((), Categorical(4), (9,), 12),
+    NetworkCase((Flatten(),), Categorical(3), (2, 3, 2), 7),
+    NetworkCase((Flatten(), Dense(5, "tanh"), Flatten()), Bernoulli(), (4, 3), 7),
+    *(NetworkCase((Dense(11, name), Dense(19, name)), Categorical(5), (7,), 13) for name in ACTIVATIONS),
+    NetworkCase((Dense(5, "tanh"), Dense(6, "gelu"), Dense(7, "logistic"), Dense(8, "relu")), Bernoulli(), (3,), 9),
+    NetworkCase((Dense(6, "tanh", bias=False), Dense(5, "silu", bias=False)), Categorical(3), (4,), 9),
+    NetworkCase((Activation("tanh"),), Bernoulli(), (5,), 9),
+    NetworkCase((Flatten(), Activation("softplus"), Dense(5, "logistic")), Categorical(3), (3, 3), 9),
+    NetworkCase((Dense(8), Activation("leaky_relu", {"slope": 0.2})), Categorical(3), (5,), 9),
+    NetworkCase((Dense(8), Activation("elu", {"alpha": 0.5})), Categorical(3), (5,), 9),
+    # Activations in a row: no engine may lose the value that an earlier derivative still needs.
+    *(
+        NetworkCase((Dense(6, first), Activation(second)), Categorical(3), (4,), 9)
+        for first, second in product(ACTIVATIONS, ("logistic", "tanh", "softplus", "gelu"))
+    ),
+    NetworkCase((Dense(6, "tanh"), Activation("logistic"), Activation("tanh"), Flatten()), Bernoulli(), (4,), 9),
+    # Many inputs to few cells, which may be cut along the inputs; also where that is not the first layer.
+    NetworkCase((Dense(64, "tanh"),), Categorical(10), (256,), 20),
+    NetworkCase((Dense(10, "logistic"),), Bernoulli(), (300,), 33),
+    NetworkCase((Dense(1, "tanh"),), Bernoulli(), (1999,), 5),
+    NetworkCase((Dense(32, "relu"),), Categorical(10), (784,), 128),
+    NetworkCase((), Categorical(10), (784,), 65),
+    NetworkCase((Dense(30, "silu"), Dense(300, "tanh"), Dense(20, "elu")), Categorical(4), (12,), 21),
+    # Minibatches that go through in blocks, with whole and partial last ones.
+    NetworkCase((Dense(5, "tanh"),), Categorical(3), (4,), 1024),
+    NetworkCase((Dense(5, "tanh"),), Categorical(3), (4,), 1025),
+    NetworkCase((Dense(9, "gelu"),), Bernoulli(), (300,), 2500),
+    # Many classes.
+    NetworkCase((Dense(7, "tanh"),), Categorical(64), (5,), 40),
+    NetworkCase((Dense(7, "tanh"),), Categorical(1000), (5,), 40),
+]
+
+NETWORKS = SMALL + AWKWARD
