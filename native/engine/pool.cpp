@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -22,15 +23,21 @@ inline void pause() noexcept {
 #endif
 }
 
-// Waits until the value is no longer `old`. Returns whether it had to sleep.
+std::int64_t now() noexcept {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+// Waits until the value is no longer `old`. Returns how long it slept, in nanoseconds.
 template <class T>
-bool wait_while(std::atomic<T>& value, T old, int spin) noexcept {
+std::int64_t wait_while(std::atomic<T>& value, T old, int spin) noexcept {
   for (int i = 0; i < spin; ++i) {
-    if (value.load(std::memory_order_acquire) != old) return false;
+    if (value.load(std::memory_order_acquire) != old) return 0;
     pause();
   }
+  const std::int64_t begin = now();
   while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
-  return true;
+  return now() - begin;
 }
 
 class Pool {
@@ -92,6 +99,10 @@ void forget_pool_in_child() {
 
 }  // namespace
 
+Team::Team(int threads, int spin) : threads_(threads), spin_(spin), begin_(now()) {}
+
+bool Team::crowded() const { return 2 * slept_.load(std::memory_order_relaxed) > (threads_ - 1) * (now() - begin_); }
+
 void Team::barrier() noexcept {
   if (threads_ == 1) return;
   const std::uint32_t round = round_.load(std::memory_order_relaxed);
@@ -100,7 +111,7 @@ void Team::barrier() noexcept {
     round_.store(round + 1, std::memory_order_release);
     round_.notify_all();
   } else {
-    if (wait_while(round_, round, spin_)) sleeps_.fetch_add(1, std::memory_order_relaxed);
+    if (const std::int64_t slept = wait_while(round_, round, spin_)) slept_.fetch_add(slept, std::memory_order_relaxed);
   }
 }
 

@@ -10,16 +10,17 @@ namespace likeliest {
 // takes longer, or at once when there are more threads than processors.
 class Team {
  public:
-  Team(int threads, int spin) : threads_(threads), spin_(spin) {}
+  Team(int threads, int spin);
   int threads() const { return threads_; }
   void barrier() noexcept;
 
-  // Whether others want these processors too: more than a quarter of the barriers had somebody fall asleep.
-  bool crowded() const { return 4 * sleeps_.load(std::memory_order_relaxed) > round_.load(std::memory_order_relaxed); }
+  // Whether others want these processors too: the threads sleep, waiting for one another, more than half of the time.
+  bool crowded() const;
 
  private:
   const int threads_, spin_;
-  std::atomic<std::uint32_t> sleeps_{0};
+  const std::int64_t begin_;            // when the job began, in nanoseconds
+  std::atomic<std::int64_t> slept_{0};  // how long its threads have slept at barriers, together
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<std::uint32_t> round_{0};
 };

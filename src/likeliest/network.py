@@ -321,7 +321,8 @@ class Network:
         if validation is None:
             return None, None
         if isinstance(validation, numbers.Real) and not isinstance(validation, bool):
-            count = round(float(validation) * len(X)) if 0 < validation < 1 else 0
+            fraction = float(validation)
+            count = round(fraction * len(X)) if 0 < fraction < 1 else 0
             if not 0 < count < len(X):
                 raise ValueError(
                     f"validation: expected a fraction that leaves some of the {len(X)} examples on both sides, "
