@@ -26,7 +26,7 @@ $(VENV)/.build: $(BIN)/python pyproject.toml
 # The editable install rebuilds the core by itself when a source has changed, as soon as likeliest is imported.
 $(VENV)/.installed: $(VENV)/.build pyproject.toml CMakeLists.txt
 	@echo "building the native core and installing likeliest with its pictures"
-	@$(PIP) install -qq --no-build-isolation -C editable.rebuild=true -C editable.verbose=false -e '.[plots]'
+	@$(PIP) install -qq --no-build-isolation -C build-dir=build/editable -C editable.rebuild=true -C editable.verbose=false -e '.[plots]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.installed
