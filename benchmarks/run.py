@@ -55,7 +55,7 @@ def parse() -> argparse.Namespace:
     arguments.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
     arguments.add_argument("--measure", nargs="+", choices=MEASUREMENTS, default=MEASUREMENTS)
     arguments.add_argument("--rounds", type=int, default=7, help="how often each peer is timed (default 7)")
-    arguments.add_argument("--epochs", type=int, default=5, help="epochs in a row each time (default 5)")
+    arguments.add_argument("--epochs", type=int, help="epochs in a row each time (default 10 for W1, 1 for W2)")
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("--json", type=Path, help="append to this file (default: a new one in benchmarks/results)")
     return arguments.parse_args()
@@ -69,7 +69,8 @@ def time_workload(workload: Workload, options: argparse.Namespace, peak: float |
         return
     running = children.start(options.peers, workload.name, options.threads, failed)
     try:
-        word = f"epoch {options.epochs}"
+        per_turn = options.epochs or workload.epochs_per_turn
+    word = f"epoch {per_turn}"
         seconds = children.in_turn(running, word, options.rounds) if "epochs" in options.measure else {}
         latencies = children.in_turn(running, "latency", options.rounds) if with_latency else {}
         results = {child.peer: {**child.ready, **child.ask("finish")} for child in running}
@@ -78,7 +79,7 @@ def time_workload(workload: Workload, options: argparse.Namespace, peak: float |
             child.close()
     about = {"workload": workload.name, "version": versions(options.peers)}
     if seconds:
-        tables.epochs(workload, seconds, results, peak, options.epochs)
+        tables.epochs(workload, seconds, results, peak, per_turn)
         tables.learned(workload, results)
         fma_peak = peak if isinstance(peak, float) else None
         record.write(
@@ -86,7 +87,7 @@ def time_workload(workload: Workload, options: argparse.Namespace, peak: float |
             "s",
             seconds,
             **about,
-            epochs_per_turn=options.epochs,
+            epochs_per_turn=per_turn,
             results=results,
             fma_peak=fma_peak,
             flop=workload.flop_per_example,

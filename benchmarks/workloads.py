@@ -22,6 +22,7 @@ class Workload:
     optimizer: Literal["gradient ascent", "adam"]
     learning_rate: float
     batch_size: int
+    epochs_per_turn: int = 1  # as many as make a turn last some tenths of a second
     noise: float = 0.0  # random numbers up to this are added to every pixel
 
     # Adam's other constants, the same for everyone (their defaults differ: Keras has epsilon 1e-7).
@@ -59,6 +60,7 @@ W1 = Workload(
     optimizer="gradient ascent",
     learning_rate=0.1,
     batch_size=32,
+    epochs_per_turn=10,
 )
 W2 = Workload(
     name="W2",

@@ -55,29 +55,18 @@ T convert(S x) noexcept {
   return T(x);
 }
 
-// Rows in random order are far apart: the processor is told of a row this many rows before it is wanted.
-constexpr std::ptrdiff_t kAhead = 16;
-
-void prefetch(const char* from, std::ptrdiff_t bytes) noexcept {
-  for (std::ptrdiff_t at = 0; at < bytes; at += 64) __builtin_prefetch(from + at, 0, 2);
-}
-
 }  // namespace
 
 template <class T>
-void gather(const Source& source, const Rows& rows, std::ptrdiff_t count, std::ptrdiff_t begin, std::ptrdiff_t columns,
-            T* out, std::ptrdiff_t stride) noexcept {
+void gather(const Source& source, const std::uint32_t* order, std::ptrdiff_t first, std::ptrdiff_t rows,
+            std::ptrdiff_t begin, std::ptrdiff_t columns, T* out, std::ptrdiff_t stride) noexcept {
   dispatch(source.type, [&]<class S>(const S*) {
     const auto size = std::ptrdiff_t(sizeof(S));
     const bool contiguous = source.column_stride == size;
-    const auto row = [&](std::ptrdiff_t i) {
-      const std::ptrdiff_t at = rows.order ? std::ptrdiff_t(rows.order[i]) : i;
-      return static_cast<const char*>(source.data) + at * source.row_stride + begin * source.column_stride;
-    };
-    for (std::ptrdiff_t i = 0; i < count; ++i) {
-      const char* from = row(rows.first + i);
-      if (contiguous && rows.order && rows.first + i + kAhead < rows.length)
-        prefetch(row(rows.first + i + kAhead), columns * size);
+    const char* base = static_cast<const char*>(source.data) + begin * source.column_stride;
+    for (std::ptrdiff_t i = 0; i < rows; ++i) {
+      const std::ptrdiff_t row = order ? std::ptrdiff_t(order[first + i]) : first + i;
+      const char* from = base + row * source.row_stride;
       T* to = out + i * stride;
       if constexpr (std::is_same_v<S, T>) {
         if (contiguous) {
@@ -93,10 +82,10 @@ void gather(const Source& source, const Rows& rows, std::ptrdiff_t count, std::p
   });
 }
 
-template void gather<float>(const Source&, const Rows&, std::ptrdiff_t, std::ptrdiff_t, std::ptrdiff_t, float*,
-                            std::ptrdiff_t) noexcept;
-template void gather<double>(const Source&, const Rows&, std::ptrdiff_t, std::ptrdiff_t, std::ptrdiff_t, double*,
-                             std::ptrdiff_t) noexcept;
+template void gather<float>(const Source&, const std::uint32_t*, std::ptrdiff_t, std::ptrdiff_t, std::ptrdiff_t,
+                            std::ptrdiff_t, float*, std::ptrdiff_t) noexcept;
+template void gather<double>(const Source&, const std::uint32_t*, std::ptrdiff_t, std::ptrdiff_t, std::ptrdiff_t,
+                             std::ptrdiff_t, double*, std::ptrdiff_t) noexcept;
 
 template <class T>
 Position first_non_finite(const Source& source, std::ptrdiff_t begin, std::ptrdiff_t end) noexcept {

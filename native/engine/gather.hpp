@@ -14,18 +14,11 @@ struct Source {
   std::ptrdiff_t rows, columns, row_stride, column_stride;
 };
 
-// The rows to take: order[first], order[first + 1], ... of an order with `length` entries; without one, first, first +
-// 1,
-// ... The entries beyond the rows that are taken tell what will be wanted next.
-struct Rows {
-  const std::uint32_t* order;
-  std::ptrdiff_t first, length;
-};
-
-// out[i, 0 .. columns) = source[rows[i], begin .. begin + columns) for i in [0, count).
+// out[i, 0 .. columns) = source[order[first + i], begin .. begin + columns) for i in [0, rows); without an order, row
+// first + i.
 template <class T>
-void gather(const Source& source, const Rows& rows, std::ptrdiff_t count, std::ptrdiff_t begin, std::ptrdiff_t columns,
-            T* out, std::ptrdiff_t stride) noexcept;
+void gather(const Source& source, const std::uint32_t* order, std::ptrdiff_t first, std::ptrdiff_t rows,
+            std::ptrdiff_t begin, std::ptrdiff_t columns, T* out, std::ptrdiff_t stride) noexcept;
 
 // The first row in [begin, end) with a number that is not finite as a T, and its column; row = -1 when there is none.
 struct Position {

@@ -22,6 +22,21 @@ struct Segments {
   std::ptrdiff_t count;
 };
 
+// Rows that will be read soon, far apart in memory: the processor is told of some whenever a tile is done, and fetches
+// them while it multiplies.
+struct Ahead {
+  const char* base;
+  std::ptrdiff_t row_stride, bytes;
+  const std::uint32_t* rows;
+  std::ptrdiff_t count;
+
+  __attribute__((always_inline)) void fetch(std::ptrdiff_t some) noexcept {
+    for (; some > 0 && count > 0; --some, --count, ++rows)
+      for (std::ptrdiff_t at = 0; at < bytes; at += 64)
+        __builtin_prefetch(base + std::ptrdiff_t(*rows) * row_stride + at, 0, 2);
+  }
+};
+
 // C[0, rows) = A B + start, for panels [panel_begin, panel_end); k runs over the used columns of A and rows of B.
 template <class T>
 struct Multiply {
@@ -44,7 +59,7 @@ struct Update {
   void (*step)(T* theta, const T* g, T* slot0, T* slot1, std::ptrdiff_t count, const T* constants) noexcept;
   T *theta, *slot0, *slot1;
   const T* constants;
-  void apply(std::ptrdiff_t offset, const T* g, std::ptrdiff_t count) const noexcept {
+  __attribute__((always_inline)) void apply(std::ptrdiff_t offset, const T* g, std::ptrdiff_t count) const noexcept {
     step(theta + offset, g, slot0 + offset, slot1 + offset, count, constants);
   }
 };
@@ -64,6 +79,7 @@ struct MultiplyTransposed {
   T* C;
   Start start;
   const Update<T>* update;
+  Ahead* ahead;
 };
 
 // A rectangle of a row-major matrix; columns is a multiple of the lanes.

@@ -13,6 +13,10 @@
 
 namespace likeliest {
 
+// More than padding adds to a row, in numbers: how far apart the threads' parts of x are, for each row.
+template <class T>
+inline constexpr std::ptrdiff_t kApart = 4 * std::ptrdiff_t(kLine / sizeof(T));
+
 // The buffers for a block of examples: one arena, cut up.
 template <class T>
 struct Workspace {
@@ -30,7 +34,9 @@ struct Workspace {
     const std::size_t storages = network.storages.size(), nodes = network.nodes.size();
     values.resize(storages), gradients.resize(storages), transposed.resize(nodes), shards.resize(nodes);
     for (std::size_t s = 0; s < storages; ++s) {
-      pieces.emplace_back(&values[s], rows * network.stride(int(s)));
+      // x may be kept in parts, one a thread; see part_of_x.
+      const std::ptrdiff_t apart = s == 0 ? threads * kApart<T> : 0;
+      pieces.emplace_back(&values[s], rows * (network.stride(int(s)) + apart));
       if (training && s > 0) pieces.emplace_back(&gradients[s], rows * network.stride(int(s)));
     }
     for (std::size_t k = 0; k < nodes; ++k) {
@@ -152,24 +158,51 @@ class Plan {
     return {data + r.begin * stride, r.end - r.begin, columns, stride};
   }
 
+  // The part of `rows` examples that a thread copies, and where: the number in row i and column j of x is at
+  // origin[i * stride + j]. Threads that own columns keep them apart from each other's, or the processor, reading ahead
+  // along a row, would take lines from the other thread that this one never uses.
+  struct Part {
+    Range rows, columns;
+    T* origin;
+    std::ptrdiff_t stride;
+  };
+  Part part_of_x(const Worker<T>& w, std::ptrdiff_t rows) const {
+    const std::ptrdiff_t columns = network_.storages[0], shards = network_.nodes.front().shards;
+    if (shards == 1) return {w.my(rows), {0, columns}, w.space->values[0], network_.stride(0)};
+    const Range mine = w.my(shards);
+    const Range across{shard_begin<T>(columns, shards, mine.begin), shard_begin<T>(columns, shards, mine.end)};
+    T* own = w.space->values[0] + w.space->rows * (across.begin + w.thread * kApart<T>);
+    return {{0, rows}, across, own - across.begin, row_stride<T>(across.end - across.begin, network_.table.lanes)};
+  }
+
+  // What this thread will copy next, if there is a next minibatch.
+  Ahead ahead(const Worker<T>& w) const {
+    const Source& x = w.data->x;
+    const std::ptrdiff_t next = w.first + w.rows, count = std::min(w.rows, w.ordered - next);
+    const bool together = x.column_stride > 0 && x.column_stride <= std::ptrdiff_t(sizeof(double));
+    if (!w.order || count <= 0 || !together) return {};
+    const Part mine = part_of_x(w, count);
+    return {static_cast<const char*>(x.data) + mine.columns.begin * x.column_stride, x.row_stride,
+            (mine.columns.end - mine.columns.begin) * x.column_stride, w.order + next + mine.rows.begin,
+            mine.rows.end - mine.rows.begin};
+  }
+
   // The minibatch, copied out of the user's arrays; and which of its columns are used.
   void gather() {
-    const std::ptrdiff_t columns = network_.storages[0], stride = network_.stride(0);
-    const std::ptrdiff_t shards = network_.nodes.front().shards;
+    const std::ptrdiff_t stride = network_.stride(0), shards = network_.nodes.front().shards;
     const Table<T>& table = network_.table;
     const bool by_shards = shards > 1;
     splits_[0] = by_shards ? Split{Split::shards, shards} : kRows;
-    add({{value(0), splits_[0], true}, {used(), splits_[0], true}}, [=, &table](Worker<T>& w) {
-      const Range mine = w.my(shards), rows = by_shards ? Range{0, w.rows} : w.my(w.rows);
-      const std::ptrdiff_t begin = by_shards ? shard_begin<T>(columns, shards, mine.begin) : 0;
-      const std::ptrdiff_t end = by_shards ? shard_begin<T>(columns, shards, mine.end) : columns;
-      T* to = w.space->values[0] + rows.begin * stride + begin;
-      likeliest::gather(w.data->x, {w.order, w.first + rows.begin, w.ordered}, rows.end - rows.begin, begin,
-                        end - begin, to, stride);
+    add({{value(0), splits_[0], true}, {used(), splits_[0], true}}, [=, this, &table](Worker<T>& w) {
+      const Part mine = part_of_x(w, w.rows);
+      const std::ptrdiff_t rows = mine.rows.end - mine.rows.begin, width = mine.columns.end - mine.columns.begin;
+      T* to = mine.origin + mine.rows.begin * mine.stride + mine.columns.begin;
+      likeliest::gather(w.data->x, w.order, w.first + mine.rows.begin, rows, mine.columns.begin, width, to,
+                        mine.stride);
       T* marks = w.space->used.marks(w.thread);
       std::fill_n(marks, stride, T(0));
-      table.mark_used({to, rows.end - rows.begin, round_up(end - begin, table.lanes), stride}, marks + begin);
-      if (by_shards) w.space->used.find(w.thread, mine, {w.thread, w.thread + 1});
+      table.mark_used({to, rows, round_up(width, table.lanes), mine.stride}, marks + mine.columns.begin);
+      if (by_shards) w.space->used.find(w.thread, w.my(shards), {w.thread, w.thread + 1});
     });
     if (!by_shards)
       add({{used(), kWhole, false}}, [](Worker<T>& w) { w.space->used.find(w.thread, {0, 1}, {0, w.threads}); });
@@ -196,12 +229,13 @@ class Plan {
     if (count > 1) {
       const Split pieces{Split::shards, count};
       add({{value(node.input), pieces, false}, {slice(node.weight), pieces, false}, {shards(k), pieces, true}},
-          [=, &table](Worker<T>& w) {
+          [=, this, &table](Worker<T>& w) {
             const Range r = w.my(count);
+            const Part part = part_of_x(w, w.rows);
             for (std::ptrdiff_t s = r.begin; s < r.end; ++s) {
               table.multiply({w.rows, w.space->used.segments(w.thread, s, s + 1), W.height, W.columns, 0, W.panels(),
-                              w.space->values[x], in, w.theta + W.offset, w.space->shards[k] + s * w.space->rows * out,
-                              out, Start::zero, nullptr});
+                              part.origin, part.stride, w.theta + W.offset,
+                              w.space->shards[k] + s * w.space->rows * out, out, Start::zero, nullptr});
             }
           });
       splits_[z] = kRows;
@@ -360,16 +394,19 @@ class Plan {
     add({{value(node.input), count > 1 ? split : kWhole, false},
          {gradient(node.output), split.kind == Split::columns ? split : kWhole, false},
          {slice(node.weight), split, true}},
-        [=, &table](Worker<T>& w) {
+        [=, this, &table](Worker<T>& w) {
           const Range mine = count > 1 ? w.my(count) : Range{0, 1};
           const bool alone = count > 1 || split.kind == Split::single;  // this thread does its share without the others
           if (mine.begin == mine.end || (split.kind == Split::single && w.thread != 0)) return;
           const Update<T> update = w.update ? at(*w.update, W.offset) : Update<T>{};
+          Ahead next = x == 0 ? ahead(w) : Ahead{};
+          const Part part = part_of_x(w, w.rows);
           table.multiply_transposed(
               {w.rows, x == 0 ? w.space->used.segments(w.thread, mine.begin, mine.end) : Segments{&all, 1}, W.height,
-               W.columns, alone ? 0 : w.thread, alone ? 1 : w.threads, w.space->values[x], in, w.space->gradients[z],
-               out, w.update ? nullptr : w.gradient + W.offset, w.accumulate ? Start::accumulate : Start::zero,
-               w.update ? &update : nullptr});
+               W.columns, alone ? 0 : w.thread, alone ? 1 : w.threads, count > 1 ? part.origin : w.space->values[x],
+               count > 1 ? part.stride : in, w.space->gradients[z], out, w.update ? nullptr : w.gradient + W.offset,
+               w.accumulate ? Start::accumulate : Start::zero, w.update ? &update : nullptr,
+               next.count > 0 ? &next : nullptr});
         });
     if (node.bias < 0) return;
     const Slice b = slice_of(node.bias);

@@ -143,6 +143,7 @@ void multiply_transposed(const MultiplyTransposed<T>& g) noexcept {
   for (std::ptrdiff_t s = 0; s < g.rows.count; ++s) tiles += Tiles(g.rows.data[s].end - g.rows.data[s].begin).count;
   // The share of this call, in tiles of all panels, panel after panel.
   std::ptrdiff_t skip = panels * tiles * g.part / g.parts, left = panels * tiles * (g.part + 1) / g.parts - skip;
+  const std::ptrdiff_t rows_a_tile = g.ahead && left > 0 ? g.ahead->count / left + 1 : 0;
   alignas(64) T scratch[kTileRows * width];
   for (std::ptrdiff_t p = tiles ? skip / tiles : panels; p < panels && left > 0; ++p) {
     const int v = registers_of_panel<T>(g.columns, p);
@@ -159,6 +160,7 @@ void multiply_transposed(const MultiplyTransposed<T>& g) noexcept {
         const std::ptrdiff_t r = segment.begin + cut.begin(i), m = segment.begin + cut.begin(i + 1) - r;
         const std::ptrdiff_t offset = p * g.height * width + r * stride;
         T* C = g.update ? scratch : g.C + offset;
+        if (g.ahead) g.ahead->fetch(rows_a_tile);
         if (segment.used) {
           run_tile<T, true>(int(m), v, {g.K, {}, g.A + r, g.lda, g.B + p * width, g.ldb, C, stride, g.start, nullptr});
         } else if (g.update ? g.update->moves_without_gradient : g.start == Start::zero) {

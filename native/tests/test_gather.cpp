@@ -20,17 +20,17 @@ void test_type(Type type) {
   const Source backward{data.data() + data.size() - 1, type, rows, columns, -columns * size, -size};
   const std::vector<std::uint32_t> order = {6, 0, 3};
   std::vector<float> out(3 * 16, -1.0f);
-  gather(plain, {order.data(), 1, 3}, 2, 2, 5, out.data(), 16);
+  gather(plain, order.data(), 1, 2, 2, 5, out.data(), 16);
   CHECK(out[0] == float(data[2]) && out[4] == float(data[6]) && out[5] == -1.0f &&
         out[16] == float(data[3 * columns + 2]));
   std::vector<double> wide(std::size_t(columns * rows));
-  gather(turned, {nullptr, 0, 0}, columns, 0, rows, wide.data(), rows);
+  gather(turned, nullptr, 0, columns, 0, rows, wide.data(), rows);
   bool right = true;
   for (std::ptrdiff_t i = 0; i < columns; ++i)
     for (std::ptrdiff_t j = 0; j < rows; ++j)
       right = right && wide[std::size_t(i * rows + j)] == double(data[std::size_t(j * columns + i)]);
   CHECK(right);
-  gather(backward, {nullptr, 0, 0}, 1, 0, 3, wide.data(), rows);
+  gather(backward, nullptr, 0, 1, 0, 3, wide.data(), rows);
   CHECK(wide[0] == double(data[data.size() - 1]) && wide[2] == double(data[data.size() - 3]));
   CHECK(first_non_finite<double>(plain, 0, rows).row == -1);
 }
@@ -52,7 +52,7 @@ void test_gather() {
   // Half precision: 1, -2, the largest, the smallest normal and subnormal number, infinity, NaN.
   const std::uint16_t halves[] = {0x3c00, 0xc000, 0x7bff, 0x0400, 0x0001, 0x7c00, 0x7e00};
   float out[7];
-  gather<float>({halves, Type::f16, 1, 7, 14, 2}, {nullptr, 0, 0}, 1, 0, 7, out, 7);
+  gather<float>({halves, Type::f16, 1, 7, 14, 2}, nullptr, 0, 1, 0, 7, out, 7);
   CHECK(out[0] == 1.0f && out[1] == -2.0f && out[2] == 65504.0f && out[3] == 0x1p-14f && out[4] == 0x1p-24f);
   CHECK(std::isinf(out[5]) && std::isnan(out[6]));
   CHECK(first_non_finite<double>({halves, Type::f16, 1, 7, 14, 2}, 0, 1).column == 5);

@@ -103,8 +103,8 @@ void test_shape(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std::
 
   // X^T Z, whole, in three parts, and added to itself.
   std::vector<T> G(std::size_t(slice.size())), parts(G.size()), twice(G.size());
-  MultiplyTransposed<T> product{n,        {&whole, 1},   p,        q,        0,           1,      X.data.data(),
-                                X.stride, Z.data.data(), Z.stride, G.data(), Start::zero, nullptr};
+  MultiplyTransposed<T> product{n,        {&whole, 1},   p,        q,        0,           1,       X.data.data(),
+                                X.stride, Z.data.data(), Z.stride, G.data(), Start::zero, nullptr, nullptr};
   table.multiply_transposed(product);
   for (int part = 0; part < 3; ++part) {
     product.part = part, product.parts = 3, product.C = parts.data();
@@ -163,7 +163,7 @@ void test_shape(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std::
                              constants};
       for (int part = 0; part < 3; ++part)
         table.multiply_transposed({n, skip ? some : Segments{&whole, 1}, p, q, part, 3, holes.data.data(), X.stride,
-                                   kept.data.data(), kept.stride, nullptr, Start::zero, &update});
+                                   kept.data.data(), kept.stride, nullptr, Start::zero, &update, nullptr});
     }
     CHECK(theta[0] == theta[1] && slot[0] == slot[1] && other[0] == other[1]);
   }
