@@ -68,9 +68,9 @@ def time_workload(workload: Workload, options: argparse.Namespace, peak: float |
     if "epochs" not in options.measure and not with_latency:
         return
     running = children.start(options.peers, workload.name, options.threads, failed)
+    per_turn = options.epochs or workload.epochs_per_turn
     try:
-        per_turn = options.epochs or workload.epochs_per_turn
-    word = f"epoch {per_turn}"
+        word = f"epoch {per_turn}"
         seconds = children.in_turn(running, word, options.rounds) if "epochs" in options.measure else {}
         latencies = children.in_turn(running, "latency", options.rounds) if with_latency else {}
         results = {child.peer: {**child.ready, **child.ask("finish")} for child in running}
