@@ -31,9 +31,11 @@ struct Ahead {
   std::ptrdiff_t count;
 
   __attribute__((always_inline)) void fetch(std::ptrdiff_t some) noexcept {
-    for (; some > 0 && count > 0; --some, --count, ++rows)
-      for (std::ptrdiff_t at = 0; at < bytes; at += 64)
-        __builtin_prefetch(base + std::ptrdiff_t(*rows) * row_stride + at, 0, 2);
+    for (; some > 0 && count > 0; --some, --count, ++rows) {
+      const char* row = base + std::ptrdiff_t(*rows) * row_stride;
+      const char* line = row - std::ptrdiff_t(reinterpret_cast<std::uintptr_t>(row) % 64);
+      for (; line < row + bytes; line += 64) __builtin_prefetch(line, 0, 2);
+    }
   }
 };
 
