@@ -308,8 +308,8 @@ def test_examples_too_large_for_the_precision_are_refused(engine: str) -> None:
     net = network(engine=engine)
     with pytest.raises(ValueError, match=r"X: found .*e.300 in row 0, column 0; which is too large for float32"):
         net.fit(X * 1e300, Y, seed=0, threads=1)
+    relu = ll.Network([ll.Dense(5, "relu")], likelihood=ll.likelihoods.Bernoulli(), engine=engine)
     with pytest.raises(ValueError, match="before the first step: X or θ is too large for float32"):
-        relu = ll.Network([ll.Dense(5, "relu")], likelihood=ll.likelihoods.Bernoulli(), engine=engine)
         relu.fit(X * 3e38 / abs(X).max(), Y, seed=0, threads=1)
     double = network(engine=engine, dtype="float64")
     double.fit(X * 1e30, Y, seed=0, threads=1, optimizer=ll.optimizers.GradientAscent(1e-70))
