@@ -98,52 +98,34 @@ def fit(
     call continues. The order of epoch e depends on (seed, e) only.
     """
     assert position.seed is not None
-    seed, n = position.seed, len(X) if rows is None else len(rows)
-    history = History(first_epoch=position.epochs, seed=seed, examples=n)
+    n = len(X) if rows is None else len(rows)
+    history = History(first_epoch=position.epochs, seed=position.seed, examples=n)
     per_epoch = -(-n // batch_size)
     floor = _floor(engine, X, y, rows, threads)
-    whole_epochs = validation is None and not callbacks  # then a chunk may hold several
     last_epoch = position.epochs + epochs
+    best = _Best(early_stopping)
     steps_a_second = 80.0  # a first guess, so that the first chunk is of 8 steps
-    best = float("-inf")
-    best_theta: dict[str, Array] = {}
-    step, total, seconds, order = 0, 0.0, 0.0, _NO_ORDER  # within the epoch
+    order = np.zeros((0, n), np.uint32)  # of the examples in the epochs under way, a row each
+    step, total, seconds = 0, 0.0, 0.0  # how far the epoch is
 
     with _interruptible() as interrupted:
-        while position.epochs < last_epoch:
+        while position.epochs < last_epoch and history.stopped == "finished":
             if interrupted():
                 history.stopped = "interrupted"
                 break
-            chunk_steps = max(1, int(steps_a_second * CHUNK_SECONDS))
+            steps = max(1, int(steps_a_second * CHUNK_SECONDS))
             if step == 0:
-                many = min(chunk_steps // per_epoch, max(1, CHUNK_EXAMPLES // n), last_epoch - position.epochs)
-                several = max(1, many) if whole_epochs else 1
-                order = engine.permutations(seed, range(position.epochs, position.epochs + several), n)
+                several = min(steps // per_epoch, CHUNK_EXAMPLES // n, last_epoch - position.epochs)
+                if several < 1 or validation is not None or callbacks:
+                    several = 1
+                order = engine.permutations(position.seed, range(position.epochs, position.epochs + several), n)
                 order = order if rows is None else rows[order]
-            if len(order) > 1:
-                bounds = (np.arange(len(order))[:, None] * n + np.arange(0, n, batch_size)).ravel()
-                chunk = Chunk(order.ravel(), np.append(bounds, order.size))
-            else:
-                stop = min(step + chunk_steps, per_epoch)
-                bounds = np.minimum(np.arange(step, stop + 1) * batch_size, n)
-                chunk = Chunk(order[0, bounds[0] : bounds[-1]], bounds - bounds[0])
+            chunk = _chunk(order, step, steps, batch_size)
             engine.keep()
             begin = time.perf_counter()
             totals = engine.train(X, y, weights, chunk, position.steps + 1, floor, threads)
             took = time.perf_counter() - begin
-            sizes = np.diff(chunk.bounds)
-            examples = chunk.order[chunk.bounds[len(totals) - 1] : chunk.bounds[len(totals)]]
-            mean = totals[-1] / len(examples)
-            if len(totals) == len(sizes) and mean >= floor:
-                # Each total is from before its update; this is from after the last one.
-                mean = engine.log_likelihood(X[examples[:256]], y[examples[:256]], threads).mean()
-            if not mean >= floor:
-                epoch = position.epochs + 1 + (len(totals) - 1) // per_epoch if len(order) > 1 else position.epochs + 1
-                message = _divergence_message(
-                    network, engine, X[examples], float(mean), position.steps + len(totals), epoch, position
-                )
-                engine.restore()
-                raise DivergenceError(message, history)
+            _check(engine, X, y, chunk, totals, floor, threads, position, per_epoch, history, network)
             position.steps += len(totals)
             steps_a_second = min(len(totals) / max(took, 1e-9), 8 * steps_a_second)
             progress.advance(int(chunk.bounds[-1]), took, float(totals.sum() / chunk.bounds[-1]))
@@ -155,33 +137,53 @@ def fit(
             for epoch_total, epoch_seconds in done:
                 step, total, seconds = 0, 0.0, 0.0
                 position.epochs += 1
-                history.log_likelihood.append(epoch_total / n)
-                history.seconds.append(epoch_seconds)
-                held_out = None
-                if validation is not None:
-                    held_out = validation.log_likelihood(engine, threads)
-                    history.validation_log_likelihood.append(held_out)
-                progress.epoch(position.epochs, epoch_total / n, held_out, epoch_seconds)
-                if early_stopping is not None and held_out is not None:
-                    if held_out > best:
-                        best, history.best_epoch = held_out, history.epochs - 1
-                        best_theta = {name: engine.get(name) for name in engine.program.parameters}
-                    elif history.best_epoch is not None and history.epochs - 1 - history.best_epoch >= early_stopping:
-                        history.stopped = "early stopping"
-                report = Epoch(position.epochs, epoch_total / n, held_out, epoch_seconds, network)
-                stops = [callback(report) is True for callback in callbacks]  # every one of them is called
+                held_out = None if validation is None else validation.log_likelihood(engine, threads)
+                epoch = Epoch(position.epochs, epoch_total / n, held_out, epoch_seconds, network)
+                history.add(epoch.log_likelihood, held_out, epoch_seconds)
+                progress.epoch(epoch.number, epoch.log_likelihood, held_out, epoch_seconds)
+                if best.is_over(engine, history):
+                    history.stopped = "early stopping"
+                stops = [callback(epoch) is True for callback in callbacks]  # every one of them is called
                 if any(stops) and history.stopped == "finished":
                     history.stopped = "callback"
-            if history.stopped != "finished":
-                break
     if history.stopped == "interrupted":
         warnings.warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached", stacklevel=3)
-    for name, value in best_theta.items():
-        engine.set(name, value)
+    best.restore(engine)
     return history
 
 
-_NO_ORDER = np.zeros((1, 0), np.uint32)
+def _chunk(order: npt.NDArray[np.uint32], step: int, steps: int, batch_size: int) -> Chunk:
+    """All steps of several whole epochs, or up to ``steps`` steps of the only epoch, from ``step`` on."""
+    epochs, n = order.shape
+    if epochs > 1:
+        bounds = (np.arange(epochs)[:, None] * n + np.arange(0, n, batch_size)).ravel()
+        return Chunk(order.ravel(), np.append(bounds, order.size))
+    stop = min(step + steps, -(-n // batch_size))
+    bounds = np.minimum(np.arange(step, stop + 1) * batch_size, n)
+    return Chunk(order[0, bounds[0] : bounds[-1]], bounds - bounds[0])
+
+
+class _Best:
+    """Early stopping: remembers the θ with the best validation log-likelihood, and says when to give up."""
+
+    def __init__(self, patience: int | None) -> None:
+        self.patience = patience
+        self.theta: dict[str, Array] = {}
+
+    def is_over(self, engine: Engine, history: History) -> bool:
+        """Whether the last ``patience`` epochs brought nothing better."""
+        if self.patience is None:
+            return False
+        values, last = history.validation_log_likelihood, history.epochs - 1
+        if history.best_epoch is None or values[last] > values[history.best_epoch]:
+            history.best_epoch = last
+            self.theta = {name: engine.get(name) for name in engine.program.parameters}
+        return last - history.best_epoch >= self.patience
+
+    def restore(self, engine: Engine) -> None:
+        """Puts the best θ back."""
+        for name, value in self.theta.items():
+            engine.set(name, value)
 
 
 def _floor(engine: Engine, X: Array, y: Array, rows: Any, threads: int) -> float:
@@ -196,16 +198,38 @@ def _floor(engine: Engine, X: Array, y: Array, rows: Any, threads: int) -> float
     return -COLLAPSE * (1.0 + abs(float(start)))
 
 
-def _divergence_message(
-    network: Any, engine: Engine, X: Array, mean: float, step: int, epoch: int, position: Position
-) -> str:
-    """What happened, where it showed first, and what to do about it."""
+def _check(
+    engine: Engine,
+    X: Array,
+    y: Array,
+    chunk: Chunk,
+    totals: Array,
+    floor: float,
+    threads: int,
+    position: Position,
+    per_epoch: int,
+    history: History,
+    network: Any,
+) -> None:
+    """A DivergenceError, with θ as it was before the chunk, if a step went below the floor or to NaN."""
+    batch = chunk.order[chunk.bounds[len(totals) - 1] : chunk.bounds[len(totals)]]
+    mean = totals[-1] / len(batch)
+    if len(totals) == len(chunk.bounds) - 1 and mean >= floor:
+        # Each total is from before its update; this is from after the last one.
+        mean = engine.log_likelihood(X[batch[:256]], y[batch[:256]], threads).mean()
+    if mean >= floor:
+        return
+    step = position.steps + len(totals)
+    epoch = position.epochs + 1 + (len(totals) - 1) // per_epoch
     rate = getattr(position.optimizer, "learning_rate", None)
     cure = "a smaller learning_rate" + (f" than {rate:g}" if rate else "") + ", or inputs scaled to about 1, will help"
-    return (
+    message = (
         f"training diverged at step {step}, in epoch {epoch}: the log-likelihood of its minibatch is "
-        f"{mean:.4g} per example; {network.diagnose(X)}. θ is back where it was after step {position.steps}; {cure}"
+        f"{float(mean):.4g} per example; {network.diagnose(X[batch])}. θ is back where it was after step "
+        f"{position.steps}; {cure}"
     )
+    engine.restore()
+    raise DivergenceError(message, history)
 
 
 @contextmanager

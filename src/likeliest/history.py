@@ -44,6 +44,13 @@ class History:
         """How many epochs were finished."""
         return len(self.log_likelihood)
 
+    def add(self, log_likelihood: float, validation: float | None, seconds: float) -> None:
+        """Takes an epoch down."""
+        self.log_likelihood.append(log_likelihood)
+        if validation is not None:
+            self.validation_log_likelihood.append(validation)
+        self.seconds.append(seconds)
+
     def plot(self, ax: Any = None) -> Any:
         """Draws the learning curve and returns its matplotlib axes; needs ``pip install 'likeliest[plots]'``."""
         from likeliest import plots
