@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks import children
 
 PEAK_SECONDS = 0.5
+PEAK_TRIES = 4  # processes: in some, all threads start on one processor
 PEAK = (
     "import sys; from likeliest import _native; from likeliest.engines.native import instruction_set; "
     f"print(_native.fma_peak(int(sys.argv[1]), {PEAK_SECONDS}, instruction_set()))"
@@ -61,7 +62,12 @@ def commit() -> str:
 
 def fma_peak(threads: int) -> float | str:
     """The FLOP/s of fused multiply-adds alone, measured with as many threads, or why it cannot be measured."""
-    answer = subprocess.run(
-        **children.command("-c", PEAK, str(threads), threads=threads), capture_output=True, text=True, check=False
-    )
-    return float(answer.stdout) if answer.returncode == 0 else children.last_line(answer.stderr)
+    best = 0.0
+    for _ in range(PEAK_TRIES):
+        answer = subprocess.run(
+            **children.command("-c", PEAK, str(threads), threads=threads), capture_output=True, text=True, check=False
+        )
+        if answer.returncode != 0:
+            return children.last_line(answer.stderr)
+        best = max(best, float(answer.stdout))
+    return best
