@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from likeliest import random
+from likeliest import _native, random
 
 
 @pytest.mark.parametrize(
@@ -94,3 +94,9 @@ def test_an_epochs_order_does_not_depend_on_how_the_call_is_split() -> None:
     at_once = random.permutations(11, range(0, 12), 33)
     split = [random.permutations(11, range(a, b), 33) for a, b in ((0, 1), (1, 5), (5, 12))]
     assert np.array_equal(at_once, np.concatenate(split))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 1000, 70_001])
+def test_the_core_draws_the_same_orders(n: int) -> None:
+    key = random.stream(7, random.ORDER)
+    np.testing.assert_array_equal(_native.permutations(*key, 3, 6, n), random.permutations(7, range(3, 6), n))
