@@ -12,14 +12,21 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.likelihoods.base import Likelihood, check_labels
+from likeliest.likelihoods.smoothed import Smoothed, check_smoothing
 from likeliest.xp import numpy_namespace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bernoulli(Likelihood):
     """One yes-or-no outcome: P(Y = 1 | x) = ŷ = σ(η).
 
     log P(y | η) = y log ŷ + (1 − y) log(1 − ŷ), the handout's equation (3) for one example.
+
+    Parameters
+    ----------
+    label_smoothing : float
+        ε in [0, 1): training takes the label y for y with probability 1 − ε and for a fair coin with ε. What is
+        reported is always the likelihood of the labels as they are.
 
     Examples
     --------
@@ -30,8 +37,14 @@ class Bernoulli(Likelihood):
            [ 0.5]])
     """
 
+    label_smoothing: float = 0.0
     name: ClassVar[str] = "bernoulli"
     classes: int = field(default=2, init=False, repr=False)
+    discrete = True
+    support = (0, 1)
+
+    def __post_init__(self) -> None:
+        check_smoothing(self.label_smoothing)
 
     @property
     def width(self) -> int:
@@ -60,10 +73,34 @@ class Bernoulli(Likelihood):
         """ŷ = σ(η): (n,)."""
         return xp.logistic(eta[:, 0])
 
+    def variance(self, eta: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """ŷ (1 − ŷ): (n,)."""
+        return self.fisher(eta)[:, 0, 0]
+
+    def cdf(self, eta: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """0 below 0, 1 − ŷ from 0, 1 from 1."""
+        return np.where(y < 0, 0.0, np.where(y < 1, numpy_namespace.logistic(-eta[:, 0]), 1.0))
+
+    def quantile(self, eta: npt.NDArray[Any], p: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """0 where p ≤ 1 − ŷ, else 1."""
+        return np.asarray(p > numpy_namespace.logistic(-eta[:, 0]), dtype=np.int64)
+
     def probabilities(self, xp: Any, eta: Any) -> Any:
         """P(Y = 0) = σ(−η) and P(Y = 1) = σ(η): (n, 2)."""
         return xp.concatenate([xp.logistic(-eta), xp.logistic(eta)], axis=1)
 
+    def log_probabilities(self, xp: Any, eta: Any) -> Any:
+        """log P(Y = 0) = −softplus(η) and log P(Y = 1) = −softplus(−η): (n, 2)."""
+        return xp.concatenate([-xp.softplus(eta), -xp.softplus(-eta)], axis=1)
+
     def sample(self, eta: npt.NDArray[Any], u: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """1 where u < ŷ."""
         return np.asarray(u < numpy_namespace.logistic(eta[:, 0]), dtype=np.int64)
+
+    def training(self) -> Likelihood:
+        """With label smoothing, the likelihood of the smoothed labels."""
+        return Smoothed(Bernoulli(), self.label_smoothing) if self.label_smoothing else self
+
+    def kernel(self) -> tuple[str, tuple[float, ...], int]:
+        """Constants: the label smoothing, which is 0 here."""
+        return self.name, (0.0,), 1
