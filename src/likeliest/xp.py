@@ -12,14 +12,14 @@ import numpy
 
 
 class Namespace:
-    """An array library with NumPy's names, plus ``logistic``, ``softplus``, ``log_sum_exp`` and ``erfc``.
+    """An array library with NumPy's names, plus ``logistic``, ``softplus``, ``log_sum_exp`` and special functions.
 
     Parameters
     ----------
     library : module
         ``numpy``, or a module with the same names.
     special : str
-        Where to import ``erfc`` from, on first use.
+        Where to import special functions from, on first use.
     """
 
     def __init__(self, library: Any, special: str) -> None:
@@ -48,9 +48,47 @@ class Namespace:
 
     def erfc(self, z: Any) -> Any:
         """The complementary error function 1 − erf(z)."""
+        return self._special("erfc")(z)
+
+    def gammaln(self, a: Any) -> Any:
+        """Log Γ(a), a > 0."""
+        return self._special("gammaln")(a)
+
+    def digamma(self, a: Any) -> Any:
+        """ψ(a) = d log Γ(a) / da, a > 0."""
+        return self._special("digamma")(a)
+
+    def log_ndtr(self, z: Any) -> Any:
+        """Log Φ(z): the log of the probability that a standard Normal is below z."""
+        return self._special("log_ndtr")(z)
+
+    def stirling(self, a: Any) -> Any:
+        """Log Γ(a) − (a log a − a), a > 0: what Stirling's formula leaves, ½ log(2π/a) + 1/(12a) − … for large a.
+
+        Densities with a large shape are differences of log Γ's as large as a log a. Written with this remainder, the
+        large terms cancel on paper instead of in floating point.
+        """
+        small = a < STIRLING
+        x, s = self.library.where(small, STIRLING, a), self.library.where(small, a, 1.0)
+        t = 1 / (x * x)
+        series = 0.5 * self.library.log(2 * numpy.pi / x)
+        series = series + (1 / 12 - t * (1 / 360 - t * (1 / 1260 - t / 1680))) / x
+        return self.library.where(small, self.gammaln(s) - s * self.library.log(s) + s, series)
+
+    def stirling_slope(self, a: Any) -> Any:
+        """ψ(a) − log a, the derivative of ``stirling``: −1/(2a) − 1/(12a²) + … for large a."""
+        small = a < STIRLING
+        x, s = self.library.where(small, STIRLING, a), self.library.where(small, a, 1.0)
+        t = 1 / (x * x)
+        series = -0.5 / x - t * (1 / 12 - t * (1 / 120 - t * (1 / 252 - t / 240)))
+        return self.library.where(small, self.digamma(s) - self.library.log(s), series)
+
+    def _special(self, name: str) -> Any:
         from importlib import import_module
 
-        return import_module(self.special).erfc(z)
+        return getattr(import_module(self.special), name)
 
+
+STIRLING = 16.0  # from here on, the series for log Γ and ψ are right to the last bit of float64
 
 numpy_namespace = Namespace(numpy, "scipy.special")

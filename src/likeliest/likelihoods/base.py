@@ -36,8 +36,8 @@ class Likelihood(ABC):
     >>> class Exponential(Likelihood):
     ...     def log_prob(self, xp, eta, y):
     ...         return eta[:, 0] - y * xp.exp(eta[:, 0])
-    >>> Exponential().score(np.zeros((2, 1)), np.array([1.0, 3.0])).round(9)
-    array([[ 0.],
+    >>> Exponential().score(np.zeros((2, 1)), np.array([2.0, 3.0])).round(9)
+    array([[-1.],
            [-2.]])
     """
 
