@@ -14,9 +14,15 @@
 #include "ops/silu.hpp"
 #include "ops/softplus.hpp"
 #include "ops/tanh.hpp"
+#include "optimizers/adagrad.hpp"
 #include "optimizers/adam.hpp"
+#include "optimizers/adamw.hpp"
 #include "optimizers/gradient_ascent.hpp"
+#include "optimizers/lion.hpp"
 #include "optimizers/momentum.hpp"
+#include "optimizers/nadam.hpp"
+#include "optimizers/nesterov.hpp"
+#include "optimizers/rmsprop.hpp"
 
 #define LIKELIEST_QUOTE2(x) #x
 #define LIKELIEST_QUOTE(x) LIKELIEST_QUOTE2(x)
@@ -39,7 +45,11 @@ constexpr LikelihoodKernel<T> likelihoods[] = {likelihood<T, Bernoulli>, likelih
 template <class T, class O>
 constexpr OptimizerKernel<T> optimizer{O::name, O::slots, O::template constants<T>, O::template step<T>};
 template <class T>
-constexpr OptimizerKernel<T> optimizers[] = {optimizer<T, GradientAscent>, optimizer<T, Momentum>, optimizer<T, Adam>};
+constexpr OptimizerKernel<T> optimizers[] = {
+    optimizer<T, GradientAscent>, optimizer<T, Momentum>, optimizer<T, Nesterov>,
+    optimizer<T, AdaGrad>,        optimizer<T, RMSProp>,  optimizer<T, Adam>,
+    optimizer<T, AdamW>,          optimizer<T, NAdam>,    optimizer<T, Lion>,
+};
 
 // What this machine can do at best: 12 chains of multiply-adds that depend on nothing but themselves.
 template <class T>

@@ -13,6 +13,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import pytest
 import scipy.special
 import scipy.stats
 
@@ -103,18 +104,57 @@ LIKELIHOODS: dict[str, list[LikelihoodCase]] = {
 
 # Optimizers ----------------------------------------------------------------------------------------------------------
 
+Peer = Callable[[Array, Array], Array]
+"""From θ_0 (size,) and the gradients (steps, size) to θ after every step (steps, size), by another library."""
+
 
 @dataclass(frozen=True)
 class OptimizerCase:
-    """An optimizer, its published rule for one number, and PyTorch's."""
+    """An optimizer, its published rule for one number, and another library's."""
 
     optimizer: Optimizer
     published: Callable[[float, list[float]], float]  # from θ_0 and g_1 … g_t to θ_t, from the papers
-    torch: Callable[[Any, Any], Any]  # (torch, parameters) -> an optimizer that maximises
+    peer: Peer
 
     @property
     def id(self) -> str:
         return repr(self.optimizer)
+
+
+def _torch(make: Callable[[Any, Any], Any]) -> Peer:
+    """PyTorch's optimizer, made from (torch.optim, parameters); it is to maximise."""
+
+    def peer(theta: Array, gradients: Array) -> Array:
+        torch = pytest.importorskip("torch")
+        parameter = torch.nn.Parameter(torch.tensor(theta))
+        optimizer = make(torch.optim, [parameter])
+        thetas = []
+        for g in gradients:
+            parameter.grad = torch.tensor(g)
+            optimizer.step()
+            thetas.append(parameter.detach().numpy().copy())
+        return np.array(thetas)
+
+    return peer
+
+
+def _optax(make: Callable[[Any], Any]) -> Peer:
+    """Optax's optimizer, which minimises, so that it is shown −g."""
+
+    def peer(theta: Array, gradients: Array) -> Array:
+        jax, optax = pytest.importorskip("jax"), pytest.importorskip("optax")
+        with jax.enable_x64(True):
+            rule = make(optax)
+            parameter = jax.numpy.asarray(theta)
+            state = rule.init(parameter)
+            thetas = []
+            for g in gradients:
+                step, state = rule.update(jax.numpy.asarray(-g), state, parameter)
+                parameter = optax.apply_updates(parameter, step)
+                thetas.append(np.asarray(parameter))
+        return np.array(thetas)
+
+    return peer
 
 
 def _ascent(theta: float, g: list[float]) -> float:
@@ -122,34 +162,113 @@ def _ascent(theta: float, g: list[float]) -> float:
     return theta + 0.3 * math.fsum(g)
 
 
+def _velocity(g: list[float], momentum: float) -> list[float]:
+    """Unrolled: v_t = Σ_i μ^(t−i) g_i."""
+    return [math.fsum(momentum ** (t - i) * g[i] for i in range(t + 1)) for t in range(len(g))]
+
+
+def _mean(g: list[float], decay: float, t: int) -> float:
+    """Unrolled: m_t = (1 − β) Σ_i β^(t−i) g_i, t = 1, 2, ... (Kingma and Ba, section 3)."""
+    return (1 - decay) * math.fsum(decay ** (t - i) * g[i - 1] for i in range(1, t + 1))
+
+
 def _momentum(theta: float, g: list[float]) -> float:
-    """Unrolled: v_t = Σ_i μ^(t−i) g_i, θ_t = θ_0 + ε Σ_t v_t."""
-    v = [math.fsum(0.8 ** (t - i) * g[i] for i in range(t + 1)) for t in range(len(g))]
-    return theta + 0.05 * math.fsum(v)
+    """θ_t = θ_0 + ε Σ_t v_t."""
+    return theta + 0.05 * math.fsum(_velocity(g, 0.8))
 
 
-def _adam(theta: float, g: list[float]) -> float:
-    """Kingma and Ba's sums, unrolled: m_t = (1 − β₁) Σ_i β₁^(t−i) g_i, and so v_t (their section 3)."""
+def _nesterov(theta: float, g: list[float]) -> float:
+    """The rule of 1983: the gradient is that at φ_t = θ_t + μ u_t; what is followed here is φ."""
+    u, phi = 0.0, theta
+    for gradient in g:
+        at = phi - 0.8 * u  # θ_t
+        u = 0.8 * u + 0.05 * gradient
+        phi = at + u + 0.8 * u
+    return phi
+
+
+def _adagrad(theta: float, g: list[float]) -> float:
+    """Each gradient over the root of the sum of squares up to it."""
+    return theta + math.fsum(
+        0.3 * g[t] / (math.sqrt(math.fsum(x * x for x in g[: t + 1])) + 1e-6) for t in range(len(g))
+    )
+
+
+def _rmsprop(theta: float, g: list[float]) -> float:
+    """Each gradient over the root of the running mean of squares."""
+    square = [x * x for x in g]
+    return theta + math.fsum(0.02 * g[t - 1] / (math.sqrt(_mean(square, 0.9, t)) + 1e-6) for t in range(1, len(g) + 1))
+
+
+def _adam(theta: float, g: list[float], weight_decay: float = 0.0) -> float:
+    """Kingma and Ba's Algorithm 1; with weight decay, Loshchilov and Hutter's Algorithm 2."""
+    square = [x * x for x in g]
     for t in range(1, len(g) + 1):
-        m = 0.2 * math.fsum(0.8 ** (t - i) * g[i - 1] for i in range(1, t + 1)) / (1 - 0.8**t)
-        v = 0.01 * math.fsum(0.99 ** (t - i) * g[i - 1] ** 2 for i in range(1, t + 1)) / (1 - 0.99**t)
+        m = _mean(g, 0.8, t) / (1 - 0.8**t)
+        v = _mean(square, 0.99, t) / (1 - 0.99**t)
+        theta += 0.02 * (m / (math.sqrt(v) + 1e-6) - weight_decay * theta)
+    return theta
+
+
+def _nadam(theta: float, g: list[float]) -> float:
+    """Dozat's Algorithm 2 with μ_t = 0.8 throughout."""
+    square = [x * x for x in g]
+    for t in range(1, len(g) + 1):
+        m = 0.8 * _mean(g, 0.8, t) / (1 - 0.8 ** (t + 1)) + 0.2 * g[t - 1] / (1 - 0.8**t)
+        v = _mean(square, 0.99, t) / (1 - 0.99**t)
         theta += 0.02 * m / (math.sqrt(v) + 1e-6)
     return theta
 
 
+def _lion(theta: float, g: list[float]) -> float:
+    """Chen et al.'s Algorithm 2: the sign is taken before the mean of the step before takes g in."""
+    for t in range(1, len(g) + 1):
+        c = 0.8 * _mean(g, 0.95, t - 1) + 0.2 * g[t - 1]
+        theta += 0.005 * (math.copysign(1, c) - 0.3 * theta)
+    return theta
+
+
+_ADAM: dict[str, Any] = {"lr": 0.02, "betas": (0.8, 0.99), "eps": 1e-6, "maximize": True}
+
 OPTIMIZERS: dict[str, OptimizerCase] = {
     "gradient_ascent": OptimizerCase(
-        optimizers.GradientAscent(0.3), _ascent, lambda torch, p: torch.optim.SGD(p, lr=0.3, maximize=True)
+        optimizers.GradientAscent(0.3), _ascent, _torch(lambda optim, p: optim.SGD(p, lr=0.3, maximize=True))
     ),
     "momentum": OptimizerCase(
         optimizers.Momentum(0.05, 0.8),
         _momentum,
-        lambda torch, p: torch.optim.SGD(p, lr=0.05, momentum=0.8, maximize=True),
+        _torch(lambda optim, p: optim.SGD(p, lr=0.05, momentum=0.8, maximize=True)),
+    ),
+    "nesterov": OptimizerCase(
+        optimizers.Nesterov(0.05, 0.8),
+        _nesterov,
+        _torch(lambda optim, p: optim.SGD(p, lr=0.05, momentum=0.8, nesterov=True, maximize=True)),
+    ),
+    "adagrad": OptimizerCase(
+        optimizers.AdaGrad(0.3, 1e-6),
+        _adagrad,
+        _torch(lambda optim, p: optim.Adagrad(p, lr=0.3, eps=1e-6, maximize=True)),
+    ),
+    "rmsprop": OptimizerCase(
+        optimizers.RMSProp(0.02, 0.9, 1e-6),
+        _rmsprop,
+        _torch(lambda optim, p: optim.RMSprop(p, lr=0.02, alpha=0.9, eps=1e-6, maximize=True)),
     ),
     "adam": OptimizerCase(
-        optimizers.Adam(0.02, 0.8, 0.99, 1e-6),
-        _adam,
-        lambda torch, p: torch.optim.Adam(p, lr=0.02, betas=(0.8, 0.99), eps=1e-6, maximize=True),
+        optimizers.Adam(0.02, 0.8, 0.99, 1e-6), _adam, _torch(lambda optim, p: optim.Adam(p, **_ADAM))
+    ),
+    "adamw": OptimizerCase(
+        optimizers.AdamW(0.02, 0.8, 0.99, 1e-6, 0.3),
+        lambda theta, g: _adam(theta, g, 0.3),
+        _torch(lambda optim, p: optim.AdamW(p, weight_decay=0.3, **_ADAM)),
+    ),
+    "nadam": OptimizerCase(
+        optimizers.NAdam(0.02, 0.8, 0.99, 1e-6), _nadam, _optax(lambda optax: optax.nadam(0.02, 0.8, 0.99, 1e-6))
+    ),
+    "lion": OptimizerCase(
+        optimizers.Lion(0.005, 0.8, 0.95, 0.3),
+        _lion,
+        _optax(lambda optax: optax.lion(0.005, 0.8, 0.95, weight_decay=0.3)),
     ),
 }
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from cases import OPTIMIZERS, Array, OptimizerCase
+from trajectories import GRADIENTS, KEPT, THETA, stored
 
 import likeliest as ll
-from likeliest.optimizers import Adam, GradientAscent, Momentum
+from likeliest.optimizers import AdaGrad, Adam, AdamW, GradientAscent, Lion, Momentum, NAdam, Nesterov, RMSProp
 
 every = pytest.mark.parametrize("case", OPTIMIZERS.values(), ids=lambda case: case.id)
 STEPS = 50
@@ -33,17 +35,68 @@ def test_update_follows_the_published_rule(case: OptimizerCase, steps: int) -> N
     np.testing.assert_allclose(trajectory(case.optimizer, theta, gradients), expected, rtol=1e-12)
 
 
+def thetas(optimizer: Any) -> Array:
+    """θ after each of the 50 steps that the other libraries took."""
+    return np.array([trajectory(optimizer, THETA, GRADIENTS[:t]) for t in range(1, STEPS + 1)])
+
+
 @every
-def test_update_follows_torch(case: OptimizerCase) -> None:
-    torch = pytest.importorskip("torch")
-    rng = np.random.default_rng(0)
-    theta, gradients = rng.normal(size=3), rng.normal(size=(STEPS, 3))
-    parameter = torch.nn.Parameter(torch.tensor(theta))
-    optimizer = case.torch(torch, [parameter])
-    for g in gradients:
-        parameter.grad = torch.tensor(g)
-        optimizer.step()
-    np.testing.assert_allclose(trajectory(case.optimizer, theta, gradients), parameter.detach().numpy(), rtol=1e-11)
+def test_update_follows_the_stored_steps_of_pytorch_and_optax(case: OptimizerCase) -> None:
+    expected = stored()[case.optimizer.name]
+    np.testing.assert_allclose(thetas(case.optimizer)[np.array(KEPT) - 1], expected, rtol=1e-11)
+
+
+@every
+def test_update_follows_pytorch_and_optax(case: OptimizerCase) -> None:
+    peer = case.peer(THETA, GRADIENTS)
+    np.testing.assert_allclose(thetas(case.optimizer), peer, rtol=1e-11)
+    np.testing.assert_allclose(peer[np.array(KEPT) - 1], stored()[case.optimizer.name], rtol=1e-11)
+
+
+@every
+def test_factor_multiplies_the_learning_rate(case: OptimizerCase) -> None:
+    optimizer, g = case.optimizer, GRADIENTS[0]
+    state = tuple(np.full(3, 0.1 + i) for i in range(optimizer.slots))
+    other: Any = replace(optimizer, learning_rate=0.25 * optimizer.learning_rate)
+    for mine, expected in zip(
+        optimizer.update(THETA, g, state, 3, 0.25), other.update(THETA, g, state, 3), strict=True
+    ):
+        np.testing.assert_allclose(mine, expected, rtol=1e-15)
+    theta, after = optimizer.update(THETA, g, state, 3, 0.0)
+    assert np.array_equal(theta, THETA)  # and the state goes on
+    for mine, expected in zip(after, optimizer.update(THETA, g, state, 3)[1], strict=True):
+        assert np.array_equal(mine, expected)
+
+
+@every
+def test_zeros_stay_zeros(case: OptimizerCase) -> None:
+    """The native engine's padding: θ = g = state = 0 must not move."""
+    zeros = np.zeros(2)
+    theta, state = case.optimizer.update(zeros, zeros, case.optimizer.init(zeros), 1)
+    assert not np.any([theta, *state])
+
+
+@every
+def test_a_nan_in_the_gradient_shows_in_theta(case: OptimizerCase) -> None:
+    theta, _ = case.optimizer.update(np.ones(1), np.array([np.nan]), case.optimizer.init(np.ones(1)), 1)
+    assert np.isnan(theta[0])
+
+
+@every
+def test_free_is_the_same_rule_without_weight_decay(case: OptimizerCase) -> None:
+    free = case.optimizer.free()
+    assert type(free) is type(case.optimizer)
+    if hasattr(free, "weight_decay"):
+        assert free == replace(case.optimizer, weight_decay=0)
+        start = np.full(1, 5.0)
+        assert free.update(start, 0 * start, free.init(start), 1)[0] == start
+        assert case.optimizer.update(start, 0 * start, free.init(start), 1)[0] < start
+    else:
+        assert free is case.optimizer
+
+
+def test_adamw_without_decay_is_adam() -> None:
+    np.testing.assert_array_equal(thetas(AdamW(0.1, 0.8, 0.9, weight_decay=0)), thetas(Adam(0.1, 0.8, 0.9)))
 
 
 def network(engine: str, width: int = 20, inputs: int = 9, seed: int = 1) -> ll.Network:
@@ -117,7 +170,7 @@ def test_ascent_goes_up(case: OptimizerCase) -> None:
 
 
 @pytest.mark.parametrize("rate", [0, -1, np.nan, np.inf, "0.1", None, True])
-@pytest.mark.parametrize("kind", [GradientAscent, Momentum, Adam])
+@pytest.mark.parametrize("kind", [type(case.optimizer) for case in OPTIMIZERS.values()])
 def test_a_learning_rate_that_cannot_be_is_refused(kind: Any, rate: Any) -> None:
     with pytest.raises(ValueError, match=re.escape(f"learning_rate: expected a positive number, found {rate!r}")):
         kind(rate)
@@ -127,8 +180,14 @@ def test_a_learning_rate_that_cannot_be_is_refused(kind: Any, rate: Any) -> None
     ("make", "name"),
     [
         (lambda value: Momentum(0.1, value), "momentum"),
+        (lambda value: Nesterov(0.1, value), "momentum"),
+        (lambda value: RMSProp(0.1, value), "decay"),
         (lambda value: Adam(0.1, value), "beta1"),
         (lambda value: Adam(0.1, 0.9, value), "beta2"),
+        (lambda value: AdamW(0.1, value), "beta1"),
+        (lambda value: NAdam(0.1, 0.9, value), "beta2"),
+        (lambda value: Lion(0.1, value), "beta1"),
+        (lambda value: Lion(0.1, 0.9, value), "beta2"),
     ],
 )
 @pytest.mark.parametrize("value", [1, 1.5, -0.1, np.nan, None])
@@ -137,9 +196,17 @@ def test_a_fraction_outside_0_to_1_is_refused(make: Any, name: str, value: Any) 
         make(value)
 
 
-def test_epsilon_must_be_positive() -> None:
+@pytest.mark.parametrize("kind", [AdaGrad, RMSProp, Adam, AdamW, NAdam])
+def test_epsilon_must_be_positive(kind: Any) -> None:
     with pytest.raises(ValueError, match="epsilon: expected a positive number, found 0"):
-        Adam(epsilon=0)
+        kind(epsilon=0)
+
+
+@pytest.mark.parametrize("kind", [AdamW, Lion])
+@pytest.mark.parametrize("value", [-0.1, np.nan, np.inf, None, True])
+def test_weight_decay_must_not_be_negative(kind: Any, value: Any) -> None:
+    with pytest.raises(ValueError, match="weight_decay: expected a number of at least 0, found"):
+        kind(weight_decay=value)
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.int64])

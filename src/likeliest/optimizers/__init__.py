@@ -2,14 +2,46 @@
 
 An optimizer is a frozen description with two pure functions: ``init(θ)`` gives its state, and
 ``update(θ, g, state, t)`` the next θ and state at step t = 1, 2, ...  LL goes up, so steps go along +g.
+`LBFGS` is the exception: it takes all examples at once and chooses its steps itself.
 """
 
+from likeliest.optimizers.adagrad import AdaGrad
 from likeliest.optimizers.adam import Adam
+from likeliest.optimizers.adamw import AdamW
 from likeliest.optimizers.base import Optimizer
 from likeliest.optimizers.gradient_ascent import GradientAscent
+from likeliest.optimizers.lbfgs import LBFGS
+from likeliest.optimizers.lion import Lion
 from likeliest.optimizers.momentum import Momentum
+from likeliest.optimizers.nadam import NAdam
+from likeliest.optimizers.nesterov import Nesterov
+from likeliest.optimizers.rmsprop import RMSProp
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {"gradient_ascent": GradientAscent, "momentum": Momentum, "adam": Adam}
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "gradient_ascent": GradientAscent,
+    "momentum": Momentum,
+    "nesterov": Nesterov,
+    "adagrad": AdaGrad,
+    "rmsprop": RMSProp,
+    "adam": Adam,
+    "adamw": AdamW,
+    "nadam": NAdam,
+    "lion": Lion,
+    "lbfgs": LBFGS,
+}
 """Every optimizer by name."""
 
-__all__ = ["OPTIMIZERS", "Adam", "GradientAscent", "Momentum", "Optimizer"]
+__all__ = [
+    "LBFGS",
+    "OPTIMIZERS",
+    "AdaGrad",
+    "Adam",
+    "AdamW",
+    "GradientAscent",
+    "Lion",
+    "Momentum",
+    "NAdam",
+    "Nesterov",
+    "Optimizer",
+    "RMSProp",
+]

@@ -35,6 +35,6 @@ class GradientAscent(Optimizer):
     def __post_init__(self) -> None:
         check_positive("learning_rate", self.learning_rate, "0.1 is a good first try")
 
-    def update(self, theta: Array, g: Array, state: State, t: int) -> tuple[Array, State]:
+    def update(self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0) -> tuple[Array, State]:
         """θ + ε g."""
-        return theta + self.learning_rate * g, ()
+        return theta + factor * self.learning_rate * g, ()

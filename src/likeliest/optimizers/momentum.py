@@ -37,7 +37,7 @@ class Momentum(Optimizer):
         check_positive("learning_rate", self.learning_rate, "0.01 is a good first try")
         check_fraction("momentum", self.momentum)
 
-    def update(self, theta: Array, g: Array, state: State, t: int) -> tuple[Array, State]:
+    def update(self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0) -> tuple[Array, State]:
         """The velocity takes the gradient in, θ follows the velocity."""
         v = self.momentum * state[0] + g
-        return theta + self.learning_rate * v, (v,)
+        return theta + factor * self.learning_rate * v, (v,)

@@ -1,0 +1,46 @@
+"""v ← μ v + g,  θ ← θ + ε (g + μ v):  θ, g, v (any shape alike)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from likeliest.optimizers.base import Array, Optimizer, State, check_fraction, check_positive
+
+
+@dataclass(frozen=True)
+class Nesterov(Optimizer):
+    """Momentum that looks ahead: the step goes where the velocity will have carried θ (Nesterov 1983).
+
+    Written on the θ after the look-ahead, as in Sutskever, Martens, Dahl and Hinton 2013,
+    https://proceedings.mlr.press/v28/sutskever13.html, so that the gradient is taken where θ is.
+
+    Parameters
+    ----------
+    learning_rate : float
+        ε, positive.
+    momentum : float
+        μ in [0, 1): how much of the velocity is kept from step to step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from likeliest.optimizers import Nesterov
+    >>> theta, state = Nesterov(0.1, 0.9).update(np.array([0.0]), np.array([1.0]), (np.array([1.0]),), 2)
+    >>> theta, state
+    (array([0.271]), (array([1.9]),))
+    """
+
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    name: ClassVar[str] = "nesterov"
+    slots: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        check_positive("learning_rate", self.learning_rate, "0.01 is a good first try")
+        check_fraction("momentum", self.momentum)
+
+    def update(self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0) -> tuple[Array, State]:
+        """The velocity takes the gradient in; θ goes one step of the velocity further."""
+        v = self.momentum * state[0] + g
+        return theta + factor * self.learning_rate * (g + self.momentum * v), (v,)
