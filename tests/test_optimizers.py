@@ -92,7 +92,7 @@ def test_free_is_the_same_rule_without_weight_decay(case: OptimizerCase) -> None
         assert free.update(start, 0 * start, free.init(start), 1)[0] == start
         assert case.optimizer.update(start, 0 * start, free.init(start), 1)[0] < start
     else:
-        assert free is case.optimizer
+        assert free == case.optimizer
 
 
 def test_adamw_without_decay_is_adam() -> None:

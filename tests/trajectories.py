@@ -1,6 +1,6 @@
 """What other libraries' optimizers do on the same gradients: stored figures, for machines that do not have them.
 
-``python tests/trajectories.py`` writes trajectories.json again, wherever likeliest, PyTorch, JAX and Optax are installed.
+``python tests/trajectories.py`` writes trajectories.json again, where PyTorch, JAX and Optax are installed.
 """
 
 from __future__ import annotations

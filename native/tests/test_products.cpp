@@ -149,12 +149,13 @@ void test_shape(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std::
   CHECK(Z.data == again.data);
   for (std::ptrdiff_t o = 0; o < table.optimizer_count; ++o) {
     std::vector<T> theta[2], slot[2], other[2];
-    const double rule[] = {0.1, 0.9, 0.99, 1e-8};
+    const double rule[] = {0.1, 0.9, 0.99, 1e-8, 0.1};
     T constants[kMaxConstants];
     table.optimizers[o].constants(rule, 3, constants);
     for (int skip = 0; skip < 2; ++skip) {
       theta[skip] = slot[skip] = other[skip] = weights;
-      for (T& s : other[skip]) s *= s;  // a mean of squares is not negative
+      for (T& s : slot[skip]) s *= s;  // a mean of squares is not negative
+      for (T& s : other[skip]) s *= s;
       const Update<T> update{table.optimizers[o].slots > 0,
                              table.optimizers[o].step,
                              theta[skip].data(),

@@ -36,7 +36,8 @@ class Optimizer(ABC):
     def free(self) -> Self:
         """The same rule for parameters that nothing pulls to zero, such as biases: without weight decay."""
         decays = any(field.name == "weight_decay" for field in fields(self))
-        return replace(self, weight_decay=0.0) if decays else self
+        changes: dict[str, Any] = {"weight_decay": 0.0} if decays else {}
+        return replace(self, **changes)
 
     def hyperparameters(self) -> tuple[float, ...]:
         """The numbers of the rule, in the order of its fields."""

@@ -99,20 +99,21 @@ class LBFGS(Optimizer):
             if on_iteration is not None and on_iteration(climb.value, climb.theta.copy()) is True:
                 raise StopIteration
 
-        options = {
+        options: dict[str, Any] = {
             "maxcor": self.memory, "maxiter": iterations, "maxfun": 2**31 - 1,
             "gtol": self.tolerance, "ftol": 1e-4 * self.tolerance,
         }  # fmt: skip
-        minimize(climb.descent, climb.theta, jac=True, method="L-BFGS-B", callback=after_iteration, options=options)
+        down: Any = minimize  # its published types know nothing of a function that gives value and gradient
+        down(climb.descent, climb.theta, jac=True, method="L-BFGS-B", callback=after_iteration, options=options)
         return climb.best_theta
 
 
 class _Climb:
     """What SciPy, which goes down, is told of a function to be maximised, and the best θ so far.
 
-    The line search starts each iteration from a finite value, but may try a θ so far away that its value overflows. Such
-    a trial is answered with a parabola through the iteration's start, of the same slope there, whose top is a quarter
-    of the way: the line search then tries again near that top, and never sees an infinity.
+    The line search starts each iteration from a finite value, but may try a θ so far away that its value overflows.
+    Such a trial is answered with a parabola through the iteration's start, of the same slope there, whose top is a
+    quarter of the way: the line search then tries again near that top, and never sees an infinity.
     """
 
     def __init__(self, value_and_gradient: Callable[[Vector], tuple[float, Vector]], theta: Vector) -> None:

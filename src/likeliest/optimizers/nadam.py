@@ -16,8 +16,8 @@ class NAdam(Adam):
     """Adam that looks ahead, as `Nesterov` does: m̄ is what m̂ would be after one more step of the same gradient.
 
     m̄ = β₁ m / (1 − β₁ᵗ⁺¹) + (1−β₁) g / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ). Dozat 2016,
-    https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ, Algorithm 2 with the same β₁ at every step, as Optax's ``nadam``;
-    PyTorch's lets β₁ rise from step to step.
+    https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ, Algorithm 2 with the same β₁ at every step, as Optax's
+    ``nadam``; PyTorch's lets β₁ rise from step to step.
 
     Parameters
     ----------
