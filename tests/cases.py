@@ -299,11 +299,19 @@ def _scaled(kind: Any, variance: float) -> list[InitializerCase]:
     ]
 
 
+def _truncated(scale: float, low: float, high: float) -> InitializerCase:
+    draw = scipy.stats.truncnorm(low, high, scale=scale)
+    bound = scale * max(high - draw.mean() / scale, draw.mean() / scale - low)
+    return InitializerCase(initializers.TruncatedNormal(scale, low, high), draw.mean(), draw.var(), bound)
+
+
 INITIALIZERS: list[InitializerCase] = [
     InitializerCase(initializers.Zeros(), 0, 0, 0),
     InitializerCase(initializers.Constant(-0.3), -0.3, 0, 0),
     InitializerCase(initializers.Normal(0.4, mean=2.0), 2, 0.16),
     InitializerCase(initializers.Uniform(-0.1, 0.5), 0.2, 0.6**2 / 12, 0.3),
+    *(_truncated(*arguments) for arguments in ((0.3, -2.0, 2.0), (0.1, -1.0, 0.5), (2.0, 0.5, 3.0), (1.0, 5.0, 5.5))),
+    InitializerCase(initializers.Orthogonal(1.5), 0, 1.5**2 / 300),
     *_scaled(initializers.Glorot, 2 / 500),
     *_scaled(initializers.He, 2 / 200),
     *_scaled(initializers.LeCun, 1 / 200),

@@ -16,7 +16,7 @@ ROOT = Path(likeliest.__file__).parent
 # Each may import only what stands in a line before its own; those of one line do not import each other.
 ORDER = """
 xp random
-ops likelihoods optimizers initializers threads data
+ops likelihoods optimizers initializers schedules averaging threads data
 program
 layers engines
 tracing gradient_check summary parameters history progress

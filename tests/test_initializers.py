@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 from cases import FANS, INITIALIZERS, Array, InitializerCase
 
 import likeliest as ll
 from likeliest import initializers, random
-from likeliest.initializers import Constant, Glorot, He, Normal, Uniform
+from likeliest.initializers import Constant, Glorot, He, Normal, Orthogonal, TruncatedNormal, Uniform
 
 every = pytest.mark.parametrize("case", INITIALIZERS, ids=lambda case: case.id)
 
@@ -40,6 +41,31 @@ def test_mean_variance_and_bounds(case: InitializerCase) -> None:
 def test_the_stream_decides(case: InitializerCase) -> None:
     assert np.array_equal(draw(case), draw(case))
     assert np.array_equal(draw(case), draw(case, index=1)) == (case.variance == 0)
+
+
+@pytest.mark.parametrize(("low", "high"), [(-2, 2), (-1, 0.3), (-9, -5), (5, 9), (30, 31), (-0.1, 40)])
+def test_truncated_normal_has_the_distribution_of_scipys(low: float, high: float) -> None:
+    draws = TruncatedNormal(0.1, low, high).sample(random.stream(3, random.PARAMETERS), (20000,), 1, 1)
+    assert draws.min() >= 0.1 * low
+    assert draws.max() <= 0.1 * high
+    assert scipy.stats.kstest(draws, scipy.stats.truncnorm(low, high, scale=0.1).cdf).pvalue > 0.01
+
+
+@pytest.mark.parametrize("shape", [(7, 4), (4, 7), (5, 5), (1, 1), (1, 6), (6, 1), (6,), (3, 3, 2, 8), (1, 1, 2, 8)])
+def test_orthogonal(shape: tuple[int, ...]) -> None:
+    W = Orthogonal(0.5).sample(random.stream(3, random.PARAMETERS), shape, 1, 1)
+    assert W.shape == shape
+    W = W.reshape(-1, shape[-1])
+    product = W.T @ W if len(W) >= shape[-1] else W @ W.T
+    np.testing.assert_allclose(product, 0.25 * np.eye(len(product)), atol=1e-15)
+
+
+def test_orthogonal_matrices_are_equally_likely() -> None:
+    """Turned by any fixed angle, the draws of W (2, 2) look the same: its first column is even on the circle."""
+    W = np.array([Orthogonal().sample(random.stream(s, random.PARAMETERS), (2, 2), 2, 2) for s in range(2000)])
+    angle = np.arctan2(W[:, 1, 0], W[:, 0, 0]) / (2 * np.pi) + 0.5
+    assert scipy.stats.kstest(angle, "uniform").pvalue > 0.01
+    assert np.linalg.det(W).mean() == pytest.approx(0, abs=0.1)  # turns and mirrors alike
 
 
 def network(engine: str = "native", seed: int = 5, **options: Any) -> ll.Network:
@@ -83,9 +109,12 @@ def test_a_layer_chooses_he_for_relu_and_glorot_for_the_rest_unless_told() -> No
     assert (net.parameters["output.W"] == 0).all()
 
 
-@pytest.mark.parametrize("name", ["zeros", "normal", "uniform", "glorot", "he", "lecun", "He", "GLOROT"])
+@pytest.mark.parametrize(
+    "name", ["zeros", "normal", "uniform", "glorot", "he", "lecun", "orthogonal", "truncated_normal", "He", "GLOROT"]
+)
 def test_names(name: str) -> None:
-    assert type(initializers.resolve(name, "initializer", Constant(1))).__name__.lower() == name.lower()
+    kind = type(initializers.resolve(name, "initializer", Constant(1))).__name__
+    assert kind.lower() == name.lower().replace("_", "")
 
 
 @pytest.mark.parametrize(
@@ -98,6 +127,10 @@ def test_names(name: str) -> None:
         (lambda: Normal(1, np.nan), "mean: expected a finite number, found nan"),
         (lambda: Constant(np.inf), "value: expected a finite number, found inf"),
         (lambda: Uniform(1, 1), "high: expected a number above low = 1, found 1"),
+        (lambda: Orthogonal(0), "gain: expected a positive number, found 0"),
+        (lambda: TruncatedNormal(0), "scale: expected a positive number, found 0"),
+        (lambda: TruncatedNormal(1, 2, 2), "high: expected a number above low = 2, found 2"),
+        (lambda: TruncatedNormal(1, -np.inf), "low: expected a finite number, found -inf"),
         (lambda: Glorot("gauss"), 'distribution: expected "uniform" or "normal", found \'gauss\''),
         (lambda: He("Normal"), "distribution"),
     ],

@@ -70,6 +70,75 @@ class Normal(Initializer):
 
 
 @dataclass(frozen=True)
+class TruncatedNormal(Initializer):
+    """θ ~ N(0, scale²), of which only what lies between low and high times the scale is kept.
+
+    Drawn by the inverse of the distribution function: θ = scale Φ⁻¹(Φ(low) + u (Φ(high) − Φ(low))). What is left has a
+    smaller variance than scale²: 0.774 of it between −2 and 2.
+
+    Parameters
+    ----------
+    scale : float
+        Positive.
+    low, high : float
+        Where the draw is cut, in scales.
+    """
+
+    scale: float = 0.01
+    low: float = -2.0
+    high: float = 2.0
+
+    def __post_init__(self) -> None:
+        _check_scale("scale", self.scale)
+        _check_finite("low", self.low)
+        _check_finite("high", self.high)
+        if not self.low < self.high:
+            raise ValueError(f"high: expected a number above low = {self.low}, found {self.high}")
+
+    def sample(self, key: random.Key, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
+        """Normal draws without their tails."""
+        from scipy.special import ndtr, ndtri  # here, since few networks need it
+
+        sign = -1.0 if self.low > 0 else 1.0  # the upper tail is drawn as the lower one, where Φ has all its digits
+        low, high = sorted((sign * self.low, sign * self.high))
+        z = ndtri(ndtr(low) + random.uniform(key, shape) * (ndtr(high) - ndtr(low)))
+        return np.asarray(sign * self.scale * np.clip(z, low, high), np.float64)
+
+
+@dataclass(frozen=True)
+class Orthogonal(Initializer):
+    """W with orthogonal rows or columns: WᵀW = gain² I where W is no wider than high, otherwise WWᵀ = gain² I.
+
+    All such W are equally likely (Saxe, McClelland and Ganguli 2014, https://arxiv.org/abs/1312.6120): the Q of normal
+    draws = Q R, with signs such that the diagonal of R is positive. A W of more than two dimensions counts as
+    (everything before, fan_out).
+
+    Parameters
+    ----------
+    gain : float
+        Positive.
+
+    Examples
+    --------
+    >>> W = Orthogonal(2.0).sample(random.stream(0, random.PARAMETERS), (5, 3), 5, 3)
+    >>> bool(np.allclose(W.T @ W, 4 * np.eye(3)))
+    True
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_scale("gain", self.gain)
+
+    def sample(self, key: random.Key, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
+        """The Q of normal draws, with signs and gain."""
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        Q, R = np.linalg.qr(random.normal(key, (max(rows, columns), min(rows, columns))))
+        Q = self.gain * Q * np.where(np.diagonal(R) < 0, -1.0, 1.0)
+        return np.reshape(Q if rows >= columns else Q.T, shape)
+
+
+@dataclass(frozen=True)
 class Uniform(Initializer):
     """θ ~ U(low, high)."""
 
@@ -151,6 +220,7 @@ def resolve(value: Any, argument: str, default: Initializer) -> Initializer:
     """An initializer from an object, a name such as ``"he"``, or None for the default."""
     names: dict[str, type[Initializer]] = {
         "zeros": Zeros, "normal": Normal, "uniform": Uniform, "glorot": Glorot, "he": He, "lecun": LeCun,
+        "orthogonal": Orthogonal, "truncated_normal": TruncatedNormal,
     }  # fmt: skip
     if value is None:
         return default
