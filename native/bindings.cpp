@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <optional>
 
 #include "engine/engine.hpp"
@@ -23,6 +24,7 @@ namespace {
 
 using Any = nb::ndarray<nb::ro, nb::device::cpu>;
 using Order = nb::ndarray<const std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Numbers = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Bounds = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 Type type_of(const nb::dlpack::dtype& dtype) {
@@ -70,12 +72,19 @@ class PyEngine {
   PyEngine(const std::vector<std::ptrdiff_t>& widths,
            const std::vector<std::pair<std::ptrdiff_t, std::ptrdiff_t>>& shapes,
            const std::vector<std::tuple<std::string, int, int, std::vector<int>, std::vector<double>>>& steps,
-           const std::string& likelihood, std::ptrdiff_t classes, bool double_precision, const std::string& isa)
+           const std::tuple<std::string, std::vector<double>, std::vector<double>, std::ptrdiff_t, std::ptrdiff_t,
+                            std::ptrdiff_t>& likelihood,
+           const std::vector<std::tuple<std::string, std::vector<double>, bool, bool, double>>& rules,
+           bool double_precision, const std::string& isa)
       : double_(double_precision),
         width_(widths.empty() ? 0 : widths.back()),
-        classes_(classes),
+        targets_(std::get<4>(likelihood)),
+        classes_(std::get<5>(likelihood)),
         input_width_(widths.empty() ? 0 : widths.front()) {
-    Program program{widths, {}, {}, likelihood, classes};
+    const auto& [name, constants, training, groups, targets, classes] = likelihood;
+    Program program{widths, {}, {}, {name, constants, training, groups, targets, classes}, {}};
+    for (const auto& [prior, prior_constants, weight, learned, max_norm] : rules)
+      program.rules.push_back({prior, prior_constants, weight, learned, max_norm});
     for (const auto& [height, columns] : shapes) program.parameters.push_back({height, columns});
     for (const auto& [operation, input, output, parameters, constants] : steps)
       program.steps.push_back({operation, input, output, parameters, constants});
@@ -99,35 +108,51 @@ class PyEngine {
   void keep() { engine_->keep(); }
   void restore() { engine_->restore(); }
 
-  void start(const std::string& optimizer, const std::vector<double>& hyperparameters) {
-    engine_->start(optimizer, hyperparameters);
+  void average(bool wanted) { engine_->average(wanted); }
+  void swap() { engine_->swap(); }
+
+  void start(const std::string& optimizer, const std::vector<double>& hyperparameters,
+             const std::vector<double>& free) {
+    engine_->start(optimizer, hyperparameters, free);
   }
 
   nb::object train(const Any& x, const Any& y, const std::optional<Any>& weight, const Order& order,
-                   const Bounds& bounds, std::int64_t t, double floor, int threads) {
+                   const Bounds& bounds, const Numbers& factors, const std::optional<Numbers>& rates, std::int64_t t,
+                   double floor, std::tuple<double, double, std::uint32_t, std::uint32_t> terms,
+                   const nb::object& custom, int threads) {
     const Examples data = examples(x, &y, weight);
     const std::ptrdiff_t steps = std::ptrdiff_t(bounds.size()) - 1;
     const std::int64_t end = steps < 0 ? 0 : bounds.data()[steps];
     bool good = steps >= 0 && bounds.data()[0] >= 0 && end <= std::int64_t(order.size());
     for (std::ptrdiff_t k = 0; good && k < steps; ++k) good = bounds.data()[k] < bounds.data()[k + 1];
     for (std::size_t i = 0; good && i < order.size(); ++i) good = std::ptrdiff_t(order.data()[i]) < data.x.rows;
-    if (!good) throw std::invalid_argument("train: order or bounds do not fit the data");
+    good = good && std::ptrdiff_t(factors.size()) == steps && (!rates || std::ptrdiff_t(rates->size()) == steps);
+    if (!good) throw std::invalid_argument("train: order, bounds, factors or rates do not fit the data");
+    CallBack call(*this, custom);
+    const auto [prior_scale, clip_norm, noise0, noise1] = terms;
     std::vector<double> totals(static_cast<std::size_t>(steps));
     std::ptrdiff_t written;
     {
       nb::gil_scoped_release release;
-      written = engine_->train(data, order.data(), bounds.data(), steps, t, floor, threads, totals.data());
+      written =
+          engine_->train(data, {order.data(), bounds.data(), factors.data(), rates ? rates->data() : nullptr, steps, t},
+                         {prior_scale, clip_norm, {noise0, noise1}}, floor, threads, totals.data());
     }
+    call.rethrow();
     double* out;
     auto result = new_array<double>({std::size_t(written)}, &out);
     std::copy_n(totals.data(), written, out);
     return nb::cast(result);
   }
 
-  void gradient(const Any& x, const Any& y, const std::optional<Any>& weight, int threads) {
+  void gradient(const Any& x, const Any& y, const std::optional<Any>& weight, const nb::object& custom, int threads) {
     const Examples data = examples(x, &y, weight);
-    nb::gil_scoped_release release;
-    engine_->gradient(data, threads);
+    CallBack call(*this, custom);
+    {
+      nb::gil_scoped_release release;
+      engine_->gradient(data, threads);
+    }
+    call.rethrow();
   }
 
   nb::object log_likelihood(const Any& x, const Any& y, int threads) {
@@ -158,6 +183,54 @@ class PyEngine {
   }
 
  private:
+  // While it lives, the engine asks a function of Python's for log P and the score: f(eta, y) -> (log P, score), arrays
+  // of the engine's number type. What the function raises is kept, and raised when the engine has stopped.
+  class CallBack {
+   public:
+    CallBack(PyEngine& engine, const nb::object& function) : engine_(engine) {
+      if (function.is_none()) return;
+      engine.engine_->set_custom([this, &engine, function](std::ptrdiff_t rows, std::ptrdiff_t width,
+                                                           std::ptrdiff_t stride, const void* eta, const void* y,
+                                                           void* log_prob, void* score) {
+        const nb::gil_scoped_acquire hold;
+        try {
+          engine.double_ ? call<double>(function, rows, width, stride, eta, y, log_prob, score)
+                         : call<float>(function, rows, width, stride, eta, y, log_prob, score);
+          return true;
+        } catch (...) {
+          if (!raised_) raised_ = std::current_exception();
+          return false;
+        }
+      });
+    }
+    ~CallBack() { engine_.engine_->set_custom({}); }
+    void rethrow() const {
+      if (raised_) std::rethrow_exception(raised_);
+    }
+
+   private:
+    template <class T>
+    void call(const nb::object& function, std::ptrdiff_t rows, std::ptrdiff_t width, std::ptrdiff_t stride,
+              const void* eta, const void* y, void* log_prob, void* score) const {
+      T *eta_copy, *y_copy;
+      auto eta_array = new_array<T>({std::size_t(rows), std::size_t(width)}, &eta_copy);
+      for (std::ptrdiff_t i = 0; i < rows; ++i)
+        std::copy_n(static_cast<const T*>(eta) + i * stride, width, eta_copy + i * width);
+      auto y_array = new_array<T>({std::size_t(rows), std::size_t(engine_.targets_)}, &y_copy);
+      std::copy_n(static_cast<const T*>(y), rows * engine_.targets_, y_copy);
+      using Result = nb::ndarray<const T, nb::c_contig, nb::device::cpu>;
+      const auto [p, s] = nb::cast<std::pair<Result, Result>>(function(nb::cast(eta_array), nb::cast(y_array)));
+      if (std::ptrdiff_t(p.size()) != rows || std::ptrdiff_t(s.size()) != rows * width)
+        throw std::invalid_argument("likelihood: log_prob or score has the wrong shape");
+      std::copy_n(p.data(), rows, static_cast<T*>(log_prob));
+      for (std::ptrdiff_t i = 0; i < rows; ++i)
+        std::copy_n(s.data() + i * width, width, static_cast<T*>(score) + i * stride);
+    }
+
+    PyEngine& engine_;
+    std::exception_ptr raised_;
+  };
+
   bool right_type(const Any& a) const {
     return a.dtype() == (double_ ? nb::dtype<double>() : nb::dtype<float>()) && contiguous(a);
   }
@@ -171,10 +244,11 @@ class PyEngine {
   }
   Examples examples(const Any& x, const Any* y, const std::optional<Any>& weight) const {
     const Source source = source_of(x);
-    const auto fits = [&](const Any& a) {
-      return a.ndim() == 1 && std::ptrdiff_t(a.shape(0)) == source.rows && right_type(a);
+    const auto fits = [&](const Any& a, std::ptrdiff_t columns) {
+      return a.ndim() == 2 && std::ptrdiff_t(a.shape(0)) == source.rows && std::ptrdiff_t(a.shape(1)) == columns &&
+             right_type(a);
     };
-    if (source.columns != input_width_ || (y && !fits(*y)) || (weight && !fits(*weight)))
+    if (source.columns != input_width_ || (y && !fits(*y, targets_)) || (weight && !fits(*weight, 1)))
       throw std::invalid_argument("X, y or weights do not fit the engine");
     return {source, y ? y->data() : nullptr, weight ? weight->data() : nullptr};
   }
@@ -194,7 +268,7 @@ class PyEngine {
   }
 
   bool double_;
-  std::ptrdiff_t width_, classes_, input_width_;
+  std::ptrdiff_t width_, targets_, classes_, input_width_;
   std::vector<Shape> shapes_;
   std::unique_ptr<Engine> engine_;
 };
@@ -263,15 +337,22 @@ NB_MODULE(_native, m) {
   nb::class_<PyEngine>(m, "Engine")
       .def(nb::init<const std::vector<std::ptrdiff_t>&, const std::vector<std::pair<std::ptrdiff_t, std::ptrdiff_t>>&,
                     const std::vector<std::tuple<std::string, int, int, std::vector<int>, std::vector<double>>>&,
-                    const std::string&, std::ptrdiff_t, bool, const std::string&>())
+                    const std::tuple<std::string, std::vector<double>, std::vector<double>, std::ptrdiff_t,
+                                     std::ptrdiff_t, std::ptrdiff_t>&,
+                    const std::vector<std::tuple<std::string, std::vector<double>, bool, bool, double>>&, bool,
+                    const std::string&>())
       .def("get", &PyEngine::get)
       .def("set", &PyEngine::set)
       .def("keep", &PyEngine::keep)
       .def("restore", &PyEngine::restore)
+      .def("average", &PyEngine::average)
+      .def("swap", &PyEngine::swap)
       .def("start", &PyEngine::start)
       .def("train", &PyEngine::train, nb::arg("x"), nb::arg("y"), nb::arg("weight").none(), nb::arg("order"),
-           nb::arg("bounds"), nb::arg("t"), nb::arg("floor"), nb::arg("threads"))
-      .def("gradient", &PyEngine::gradient, nb::arg("x"), nb::arg("y"), nb::arg("weight").none(), nb::arg("threads"))
+           nb::arg("bounds"), nb::arg("factors"), nb::arg("rates").none(), nb::arg("t"), nb::arg("floor"),
+           nb::arg("terms"), nb::arg("custom").none(), nb::arg("threads"))
+      .def("gradient", &PyEngine::gradient, nb::arg("x"), nb::arg("y"), nb::arg("weight").none(),
+           nb::arg("custom").none(), nb::arg("threads"))
       .def("log_likelihood", &PyEngine::log_likelihood)
       .def("output", &PyEngine::output)
       .def("probabilities", &PyEngine::probabilities);

@@ -3,12 +3,16 @@
 #include "kernels/gemm.hpp"
 #include "likelihoods/bernoulli.hpp"
 #include "likelihoods/categorical.hpp"
+#include "likelihoods/normal.hpp"
 #include "ops/affine.hpp"
+#include "ops/dropout.hpp"
 #include "ops/elu.hpp"
+#include "ops/gaussian_noise.hpp"
 #include "ops/gelu.hpp"
 #include "ops/identity.hpp"
 #include "ops/leaky_relu.hpp"
 #include "ops/logistic.hpp"
+#include "ops/normalization.hpp"
 #include "ops/relu.hpp"
 #include "ops/scalar.hpp"
 #include "ops/silu.hpp"
@@ -17,12 +21,18 @@
 #include "optimizers/adagrad.hpp"
 #include "optimizers/adam.hpp"
 #include "optimizers/adamw.hpp"
+#include "optimizers/around.hpp"
 #include "optimizers/gradient_ascent.hpp"
 #include "optimizers/lion.hpp"
 #include "optimizers/momentum.hpp"
 #include "optimizers/nadam.hpp"
 #include "optimizers/nesterov.hpp"
 #include "optimizers/rmsprop.hpp"
+#include "priors/flat.hpp"
+#include "priors/horseshoe.hpp"
+#include "priors/laplace.hpp"
+#include "priors/normal.hpp"
+#include "priors/student_t.hpp"
 
 #define LIKELIEST_QUOTE2(x) #x
 #define LIKELIEST_QUOTE(x) LIKELIEST_QUOTE2(x)
@@ -37,10 +47,14 @@ constexpr ScalarKernel<T> scalars[] = {
     Scalar<T, Softplus>::kernel, Scalar<T, Gelu>::kernel,      Scalar<T, Silu>::kernel,
 };
 
-template <class T, class L>
-constexpr LikelihoodKernel<T> likelihood{L::name, L::template score<T>, L::template probabilities<T>};
 template <class T>
-constexpr LikelihoodKernel<T> likelihoods[] = {likelihood<T, Bernoulli>, likelihood<T, Categorical>};
+constexpr LikelihoodKernel<T> likelihoods[] = {bernoulli<T>, categorical<T>, rowwise<T, Normal>};
+
+template <class T, class P>
+constexpr PriorKernel<T> prior{P::name, P::template constants<T>, P::template add<T>};
+template <class T>
+constexpr PriorKernel<T> priors[] = {prior<T, NormalPrior>, prior<T, LaplacePrior>, prior<T, StudentTPrior>,
+                                     prior<T, HorseshoePrior>, prior<T, FlatPrior>};
 
 template <class T, class O>
 constexpr OptimizerKernel<T> optimizer{O::name, O::slots, O::template constants<T>, O::template step<T>};
@@ -84,6 +98,20 @@ constexpr Table<T> table{
     sizeof(likelihoods<T>) / sizeof(likelihoods<T>[0]),
     optimizers<T>,
     sizeof(optimizers<T>) / sizeof(optimizers<T>[0]),
+    priors<T>,
+    sizeof(priors<T>) / sizeof(priors<T>[0]),
+    blend<T>,
+    sum_of_squares<T>,
+    multiply_by<T>,
+    limit_columns<T>,
+    sum_products<T>,
+    dropout_mask<T>,
+    add_noise<T>,
+    hadamard<T>,
+    normalize_rows<T>,
+    normalize_rows_backward<T>,
+    normalize_columns<T>,
+    normalize_columns_backward<T>,
     multiply_adds<T>,
 };
 

@@ -1,7 +1,9 @@
 #include "engine/engine.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
+#include <limits>
 #include <mutex>
 #include <stdexcept>
 
@@ -15,7 +17,9 @@ namespace {
 
 constexpr std::ptrdiff_t kMaxRows = 1024;     // a larger minibatch goes through in blocks of this many rows
 constexpr std::ptrdiff_t kPredictRows = 128;  // and predictions in blocks of this many
-constexpr int kChunksAlone = 8;               // how long a crowded machine is left to others
+constexpr std::ptrdiff_t kPiece = 4096;       // numbers of the gradient whose squares are added up by one thread
+constexpr std::size_t kMaxHyperparameters = 16;
+constexpr int kChunksAlone = 8;  // how long a crowded machine is left to others
 constexpr double kWorthAThread =
     2.5e5;  // floating-point operations a step, below which a thread costs more than it brings
 
@@ -43,44 +47,76 @@ class EngineOf final : public Engine {
 
   void keep() override {
     const std::lock_guard lock(mutex_);
-    for (int which = 0; which <= slots(); ++which) {
-      if (kept_[which].size() != theta_.size()) kept_[which] = Memory<T>(theta_.size());
-      std::copy_n(numbers(which), theta_.size(), kept_[which].data());
-    }
+    for (int which = 0; which <= slots(); ++which) keep(numbers(which), kept_[which]);
+    if (average_.data()) keep(average_.data(), kept_average_);
   }
 
   void restore() override {
     const std::lock_guard lock(mutex_);
     for (int which = 0; which <= slots(); ++which)
       if (kept_[which].size() == theta_.size()) std::copy_n(kept_[which].data(), theta_.size(), numbers(which));
+    if (average_.data() && kept_average_.data()) std::copy_n(kept_average_.data(), theta_.size(), average_.data());
   }
 
-  void start(const std::string& optimizer, const std::vector<double>& hyperparameters) override {
+  void average(bool wanted) override {
     const std::lock_guard lock(mutex_);
+    average_ = wanted ? Memory<T>(theta_.size()) : Memory<T>();
+    if (wanted) std::copy_n(theta_.data(), theta_.size(), average_.data());
+    if (!wanted) kept_average_ = Memory<T>();
+  }
+
+  void swap() override {
+    const std::lock_guard lock(mutex_);
+    if (!average_.data()) throw std::logic_error("swap needs an average: call average first");
+    std::swap_ranges(theta_.data(), theta_.data() + theta_.size(), average_.data());
+  }
+
+  void set_custom(Custom custom) override {
+    const std::lock_guard lock(mutex_);
+    custom_ = std::move(custom);
+  }
+
+  void start(const std::string& optimizer, const std::vector<double>& hyperparameters,
+             const std::vector<double>& free) override {
+    const std::lock_guard lock(mutex_);
+    if (hyperparameters.empty() || free.size() != hyperparameters.size())
+      throw std::invalid_argument("start: an optimizer has a learning rate, for weights and for the rest");
     optimizer_ = &network_.find(network_.table.optimizers, network_.table.optimizer_count, optimizer, "optimizer");
-    hyperparameters_ = hyperparameters;
+    hyperparameters_ = hyperparameters, free_ = free;
     for (Memory<T>& slot : slots_) slot = Memory<T>();
     for (int i = 0; i < optimizer_->slots; ++i) slots_[i] = Memory<T>(theta_.size());
   }
 
-  std::ptrdiff_t train(const Examples& data, const std::uint32_t* order, const std::int64_t* bounds,
-                       std::ptrdiff_t steps, std::int64_t t, double floor, int threads, double* totals) override {
+  std::ptrdiff_t train(const Examples& data, const Steps& steps, const Terms& terms, double floor, int threads,
+                       double* totals) override {
     const std::lock_guard lock(mutex_);
     if (!optimizer_) throw std::logic_error("train needs an optimizer: call start first");
     std::ptrdiff_t largest = 1;
-    for (std::ptrdiff_t k = 0; k < steps; ++k) largest = std::max<std::ptrdiff_t>(largest, bounds[k + 1] - bounds[k]);
+    for (std::ptrdiff_t k = 0; k < steps.count; ++k)
+      largest = std::max<std::ptrdiff_t>(largest, steps.bounds[k + 1] - steps.bounds[k]);
     Plan<T>& plan = training_plan(largest, threads);
+    clips_ = terms.clip_norm < std::numeric_limits<double>::infinity();
+    if (clips_ || network_.needs_gradient) allocate_gradient();
+    std::vector<T> priors(network_.rules.size() * kMaxConstants);
+    for (std::size_t i = 0; i < network_.rules.size(); ++i)
+      if (const SliceRule<T>& rule = network_.rules[i]; rule.prior)
+        rule.prior->constants(rule.prior_constants.data(), terms.prior_scale, &priors[i * kMaxConstants]);
     std::ptrdiff_t written = 0;
     auto job = [&](int thread, Team& team) noexcept {
       Worker<T> w = worker(plan.space, thread, team.threads(), data);
-      for (std::ptrdiff_t k = 0; k < steps; ++k) {
-        T constants[kMaxConstants];
-        optimizer_->constants(hyperparameters_.data(), double(t + k), constants);
-        const Update<T> update{optimizer_->slots > 0, optimizer_->step, theta_.data(), slot(0), slot(1), constants};
-        w.update = &update;
-        w.ordered = bounds[steps];
-        w.floor = floor;
-        const bool good = step(plan, w, team, order, bounds[k], bounds[k + 1]);
+      for (std::ptrdiff_t k = 0; k < steps.count; ++k) {
+        T constants[kMaxConstants], free[kMaxConstants];
+        optimizer_constants(hyperparameters_, steps.factors[k], steps.t + k, constants);
+        optimizer_constants(free_, steps.factors[k], steps.t + k, free);
+        const double rate = steps.rates ? steps.rates[k] : 0;
+        const Stepper<T> stepper{&network_, optimizer_,    theta_.data(),
+                                 slot(0),   slot(1),       constants,
+                                 free,      priors.data(), rate > 0 ? average_.data() : nullptr,
+                                 T(rate)};
+        w.stepper = &stepper;
+        w.ordered = steps.bounds[steps.count];
+        w.floor = floor, w.training = true, w.noise = terms.noise, w.t = steps.t + k;
+        const bool good = step(plan, w, team, steps.order, steps.bounds[k], steps.bounds[k + 1], terms.clip_norm);
         if (thread == 0) totals[k] = w.total, written = k + 1;
         if (!good) break;
       }
@@ -99,15 +135,17 @@ class EngineOf final : public Engine {
     auto job = [&](int thread, Team& team) noexcept {
       Worker<T> w = worker(plan.space, thread, team.threads(), data);
       w.scale = T(1);
+      w.begin = 0;
       blocks(plan, w, team, nullptr, 0, data.x.rows);
     };
     run_on_pool(plan.threads, job);
   }
 
   void log_likelihood(const Examples& data, int threads, double* out) override {
+    if (!network_.likelihood) throw std::logic_error("the log-likelihood is the caller's own: compute it from eta");
     predict(data, threads, [&](const Worker<T>& w, const Block<const T>& eta, std::ptrdiff_t first) {
       T log_prob[kPredictRows];
-      network_.likelihood->score(eta, network_.width(), w.space->y, w.space->weight, T(1), log_prob, nullptr);
+      network_.likelihood->score(predict_.scoring(w, {0, eta.rows}, false, log_prob, nullptr));
       std::copy(log_prob, log_prob + eta.rows, out + first);
     });
   }
@@ -122,6 +160,8 @@ class EngineOf final : public Engine {
 
   void probabilities(const Source& x, int threads, void* out) override {
     const std::ptrdiff_t classes = network_.classes;
+    if (!classes || !network_.likelihood || !network_.likelihood->probabilities)
+      throw std::logic_error("y has no classes");
     predict({x, nullptr, nullptr}, threads, [&](const Worker<T>&, const Block<const T>& eta, std::ptrdiff_t first) {
       network_.likelihood->probabilities(eta, network_.width(), classes, static_cast<T*>(out) + first * classes);
     });
@@ -142,7 +182,10 @@ class EngineOf final : public Engine {
 
   T* numbers(int which) const {
     if (which == kTheta) return theta_.data();
-    T* data = which == kGradient ? gradient_.data() : which <= 2 ? slots_[which - 1].data() : nullptr;
+    T* data = which == kGradient  ? gradient_.data()
+              : which == kAverage ? average_.data()
+              : which <= 2        ? slots_[which - 1].data()
+                                  : nullptr;
     if (!data) throw std::out_of_range("no such numbers");
     return data;
   }
@@ -154,19 +197,34 @@ class EngineOf final : public Engine {
     Worker<T> w;
     w.space = &space, w.thread = thread, w.threads = threads, w.data = &data;
     w.theta = theta_.data(), w.gradient = gradient_.data();
+    w.custom = &custom_;
     return w;
+  }
+
+  void optimizer_constants(const std::vector<double>& hyperparameters, double factor, std::int64_t t,
+                           T* constants) const noexcept {
+    double h[kMaxHyperparameters];
+    std::copy_n(hyperparameters.data(), std::min<std::size_t>(hyperparameters.size(), kMaxHyperparameters), h);
+    h[0] *= factor;  // the learning rate comes first
+    optimizer_->constants(h, double(t), constants);
+  }
+
+  void keep(const T* from, Memory<T>& to) {
+    if (to.size() != theta_.size()) to = Memory<T>(theta_.size());
+    std::copy_n(from, theta_.size(), to.data());
   }
 
   void allocate_gradient() {
     if (!gradient_.data()) gradient_ = Memory<T>(theta_.size());
+    squares_.resize(std::size_t(divide_up(network_.size(), kPiece)));
   }
 
   // The plan for minibatches of up to `rows`, kept while it fits. More threads than the work is worth are left out.
   Plan<T>& training_plan(std::ptrdiff_t rows, int threads) {
-    const std::ptrdiff_t capacity = std::min(rows, kMaxRows);
+    const std::ptrdiff_t capacity = network_.whole_batches ? rows : std::min(rows, kMaxRows);
     const int worth =
         int(std::min(double(threads), std::max(1.0, network_.operations() * double(capacity) / kWorthAThread)));
-    if (rows > kMaxRows) allocate_gradient();
+    if (rows > capacity || network_.needs_gradient) allocate_gradient();
     if (!training_ || training_->threads != worth || training_->space.rows < capacity ||
         training_->space.rows > 2 * capacity)
       training_ = std::make_unique<Plan<T>>(network_, worth, capacity, true);
@@ -175,9 +233,10 @@ class EngineOf final : public Engine {
 
   // One step on the examples [begin, end) of the order. False: the log-likelihood is not what it should be, no update.
   bool step(Plan<T>& plan, Worker<T>& w, Team& team, const std::uint32_t* order, std::ptrdiff_t begin,
-            std::ptrdiff_t end) const noexcept {
+            std::ptrdiff_t end, double clip_norm) noexcept {
     w.scale = T(1) / T(end - begin);
-    if (end - begin <= plan.space.rows) {
+    w.begin = begin;
+    if (end - begin <= plan.space.rows && !clips_) {
       w.order = order, w.first = begin, w.rows = end - begin, w.accumulate = false, w.total = 0;
       const double least = w.floor * double(end - begin);
       for (const Task<T>& task : plan.tasks) {
@@ -185,18 +244,63 @@ class EngineOf final : public Engine {
         task.run(w);
         if (task.checks && !(w.total >= least)) return false;
       }
-      return true;
+    } else {
+      const Stepper<T>* stepper = w.stepper;
+      w.stepper = nullptr;
+      blocks(plan, w, team, order, begin, end);
+      w.stepper = stepper;
+      if (!(w.total >= w.floor * double(end - begin))) return false;
+      update(w, team, clip_norm);
+      team.barrier();
     }
-    const Update<T>* update = w.update;
-    w.update = nullptr;
-    blocks(plan, w, team, order, begin, end);
-    if (!(w.total >= w.floor * double(end - begin))) return false;
-    const std::ptrdiff_t lines = divide_up(network_.size(), network_.table.lanes);
-    const Range mine = share(lines, w.thread, w.threads);
-    update->apply(mine.begin * network_.table.lanes, gradient_.data() + mine.begin * network_.table.lanes,
-                  (mine.end - mine.begin) * network_.table.lanes);
-    team.barrier();
+    for (const Task<T>& task : plan.finish) {
+      team.barrier();
+      task.run(w);
+    }
+    if (!plan.finish.empty()) team.barrier();
     return true;
+  }
+
+  // The stored gradient with the priors' score, cut back to the length of `clip_norm`, and the optimizer's step on it.
+  void update(Worker<T>& w, Team& team, double clip_norm) noexcept {
+    if (clips_) {
+      each_slice(w, [&](int i, std::ptrdiff_t offset, std::ptrdiff_t count) {
+        const SliceRule<T>& rule = network_.rules[std::size_t(i)];
+        if (rule.prior)
+          rule.prior->add(theta_.data() + offset, gradient_.data() + offset, count,
+                          w.stepper->priors + i * kMaxConstants);
+      });
+      team.barrier();
+      // The pieces do not depend on the threads, and are added up in one order.
+      const std::ptrdiff_t size = network_.size(), pieces = divide_up(size, kPiece);
+      const Range mine = share(pieces, w.thread, w.threads);
+      for (std::ptrdiff_t p = mine.begin; p < mine.end; ++p)
+        squares_[std::size_t(p)] =
+            network_.table.sum_of_squares(gradient_.data() + p * kPiece, std::min(kPiece, size - p * kPiece));
+      team.barrier();
+      double total = 0;
+      for (std::ptrdiff_t p = 0; p < pieces; ++p) total += squares_[std::size_t(p)];
+      const double norm = std::sqrt(total);
+      if (norm > clip_norm)
+        each_slice(w, [&](int, std::ptrdiff_t offset, std::ptrdiff_t count) {
+          network_.table.multiply_by(gradient_.data() + offset, count, T(clip_norm / norm));
+        });
+    }
+    each_slice(w, [&](int i, std::ptrdiff_t offset, std::ptrdiff_t count) {
+      if (network_.rules[std::size_t(i)].learned)
+        w.stepper->on(i, !clips_)
+            .apply(offset - network_.slices[std::size_t(i)].offset, gradient_.data() + offset, count);
+    });
+  }
+
+  // Calls f(slice, offset in theta, count) for this thread's share of every slice, in whole registers.
+  template <class F>
+  void each_slice(const Worker<T>& w, F&& f) const {
+    for (std::size_t i = 0; i < network_.slices.size(); ++i) {
+      const Slice& s = network_.slices[i];
+      const Range mine = share(s.size() / s.lanes, w.thread, w.threads);
+      if (mine.begin < mine.end) f(int(i), s.offset + mine.begin * s.lanes, (mine.end - mine.begin) * s.lanes);
+    }
   }
 
   // The gradient of the examples [begin, end), added up block by block; w.total is their log-likelihood.
@@ -238,9 +342,12 @@ class EngineOf final : public Engine {
   }
 
   const Network<T> network_;
-  Memory<T> theta_, gradient_, slots_[2], kept_[3];
+  Memory<T> theta_, gradient_, average_, slots_[2], kept_[3], kept_average_;
   const OptimizerKernel<T>* optimizer_ = nullptr;
-  std::vector<double> hyperparameters_;
+  std::vector<double> hyperparameters_, free_;
+  std::vector<double> squares_;  // of the gradient, piece by piece
+  bool clips_ = false;
+  Custom custom_;
   int alone_ = 0;  // how many calls of `train` to go without the other threads
   std::unique_ptr<Plan<T>> training_;
   Plan<T> predict_;

@@ -1,6 +1,8 @@
 // The native engine: holds theta, runs a program. One class for both number types, behind one interface.
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,37 +10,67 @@
 #include "engine/gather.hpp"
 #include "engine/isa.hpp"
 #include "engine/program.hpp"
+#include "engine/random.hpp"
 
 namespace likeliest {
 
-// Examples: y and weight are arrays of the engine's number type with one number a row; either may be null.
+// Examples: y and weight are arrays of the engine's number type, with the likelihood's targets and with one number a
+// row; either may be null.
 struct Examples {
   Source x;
   const void* y;
   const void* weight;
 };
 
+// What a step climbs besides the log-likelihood of its minibatch; see likeliest/engines/base.py.
+struct Terms {
+  double prior_scale = 0, clip_norm = std::numeric_limits<double>::infinity();
+  Key noise{0, 0};
+};
+
+// Some steps: step k takes the examples order[bounds[k] .. bounds[k + 1]), its learning rate times factors[k], and then
+// the average of theta moves by rates[k]; rates may be null.
+struct Steps {
+  const std::uint32_t* order;
+  const std::int64_t* bounds;
+  const double *factors, *rates;
+  std::ptrdiff_t count;
+  std::int64_t t;
+};
+
+// A likelihood of the user's: from eta (rows x width, `stride` apart) and the targets of the rows to log P and its
+// score, both in the engine's number type. False: it failed.
+using Custom = std::function<bool(std::ptrdiff_t rows, std::ptrdiff_t width, std::ptrdiff_t stride, const void* eta,
+                                  const void* y, void* log_prob, void* score)>;
+
 class Engine {
  public:
   virtual ~Engine() = default;
 
-  static constexpr int kTheta = 0, kGradient = -1;  // what `get` reads; an optimizer's state is 1, 2
+  // What `get` reads; an optimizer's state is 1, 2.
+  static constexpr int kTheta = 0, kGradient = -1, kAverage = -2;
 
   // A parameter, row after row. `which`: theta, the last gradient, or an optimizer's slot.
   virtual void get(int parameter, int which, void* out) const = 0;
   virtual void set(int parameter, int which, const void* in) = 0;
 
-  virtual void start(const std::string& optimizer, const std::vector<double>& hyperparameters) = 0;
+  // `free` has the hyperparameters for what priors and decay leave alone.
+  virtual void start(const std::string& optimizer, const std::vector<double>& hyperparameters,
+                     const std::vector<double>& free) = 0;
+  virtual void set_custom(Custom custom) = 0;
 
-  // Keeps theta and the optimizer's state aside, and brings back what was kept last.
+  // Begins to keep an average of theta, from what theta is, or stops to; exchanges theta and the average.
+  virtual void average(bool wanted) = 0;
+  virtual void swap() = 0;
+
+  // Keeps theta, the optimizer's state and the average aside, and brings back what was kept last.
   virtual void keep() = 0;
   virtual void restore() = 0;
 
-  // Steps t, t + 1, ... on the examples order[bounds[k] .. bounds[k + 1]). totals[k]: the weighted log-likelihood of
-  // the batch before its update. Returns how many totals it wrote: it stops, without that update, where the total is
-  // below floor times the size of the batch, or NaN.
-  virtual std::ptrdiff_t train(const Examples& data, const std::uint32_t* order, const std::int64_t* bounds,
-                               std::ptrdiff_t steps, std::int64_t t, double floor, int threads, double* totals) = 0;
+  // totals[k]: the weighted log-likelihood of batch k before its update. Returns how many totals it wrote: it stops,
+  // without that update, where the total is below floor times the size of the batch, or NaN.
+  virtual std::ptrdiff_t train(const Examples& data, const Steps& steps, const Terms& terms, double floor, int threads,
+                               double* totals) = 0;
 
   virtual void gradient(const Examples& data, int threads) = 0;
   virtual void log_likelihood(const Examples& data, int threads, double* out) = 0;

@@ -54,15 +54,23 @@ struct Multiply {
   const T* bias;
 };
 
-// An optimizer's step on numbers [offset, offset + count) of theta.
+// An optimizer's step on numbers [offset, offset + count) of theta, with what goes along with it: the prior's score is
+// added to g before, and an average of theta moves after.
 template <class T>
 struct Update {
-  bool moves_without_gradient;  // whether theta changes where g is 0: it does when there is a state
+  bool moves_without_gradient;  // whether anything changes where g is 0: it does when there is a state
   void (*step)(T* theta, const T* g, T* slot0, T* slot1, std::ptrdiff_t count, const T* constants) noexcept;
   T *theta, *slot0, *slot1;
   const T* constants;
-  __attribute__((always_inline)) void apply(std::ptrdiff_t offset, const T* g, std::ptrdiff_t count) const noexcept {
+  void (*prior)(const T* theta, T* g, std::ptrdiff_t count, const T* constants) noexcept;  // null: none
+  const T* prior_constants;
+  void (*blend)(T* average, const T* theta, std::ptrdiff_t count, T rate) noexcept;
+  T* average;  // null: none
+  T rate;
+  __attribute__((always_inline)) void apply(std::ptrdiff_t offset, T* g, std::ptrdiff_t count) const noexcept {
+    if (prior) prior(theta + offset, g, count, prior_constants);
     step(theta + offset, g, slot0 + offset, slot1 + offset, count, constants);
+    if (average) blend(average + offset, theta + offset, count, rate);
   }
 };
 
@@ -101,15 +109,51 @@ struct ScalarKernel {
   void (*backward)(const T* saved, std::ptrdiff_t stride, Block<T> g, const T* constants) noexcept;
 };
 
-// P(y | eta) for the rows of a block; `width` columns of eta count, the rest is padding and gets a score of 0.
+// P(y | eta) for the rows of a block. `width` columns of eta count, the rest is padding and gets a score of 0. A row of
+// y has `targets` numbers. With groups > 1, y is that many independent targets, each with components of its own:
+// component j of target i stands in column j * groups + i of eta.
+template <class T>
+struct Scoring {
+  Block<const T> eta;
+  std::ptrdiff_t width, groups, targets;
+  const T* y;
+  const T* weight;
+  T scale;
+  const T* constants;  // of the likelihood
+  T* log_prob;         // weight[i] * log P(y_i | eta_i)
+  T* score;            // null, or weight[i] * scale * d log P / d eta, with eta's stride
+};
+
 template <class T>
 struct LikelihoodKernel {
   const char* name;
-  // log P and (where `score` is given, with eta's stride) weight[i] * scale * d log P / d eta.
-  void (*score)(Block<const T> eta, std::ptrdiff_t width, const T* y, const T* weight, T scale, T* log_prob,
-                T* score) noexcept;
-  // P(Y = k | eta), `classes` of them a row, without padding.
+  bool takes_groups;
+  void (*score)(const Scoring<T>&) noexcept;
+  // P(Y = k | eta), `classes` of them a row, without padding; null where y has no classes.
   void (*probabilities)(Block<const T> eta, std::ptrdiff_t width, std::ptrdiff_t classes, T* p) noexcept;
+};
+
+// g += scale * d log P(theta) / d theta. 0 where theta is 0, as it is in the padding.
+template <class T>
+struct PriorKernel {
+  const char* name;
+  // From the prior's own constants, in the order of its fields, and the scale to what `add` takes.
+  void (*constants)(const double* prior, double scale, T* constants) noexcept;
+  void (*add)(const T* theta, T* g, std::ptrdiff_t count, const T* constants) noexcept;
+};
+
+// h = gamma (x - mean) / sigma + beta, and its chain rule. beta may be null, as may be gamma's gradient elsewhere.
+template <class T>
+struct Normalization {
+  Block<const T> x;  // whose padding is finite
+  std::ptrdiff_t width;
+  const T *gamma, *beta;
+  T epsilon;
+  T* h;                // with x's stride, like x_hat and g
+  T* x_hat;            // kept for the way back
+  T* inverse;          // 1 / sigma: of each row, or of each column
+  T *mean, *variance;  // of columns: running statistics
+  T momentum;          // how much of them stays; 1 where they are to be used instead of the minibatch's
 };
 
 template <class T>
@@ -143,6 +187,29 @@ struct Table {
   std::ptrdiff_t likelihood_count;
   const OptimizerKernel<T>* optimizers;
   std::ptrdiff_t optimizer_count;
+  const PriorKernel<T>* priors;
+  std::ptrdiff_t prior_count;
+  void (*blend)(T* average, const T* theta, std::ptrdiff_t count, T rate) noexcept;
+  // The sum of squares of some numbers, in double, from the first to the last lane by lane.
+  double (*sum_of_squares)(const T* g, std::ptrdiff_t count) noexcept;
+  void (*multiply_by)(T* g, std::ptrdiff_t count, T factor) noexcept;
+  // Columns [begin, end) of panels of a weight W, scaled back to a length of at most `longest`.
+  void (*limit_columns)(T* W, std::ptrdiff_t height, std::ptrdiff_t columns, std::ptrdiff_t begin, std::ptrdiff_t end,
+                        T longest) noexcept;
+  // sums (+)= the columns of a o b, two blocks of the same stride.
+  void (*sum_products)(Block<const T> a, const T* b, T* sums, bool accumulate) noexcept;
+  // mask[i, j] = 1 / (1 - rate) where the number is kept, else 0; rows begin at `first` of the minibatch.
+  void (*dropout_mask)(Block<T> mask, std::ptrdiff_t width, std::ptrdiff_t first, std::uint32_t key0,
+                       std::uint32_t key1, double rate) noexcept;
+  // x += scale * standard normal.
+  void (*add_noise)(Block<T> x, std::ptrdiff_t width, std::ptrdiff_t first, std::uint32_t key0, std::uint32_t key1,
+                    T scale) noexcept;
+  // out = a o b, blocks of the same stride.
+  void (*hadamard)(Block<const T> a, const T* b, T* out) noexcept;
+  void (*normalize_rows)(const Normalization<T>&, bool centred) noexcept;
+  void (*normalize_rows_backward)(const Normalization<T>&, const T* g, T* out, bool centred) noexcept;
+  void (*normalize_columns)(const Normalization<T>&) noexcept;
+  void (*normalize_columns_backward)(const Normalization<T>&, const T* g, T* out) noexcept;
   // n rounds of independent multiply-adds on every register; returns the floating-point operations done.
   double (*multiply_adds)(std::ptrdiff_t n) noexcept;
 };

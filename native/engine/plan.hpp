@@ -23,6 +23,7 @@ struct Workspace {
   std::ptrdiff_t rows;
   std::vector<T*> values, gradients;   // by storage
   std::vector<T*> transposed, shards;  // by node: W^T, and the shards' sums
+  std::vector<T*> saved, inverse;      // by node: a mask or x_hat, and 1 / sigma
   T *y, *weight, *log_prob;
   UsedColumns<T> used;  // of x
 
@@ -33,6 +34,7 @@ struct Workspace {
     std::vector<std::pair<T**, std::ptrdiff_t>> pieces;
     const std::size_t storages = network.storages.size(), nodes = network.nodes.size();
     values.resize(storages), gradients.resize(storages), transposed.resize(nodes), shards.resize(nodes);
+    saved.resize(nodes), inverse.resize(nodes);
     for (std::size_t s = 0; s < storages; ++s) {
       // x may be kept in parts, one a thread; see part_of_x.
       const std::ptrdiff_t apart = s == 0 ? threads * kApart<T> : 0;
@@ -41,13 +43,17 @@ struct Workspace {
     }
     for (std::size_t k = 0; k < nodes; ++k) {
       const Node<T>& node = network.nodes[k];
-      if (node.scalar) continue;
+      if (node.normalizes() || (training && node.kind == Kind::dropout))
+        pieces.emplace_back(&saved[k], rows * network.stride(node.input));
+      if (node.normalizes()) pieces.emplace_back(&inverse[k], std::max(rows, network.stride(node.input)));
+      if (node.kind != Kind::affine) continue;
       const Slice& W = network.slices[std::size_t(node.weight)];
       if (training && node.input > 0)
         pieces.emplace_back(&transposed[k], Slice{0, W.columns, W.height, W.lanes}.size());
       if (node.shards > 1) pieces.emplace_back(&shards[k], node.shards * rows * network.stride(node.output));
     }
-    for (T** piece : {&y, &weight, &log_prob}) pieces.emplace_back(piece, rows);
+    for (T** piece : {&weight, &log_prob}) pieces.emplace_back(piece, rows);
+    pieces.emplace_back(&y, rows * network.targets);
     const std::ptrdiff_t line = std::ptrdiff_t(kLine / sizeof(T));
     std::ptrdiff_t total = 0;
     for (const auto& [piece, count] : pieces) total += round_up(count, line);
@@ -72,6 +78,36 @@ struct Workspace {
   Memory<T> arena_;
 };
 
+// An optimizer at one step, with the priors and the average.
+template <class T>
+struct Stepper {
+  const Network<T>* network;
+  const OptimizerKernel<T>* optimizer;
+  T *theta, *slot0, *slot1;
+  const T *constants, *free;  // the optimizer's, for weights and for what decay leaves alone
+  const T* priors;            // kMaxConstants of each slice
+  T* average;                 // null: none, or not at this step
+  T rate;
+
+  // The update of a slice, whose numbers begin at the offset that `apply` gets.
+  Update<T> on(int slice, bool with_prior = true) const {
+    const SliceRule<T>& rule = network->rules[std::size_t(slice)];
+    const std::ptrdiff_t offset = network->slices[std::size_t(slice)].offset;
+    const bool adds = with_prior && rule.prior, averages = average && rule.max_norm == T(0);
+    return {optimizer->slots > 0 || adds || averages,
+            optimizer->step,
+            theta + offset,
+            slot0 + offset,
+            slot1 + offset,
+            rule.weight ? constants : free,
+            adds ? rule.prior->add : nullptr,
+            priors + slice * kMaxConstants,
+            network->table.blend,
+            averages ? average + offset : nullptr,
+            rate};
+  }
+};
+
 // What one thread knows while it runs the tasks of a block.
 template <class T>
 struct Worker {
@@ -79,11 +115,15 @@ struct Worker {
   int thread = 0, threads = 1;
   const Examples* data;
   const std::uint32_t* order = nullptr;
-  std::ptrdiff_t ordered = 0;  // how many entries the order has
-  std::ptrdiff_t first = 0, rows = 0;
+  std::ptrdiff_t ordered = 0;                     // how many entries the order has
+  std::ptrdiff_t begin = 0, first = 0, rows = 0;  // where the minibatch begins, and the block
   T *theta, *gradient;
-  const Update<T>* update = nullptr;  // null: add to the gradient instead
-  bool accumulate = false;            // the gradient holds earlier blocks
+  const Stepper<T>* stepper = nullptr;  // null: add to the gradient instead
+  bool accumulate = false;              // the gradient holds earlier blocks
+  bool training = false;                // noise, and statistics of the minibatch
+  Key noise{0, 0};
+  std::int64_t t = 0;
+  const Custom* custom = nullptr;
   T scale = T(1);
   double floor = 0, total = 0;
 
@@ -103,7 +143,7 @@ class Plan {
  public:
   const int threads;
   Workspace<T> space;
-  std::vector<Task<T>> tasks;
+  std::vector<Task<T>> tasks, finish;  // what makes a step, and what comes after the update, each after a barrier
 
   // Without training, the tasks are those of the forward pass only.
   Plan(const Network<T>& network, int threads, std::ptrdiff_t rows, bool training)
@@ -118,6 +158,22 @@ class Plan {
     check();
     for (std::size_t k = network.nodes.size(); k-- > 0;) backward_parameters(k);
     place_barriers(tasks);
+    for (std::size_t i = 0; i < network.slices.size(); ++i) finishing(int(i));
+  }
+
+  // Log P and the score, where that is given, of the rows [r.begin, r.end) of a block.
+  Scoring<T> scoring(const Worker<T>& w, Range r, bool training, T* log_prob, T* score) const {
+    const Block<const T> eta = w.space->eta(w.rows);
+    return {{eta.data + r.begin * eta.stride, r.end - r.begin, eta.columns, eta.stride},
+            network_.width(),
+            network_.groups,
+            network_.targets,
+            w.space->y + r.begin * network_.targets,
+            w.space->weight + r.begin,
+            w.scale,
+            (training ? network_.training_constants : network_.constants).data(),
+            log_prob,
+            score};
   }
 
  private:
@@ -132,6 +188,7 @@ class Plan {
   int targets() const { return slice(int(network_.slices.size())); }
   int log_prob() const { return targets() + 1; }
   int used() const { return targets() + 2; }
+  int saved(std::size_t node) const { return targets() + 3 + int(node); }
 
   const Slice& slice_of(int parameter) const { return network_.slices[std::size_t(parameter)]; }
   std::ptrdiff_t padded(int storage) const {
@@ -206,13 +263,14 @@ class Plan {
     });
     if (!by_shards)
       add({{used(), kWhole, false}}, [](Worker<T>& w) { w.space->used.find(w.thread, {0, 1}, {0, w.threads}); });
-    add({{targets(), kRows, true}}, [](Worker<T>& w) {
+    const std::ptrdiff_t count = network_.targets;
+    add({{targets(), kRows, true}}, [=](Worker<T>& w) {
       if (!w.data->y) return;
       const Range r = w.my(w.rows);
       const T *y = static_cast<const T*>(w.data->y), *weight = static_cast<const T*>(w.data->weight);
       for (std::ptrdiff_t i = r.begin; i < r.end; ++i) {
         const std::ptrdiff_t row = w.order ? std::ptrdiff_t(w.order[w.first + i]) : w.first + i;
-        w.space->y[i] = y[row];
+        for (std::ptrdiff_t j = 0; j < count; ++j) w.space->y[i * count + j] = y[row * count + j];
         w.space->weight[i] = weight ? weight[row] : T(1);
       }
     });
@@ -221,6 +279,8 @@ class Plan {
   void forward(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
     if (node.scalar) return forward_scalar(k);
+    if (node.normalizes()) return forward_normalization(k);
+    if (node.kind != Kind::affine) return forward_by_rows(k);
     const Table<T>& table = network_.table;
     const Slice W = slice_of(node.weight);
     const std::ptrdiff_t bias = node.bias < 0 ? -1 : slice_of(node.bias).offset;
@@ -284,7 +344,7 @@ class Plan {
   // W^T for the gradient of the layer's input: first of all, while the weights are as the last step left them.
   void transpose(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
-    if (node.scalar || node.input == 0) return;
+    if (node.kind != Kind::affine || node.input == 0) return;
     const Table<T>& table = network_.table;
     const Slice W = slice_of(node.weight);
     const std::ptrdiff_t panels = Slice{0, W.columns, W.height, W.lanes}.panels();
@@ -296,22 +356,130 @@ class Plan {
         });
   }
 
+  // Dropout, noise, an embedding, appended parameters: each row by itself.
+  void forward_by_rows(std::size_t k) {
+    const Node<T>& node = network_.nodes[k];
+    splits_[std::size_t(node.output)] = kRows;
+    std::vector<Access> accesses{{value(node.input), kRows, false}, {value(node.output), kRows, true}};
+    if (node.kind == Kind::dropout) accesses.push_back({saved(k), kRows, true});
+    if (node.kind == Kind::append) accesses.push_back({slice(node.bias), kWhole, false});
+    for (const int table : node.others) accesses.push_back({slice(table), kWhole, false});
+    add(accesses, [=, this, &node](Worker<T>& w) {
+      const Range r = w.my(w.rows);
+      const std::ptrdiff_t in = network_.stride(node.input), out = network_.stride(node.output);
+      const T* x = w.space->values[std::size_t(node.input)] + r.begin * in;
+      T* h = w.space->values[std::size_t(node.output)] + r.begin * out;
+      const std::ptrdiff_t rows = r.end - r.begin, width = network_.storages[std::size_t(node.input)];
+      const std::ptrdiff_t first = w.first - w.begin + r.begin;  // in the minibatch
+      const Key key = threefry(threefry(w.noise, {std::uint32_t(node.step), 0}),
+                               {std::uint32_t(w.t), std::uint32_t(std::uint64_t(w.t) >> 32)});
+      if (node.kind == Kind::embedding) return embed(node, w, x, in, h, out, rows);
+      if (node.kind == Kind::dropout && w.training) {
+        T* mask = w.space->saved[k] + r.begin * in;
+        network_.table.dropout_mask({mask, rows, width, in}, width, first, key.low, key.high, node.rate);
+        return network_.table.hadamard({x, rows, padded(node.input), in}, mask, h);
+      }
+      for (std::ptrdiff_t i = 0; i < rows; ++i) std::copy_n(x + i * in, width, h + i * out);
+      if (node.kind == Kind::noise && w.training)
+        network_.table.add_noise({h, rows, width, out}, width, first, key.low, key.high, node.constants[0]);
+      if (node.kind == Kind::append) {
+        const Slice& c = slice_of(node.bias);
+        for (std::ptrdiff_t i = 0; i < rows; ++i) std::copy_n(w.theta + c.offset, c.columns, h + i * out + width);
+      }
+    });
+  }
+
+  // The columns of x that are numbers, then the row of each table that a code names.
+  void embed(const Node<T>& node, const Worker<T>& w, const T* x, std::ptrdiff_t in, T* h, std::ptrdiff_t out,
+             std::ptrdiff_t rows) const {
+    for (std::ptrdiff_t i = 0; i < rows; ++i) {
+      T* next = h + i * out;
+      for (std::ptrdiff_t j = 0; j < network_.storages[0]; ++j)
+        if (std::find(node.constants.begin(), node.constants.end(), T(j)) == node.constants.end())
+          *next++ = x[i * in + j];
+      for (std::size_t c = 0; c < node.others.size(); ++c) {
+        const Slice& E = slice_of(node.others[c]);
+        const std::ptrdiff_t code = code_of(x[i * in + std::ptrdiff_t(node.constants[c])], E.height);
+        for (std::ptrdiff_t j = 0; j < E.columns; ++j) *next++ = w.theta[E.offset + E.index(code, j)];
+      }
+    }
+  }
+  // Python checks codes; whatever comes, no memory is read that is not a table's.
+  static std::ptrdiff_t code_of(T x, std::ptrdiff_t count) { return x >= T(0) && x < T(count) ? std::ptrdiff_t(x) : 0; }
+
+  Split split_of_normalization(const Node<T>& node) const {
+    const std::ptrdiff_t panels = divide_up(network_.storages[std::size_t(node.input)], 2 * network_.table.lanes);
+    return node.kind == Kind::batch_norm && threads > 1 ? Split{Split::columns, panels} : kRows;
+  }
+
+  // The part of a normalization that this thread has: rows, or for batch_norm columns.
+  Normalization<T> part_of(std::size_t k, Split split, const Worker<T>& w) const {
+    const Node<T>& node = network_.nodes[k];
+    const std::ptrdiff_t stride = network_.stride(node.input), panel = 2 * network_.table.lanes;
+    T *const x = w.space->values[std::size_t(node.input)], *const h = w.space->values[std::size_t(node.output)];
+    const Block<T> block = mine(w, split, x, padded(node.input), stride, panel);
+    const std::ptrdiff_t at = block.data - x, column = split.kind == Split::columns ? at : 0;
+    const auto parameter = [&](int slice) { return slice < 0 ? nullptr : w.theta + slice_of(slice).offset + column; };
+    const bool by_columns = node.kind == Kind::batch_norm;
+    return {{block.data, block.rows, block.columns, stride},
+            network_.storages[std::size_t(node.input)] - column,
+            parameter(node.weight),
+            parameter(node.bias),
+            node.constants[0],
+            h + at,
+            w.space->saved[k] + at,
+            w.space->inverse[k] + (by_columns ? column : at / stride),
+            by_columns ? parameter(node.others[0]) : nullptr,
+            by_columns ? parameter(node.others[1]) : nullptr,
+            by_columns && w.training ? node.constants[1] : T(1)};
+  }
+
+  void forward_normalization(std::size_t k) {
+    const Node<T>& node = network_.nodes[k];
+    const Split split = splits_[std::size_t(node.output)] = split_of_normalization(node);
+    const Split owner = split.kind == Split::columns ? split : kWhole;
+    std::vector<Access> accesses{{value(node.input), split, false},
+                                 {slice(node.weight), owner, false},
+                                 {value(node.output), split, true},
+                                 {saved(k), split, true}};
+    if (node.bias >= 0) accesses.push_back({slice(node.bias), owner, false});
+    for (const int statistic : node.others) accesses.push_back({slice(statistic), owner, true});
+    add(accesses, [=, this, &node](Worker<T>& w) {
+      const Normalization<T> part = part_of(k, split, w);
+      if (part.x.rows == 0 || part.x.columns == 0) return;
+      node.kind == Kind::batch_norm ? network_.table.normalize_columns(part)
+                                    : network_.table.normalize_rows(part, node.kind == Kind::layer_norm);
+    });
+  }
+
   void likelihood() {
     const int storage = network_.nodes.back().output;
-    const std::ptrdiff_t columns = padded(storage), stride = network_.stride(storage), width = network_.width();
+    const std::ptrdiff_t stride = network_.stride(storage);
     const LikelihoodKernel<T>* kernel = network_.likelihood;
     gradient_splits_.assign(network_.storages.size(), kRows);
-    add({{value(storage), kRows, false},
-         {targets(), kRows, false},
-         {gradient(storage), kRows, true},
-         {log_prob(), kRows, true}},
-        [=](Worker<T>& w) {
-          const Range r = w.my(w.rows);
-          const Block<T> eta = mine(w, kRows, w.space->values[std::size_t(storage)], columns, stride, 0);
-          kernel->score({eta.data, eta.rows, columns, stride}, width, w.space->y + r.begin, w.space->weight + r.begin,
-                        w.scale, w.space->log_prob + r.begin,
-                        w.space->gradients[std::size_t(storage)] + r.begin * stride);
+    const Split split = kernel ? kRows : kSingle;
+    add({{value(storage), split, false},
+         {targets(), split, false},
+         {gradient(storage), split, true},
+         {log_prob(), split, true}},
+        [=, this](Worker<T>& w) {
+          const Range r = kernel ? w.my(w.rows) : Range{0, w.thread == 0 ? w.rows : 0};
+          if (r.begin == r.end) return;
+          T* score = w.space->gradients[std::size_t(storage)] + r.begin * stride;
+          const Scoring<T> s = scoring(w, r, w.training, w.space->log_prob + r.begin, score);
+          kernel ? kernel->score(s) : call_back(w, s);
         });
+  }
+
+  // A likelihood of the user's, for all rows; what fails shows as NaN.
+  static void call_back(const Worker<T>& w, const Scoring<T>& s) {
+    for (std::ptrdiff_t i = 0; i < s.eta.rows; ++i) std::fill_n(s.score + i * s.eta.stride, s.eta.columns, T(0));
+    const bool good =
+        w.custom && *w.custom && (*w.custom)(s.eta.rows, s.width, s.eta.stride, s.eta.data, s.y, s.log_prob, s.score);
+    for (std::ptrdiff_t i = 0; i < s.eta.rows; ++i) {
+      s.log_prob[i] = good ? s.log_prob[i] * s.weight[i] : std::numeric_limits<T>::quiet_NaN();
+      for (std::ptrdiff_t j = 0; j < s.width; ++j) s.score[i * s.eta.stride + j] *= s.weight[i] * s.scale;
+    }
   }
 
   // From the gradient of a node's output to that of its input.
@@ -338,6 +506,8 @@ class Plan {
           });
       return;
     }
+    if (node.normalizes()) return backward_normalization(k);
+    if (node.kind != Kind::affine) return backward_by_rows(k);
     const Table<T>& table = network_.table;
     const Slice W = slice_of(node.weight), Wt{0, W.columns, W.height, W.lanes};
     const Segment all{0, std::int32_t(Wt.height), true};
@@ -368,6 +538,45 @@ class Plan {
         });
   }
 
+  void backward_by_rows(std::size_t k) {
+    const Node<T>& node = network_.nodes[k];
+    gradient_splits_[std::size_t(node.input)] = kRows;
+    std::vector<Access> accesses{{gradient(node.output), kRows, false}, {gradient(node.input), kRows, true}};
+    if (node.kind == Kind::dropout) accesses.push_back({saved(k), kRows, false});
+    add(accesses, [=, this, &node](Worker<T>& w) {
+      const Range r = w.my(w.rows);
+      const std::ptrdiff_t in = network_.stride(node.input), out = network_.stride(node.output);
+      const T* from = w.space->gradients[std::size_t(node.output)] + r.begin * out;
+      T* to = w.space->gradients[std::size_t(node.input)] + r.begin * in;
+      const std::ptrdiff_t rows = r.end - r.begin, width = network_.storages[std::size_t(node.input)];
+      if (node.kind == Kind::dropout && w.training)
+        return network_.table.hadamard({from, rows, padded(node.input), in}, w.space->saved[k] + r.begin * in, to);
+      for (std::ptrdiff_t i = 0; i < rows; ++i) {
+        std::copy_n(from + i * out, width, to + i * in);
+        std::fill(to + i * in + width, to + i * in + padded(node.input), T(0));
+      }
+    });
+  }
+
+  void backward_normalization(std::size_t k) {
+    const Node<T>& node = network_.nodes[k];
+    const Split split = gradient_splits_[std::size_t(node.input)] = split_of_normalization(node);
+    add({{gradient(node.output), split, false},
+         {saved(k), split, false},
+         {slice(node.weight), split.kind == Split::columns ? split : kWhole, false},
+         {gradient(node.input), split, true}},
+        [=, this, &node](Worker<T>& w) {
+          const Normalization<T> part = part_of(k, split, w);
+          if (part.x.rows == 0 || part.x.columns == 0) return;
+          const std::ptrdiff_t at = part.x.data - w.space->values[std::size_t(node.input)];
+          const T* g = w.space->gradients[std::size_t(node.output)] + at;
+          T* out = w.space->gradients[std::size_t(node.input)] + at;
+          node.kind == Kind::batch_norm
+              ? network_.table.normalize_columns_backward(part, g, out)
+              : network_.table.normalize_rows_backward(part, g, out, node.kind == Kind::layer_norm);
+        });
+  }
+
   // The log-likelihood of the block, by every thread for itself, from the first example to the last.
   void check() {
     add({{log_prob(), kWhole, false}}, [](Worker<T>& w) {
@@ -380,7 +589,13 @@ class Plan {
 
   void backward_parameters(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
-    if (node.scalar) return;
+    if (node.normalizes()) {
+      row_parameter(node.weight, node.output, int(k));
+      if (node.bias >= 0) row_parameter(node.bias, node.output, -1);
+      return;
+    }
+    if (node.kind == Kind::append || node.kind == Kind::embedding) return backward_tables(k);
+    if (node.kind != Kind::affine) return;
     const Table<T>& table = network_.table;
     const Slice W = slice_of(node.weight);
     const std::size_t x = std::size_t(node.input), z = std::size_t(node.output);
@@ -394,48 +609,102 @@ class Plan {
     add({{value(node.input), count > 1 ? split : kWhole, false},
          {gradient(node.output), split.kind == Split::columns ? split : kWhole, false},
          {slice(node.weight), split, true}},
-        [=, this, &table](Worker<T>& w) {
+        [=, this, &node, &table](Worker<T>& w) {
           const Range mine = count > 1 ? w.my(count) : Range{0, 1};
           const bool alone = count > 1 || split.kind == Split::single;  // this thread does its share without the others
           if (mine.begin == mine.end || (split.kind == Split::single && w.thread != 0)) return;
-          const Update<T> update = w.update ? at(*w.update, W.offset) : Update<T>{};
+          const Update<T> update = w.stepper ? w.stepper->on(node.weight) : Update<T>{};
           Ahead next = x == 0 ? ahead(w) : Ahead{};
           const Part part = part_of_x(w, w.rows);
           table.multiply_transposed(
               {w.rows, x == 0 ? w.space->used.segments(w.thread, mine.begin, mine.end) : Segments{&all, 1}, W.height,
                W.columns, alone ? 0 : w.thread, alone ? 1 : w.threads, count > 1 ? part.origin : w.space->values[x],
-               count > 1 ? part.stride : in, w.space->gradients[z], out, w.update ? nullptr : w.gradient + W.offset,
-               w.accumulate ? Start::accumulate : Start::zero, w.update ? &update : nullptr,
+               count > 1 ? part.stride : in, w.space->gradients[z], out, w.stepper ? nullptr : w.gradient + W.offset,
+               w.accumulate ? Start::accumulate : Start::zero, w.stepper ? &update : nullptr,
                next.count > 0 ? &next : nullptr});
         });
-    if (node.bias < 0) return;
-    const Slice b = slice_of(node.bias);
+    if (node.bias >= 0) row_parameter(node.bias, node.output, -1);
+  }
+
+  // The gradient of a bias, sums of the columns of g; or of gamma, where g is multiplied by x_hat of a node.
+  void row_parameter(int parameter, int output, int normalization) {
+    const Table<T>& table = network_.table;
+    const Slice b = slice_of(parameter);
+    const std::ptrdiff_t count = b.panels(), width = 2 * table.lanes, stride = network_.stride(output);
     const Split panels =
-        threads > 1 && split_of_panels(W.panels()).kind == Split::columns ? Split{Split::columns, W.panels()} : kSingle;
-    const std::ptrdiff_t columns = padded(node.output), width = 2 * table.lanes;
-    add({{gradient(node.output), panels.kind == Split::columns ? panels : kWhole, false},
-         {slice(node.bias), panels, true}},
-        [=, &table](Worker<T>& w) {
-          const Range r = panels.kind == Split::columns ? w.my(W.panels()) : Range{0, w.thread == 0 ? W.panels() : 0};
-          for (std::ptrdiff_t p = r.begin; p < r.end; ++p) {
-            const Block<const T> dz{w.space->gradients[z] + p * width, w.rows, std::min(width, columns - p * width),
-                                    out};
-            if (w.update) {
-              alignas(kLine) T sums[kMaxPanel];
-              table.sum_rows(dz, sums, false);
-              at(*w.update, b.offset).apply(p * width, sums, dz.columns);
-            } else {
-              table.sum_rows(dz, w.gradient + b.offset + p * width, w.accumulate);
-            }
-          }
-        });
+        threads > 1 && split_of_panels(count).kind == Split::columns ? Split{Split::columns, count} : kSingle;
+    const Split operand = panels.kind == Split::columns ? panels : kWhole;
+    const std::ptrdiff_t columns = padded(output);
+    std::vector<Access> accesses{{gradient(output), operand, false}, {slice(parameter), panels, true}};
+    if (normalization >= 0) accesses.push_back({saved(std::size_t(normalization)), operand, false});
+    add(accesses, [=, &table](Worker<T>& w) {
+      const Range r = panels.kind == Split::columns ? w.my(count) : Range{0, w.thread == 0 ? count : 0};
+      for (std::ptrdiff_t p = r.begin; p < r.end; ++p) {
+        const Block<const T> g{w.space->gradients[std::size_t(output)] + p * width, w.rows,
+                               std::min(width, columns - p * width), stride};
+        alignas(kLine) T scratch[kMaxPanel];
+        T* sums = w.stepper ? scratch : w.gradient + b.offset + p * width;
+        const bool accumulate = !w.stepper && w.accumulate;
+        if (normalization >= 0)
+          table.sum_products(g, w.space->saved[std::size_t(normalization)] + p * width, sums, accumulate);
+        else
+          table.sum_rows(g, sums, accumulate);
+        if (w.stepper) w.stepper->on(parameter).apply(p * width, sums, g.columns);
+      }
+    });
+  }
+
+  // The gradients of appended parameters and of an embedding's tables, by one thread: stored first, then applied.
+  void backward_tables(std::size_t k) {
+    const Node<T>& node = network_.nodes[k];
+    std::vector<Access> accesses{{gradient(node.output), kWhole, false}, {value(node.input), kWhole, false}};
+    std::vector<int> parameters = node.others;
+    if (node.kind == Kind::append) parameters = {node.bias};
+    for (const int parameter : parameters) accesses.push_back({slice(parameter), kSingle, true});
+    add(accesses, [=, this, &node](Worker<T>& w) {
+      if (w.thread != 0) return;
+      const std::ptrdiff_t in = network_.stride(node.input), out = network_.stride(node.output);
+      const T *x = w.space->values[std::size_t(node.input)], *g = w.space->gradients[std::size_t(node.output)];
+      std::ptrdiff_t column = network_.storages[std::size_t(node.output)];  // where the parameters' columns begin
+      for (const int parameter : parameters) column -= slice_of(parameter).columns;
+      for (std::size_t c = 0; c < parameters.size(); ++c) {
+        const Slice& E = slice_of(parameters[c]);
+        T* sums = w.gradient + E.offset;
+        if (w.stepper || !w.accumulate) std::fill_n(sums, E.size(), T(0));
+        for (std::ptrdiff_t i = 0; i < w.rows; ++i) {
+          const std::ptrdiff_t code =
+              node.kind == Kind::append ? 0 : code_of(x[i * in + std::ptrdiff_t(node.constants[c])], E.height);
+          for (std::ptrdiff_t j = 0; j < E.columns; ++j) sums[E.index(code, j)] += g[i * out + column + j];
+        }
+        if (w.stepper) w.stepper->on(parameters[c]).apply(0, sums, E.size());
+        column += E.columns;
+      }
+    });
+  }
+
+  // After the update: columns that have become too long, and the average of what was not averaged with its update.
+  void finishing(int parameter) {
+    const Slice W = slice_of(parameter);
+    const SliceRule<T>& rule = network_.rules[std::size_t(parameter)];
+    if (rule.max_norm == T(0) && rule.learned) return;
+    finish.push_back({[=, this, &rule](Worker<T>& w) {
+                        const Range r = w.my(W.panels());
+                        const std::ptrdiff_t begin = r.begin * W.height * W.panel_width();
+                        const std::ptrdiff_t end = r.end == W.panels() ? W.size() : r.end * W.height * W.panel_width();
+                        if (r.begin == r.end) return;
+                        if (rule.max_norm > T(0))
+                          network_.table.limit_columns(w.theta + W.offset, W.height, W.columns, r.begin, r.end,
+                                                       rule.max_norm);
+                        if (w.stepper->average)
+                          network_.table.blend(w.stepper->average + W.offset + begin, w.theta + W.offset + begin,
+                                               end - begin, w.stepper->rate);
+                      },
+                      {},
+                      false,
+                      true});
   }
 
   static constexpr std::ptrdiff_t kMaxPanel = 128 / sizeof(T);
-  static Update<T> at(const Update<T>& update, std::ptrdiff_t offset) {
-    return {update.moves_without_gradient, update.step,           update.theta + offset,
-            update.slot0 + offset,         update.slot1 + offset, update.constants};
-  }
 
   const Network<T>& network_;
   std::vector<Split> splits_, gradient_splits_;  // how each value, and its gradient, is split among the threads

@@ -1,4 +1,5 @@
-// e^x, e^x - 1, log(1 + u), the logistic function, tanh and Phi on whole registers, in float and in double.
+// e^x, e^x - 1, log x, log(1 + u), sin and cos, the logistic function, tanh and Phi on whole registers, in float and in
+// double.
 //
 // A NaN stays a NaN, and both ends are exact: e^x is 0 and infinity where it should be, so that divergence shows.
 #pragma once
@@ -15,14 +16,16 @@ struct Limits<float> {
   static constexpr float exp_low = -104.0f, exp_high = 89.0f;  // beyond: e^x is 0, or infinite
   static constexpr float round = 12582912.0f;                  // 1.5 2^23: adding it rounds to a whole number
   static constexpr float ln2_high = 0.693145751953125f, ln2_low = 1.42860682030941723212e-6f;
-  static constexpr int mantissa = 23, bias = 127, exp_terms = 7, log_terms = 8;
+  static constexpr float smallest = 1.17549435e-38f, scale_up = 33554432.0f, scaled_by = 25.0f;  // 2^25
+  static constexpr int mantissa = 23, bias = 127, exp_terms = 7, log_terms = 8, ratio_terms = 6, turn_terms = 5;
 };
 template <>
 struct Limits<double> {
   static constexpr double exp_low = -746.0, exp_high = 710.0;
   static constexpr double round = 6755399441055744.0;  // 1.5 2^52
   static constexpr double ln2_high = 6.93147180369123816490e-01, ln2_low = 1.90821492927058770002e-10;
-  static constexpr int mantissa = 52, bias = 1023, exp_terms = 13, log_terms = 17;
+  static constexpr double smallest = 2.2250738585072014e-308, scale_up = 18014398509481984.0, scaled_by = 54.0;  // 2^54
+  static constexpr int mantissa = 52, bias = 1023, exp_terms = 13, log_terms = 17, ratio_terms = 12, turn_terms = 9;
 };
 
 // The series of (e^r - 1) / r - 1 over r: 1/2! + r/3! + r^2/4! + ..., by Horner's rule.
@@ -81,6 +84,49 @@ LIKELIEST_INLINE Vector<T> log1p_of_fraction(Vector<T> u) {
 #pragma GCC unroll 32
   for (int k = terms - 2; k >= 0; --k) p = p * q + T(1.0 / (2 * k + 1));
   return T(2) * s * p;
+}
+
+// log x = e log 2 + 2 artanh((m - 1) / (m + 1)) for x = 2^e m with m in [sqrt(1/2), sqrt(2)). log 0 is -infinity, the
+// log of a negative number NaN.
+template <class T>
+LIKELIEST_INLINE Vector<T> log(Vector<T> x) {
+  using L = Limits<T>;
+  const Vector<T> infinity = broadcast(T(__builtin_inf()));
+  const auto tiny = x < L::smallest;  // numbers whose leading bits are 0 are scaled up first
+  const Vector<T> y = tiny ? x * L::scale_up : x;
+  const Integers<T> bits = Integers<T>(y), root_half = Integers<T>(broadcast(T(0.70710678118654752440)));
+  const Integers<T> e = (bits - root_half) >> L::mantissa;
+  const Vector<T> m = Vector<T>(bits - (e << L::mantissa));
+  const Vector<T> n =
+      Vector<T>(e + Integers<T>(broadcast(L::round))) - L::round - (tiny ? broadcast(L::scaled_by) : Vector<T>{});
+  const Vector<T> s = (m - T(1)) / (m + T(1)), q = s * s;
+  Vector<T> p = broadcast(T(1.0 / (2 * L::ratio_terms - 1)));
+#pragma GCC unroll 16
+  for (int k = L::ratio_terms - 2; k >= 1; --k) p = p * q + T(1.0 / (2 * k + 1));
+  const Vector<T> result = n * L::ln2_high + (T(2) * s + (T(2) * s * (q * p) + n * L::ln2_low));
+  const Vector<T> outside = x == T(0) ? -infinity : broadcast(T(__builtin_nan("")));
+  return x > T(0) ? (x < infinity ? result : x) : outside;
+}
+
+// sin and cos of 2 pi u for u in [0, 1]: of the nearest quarter turn, and a series for what is left.
+template <class T>
+LIKELIEST_INLINE void sin_cos_of_turn(Vector<T> u, Vector<T>& sine, Vector<T>& cosine) {
+  using L = Limits<T>;
+  const Vector<T> shifted = u * T(4) + L::round, quarter = shifted - L::round;
+  const Integers<T> k = Integers<T>(shifted) - Integers<T>(broadcast(L::round));
+  const Vector<T> a = (u - quarter * T(0.25)) * T(6.28318530717958647693), q = -a * a;
+  Vector<T> s = broadcast(T(1)), c = broadcast(T(1));
+#pragma GCC unroll 12
+  for (int i = L::turn_terms; i >= 1; --i) {
+    s = s * q * T(1.0 / ((2 * i) * (2 * i + 1))) + T(1);
+    c = c * q * T(1.0 / ((2 * i - 1) * (2 * i))) + T(1);
+  }
+  s *= a;
+  const auto odd = (k & 1) != 0;
+  sine = odd ? c : s;
+  cosine = odd ? s : c;
+  sine = (k & 2) != 0 ? -sine : sine;
+  cosine = ((k + 1) & 2) != 0 ? -cosine : cosine;
 }
 
 template <class T>

@@ -1,39 +1,25 @@
 // Bernoulli:  log P(y | eta) = -softplus((1 - 2y) eta),  d log P / d eta = y - y_hat,  y_hat = 1 / (1 + e^-eta).
+// constants: the label smoothing. With it, y is (1 - smoothing) y + smoothing / 2.
 #pragma once
-#include "engine/kernels.hpp"
-#include "kernels/mathematics.hpp"
+#include "likelihoods/rowwise.hpp"
 
 namespace likeliest::LIKELIEST_ISA {
 
 struct Bernoulli {
   static constexpr const char* name = "bernoulli";
-
-  // Eta is one number a row: a register takes the rows of as many examples as it has lanes.
-  template <class T>
-  LIKELIEST_INLINE static Vector<T> gather(const Block<const T>& eta, std::ptrdiff_t row, std::ptrdiff_t count) {
-    Vector<T> v{};
-    for (std::ptrdiff_t i = 0; i < count; ++i) v[i] = eta.data[(row + i) * eta.stride];
-    return v;
-  }
+  static constexpr std::ptrdiff_t max_components = 1, max_targets = 1;
 
   template <class T>
-  static void score(Block<const T> eta, std::ptrdiff_t, const T* y, const T* weight, T scale, T* log_prob,
-                    T* score) noexcept {
-    constexpr std::ptrdiff_t lanes = kLanes<T>;
-    for (std::ptrdiff_t row = 0; row < eta.rows; row += lanes) {
-      const std::ptrdiff_t count = eta.rows - row < lanes ? eta.rows - row : lanes;
-      Vector<T> sign{};  // +1 where y = 1, -1 where y = 0
-      for (std::ptrdiff_t i = 0; i < count; ++i) sign[i] = T(2) * y[row + i] - T(1);
-      const Vector<T> against = -sign * gather(eta, row, count);
-      const Vector<T> log_p = -softplus<T>(against), slope = sign * logistic<T>(against);
-      for (std::ptrdiff_t i = 0; i < count; ++i) log_prob[row + i] = log_p[i] * weight[row + i];
-      if (score)
-        for (std::ptrdiff_t i = 0; i < count; ++i) {
-          T* out = score + (row + i) * eta.stride;
-          for (std::ptrdiff_t j = 0; j < eta.columns; j += lanes) store(out + j, Vector<T>{});
-          out[0] = slope[i] * weight[row + i] * scale;
-        }
-    }
+  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t, const Vector<T>* y,
+                                             const T* constants, Vector<T>* score) {
+    const Vector<T> sign = T(2) * y[0] - T(1);  // +1 where y = 1, -1 where y = 0
+    const Vector<T> against = -sign * eta[0];
+    score[0] = sign * logistic<T>(against);  // which keeps its relative precision when y_hat is within rounding of y
+    if (constants[0] == T(0)) return -softplus<T>(against);
+    // Of the other label as much as the smoothing gives it.
+    const T other = constants[0] * T(0.5);
+    score[0] -= other * sign;
+    return -softplus<T>(against) + other * against;
   }
 
   template <class T>
@@ -41,7 +27,8 @@ struct Bernoulli {
     constexpr std::ptrdiff_t lanes = kLanes<T>;
     for (std::ptrdiff_t row = 0; row < eta.rows; row += lanes) {
       const std::ptrdiff_t count = eta.rows - row < lanes ? eta.rows - row : lanes;
-      const Vector<T> z = gather(eta, row, count), p1 = logistic<T>(z), p0 = logistic<T>(-z);
+      const Vector<T> z = gather_rows(eta.data + row * eta.stride, eta.stride, count);
+      const Vector<T> p1 = logistic<T>(z), p0 = logistic<T>(-z);
       for (std::ptrdiff_t i = 0; i < count; ++i) {
         p[(row + i) * classes] = p0[i];
         p[(row + i) * classes + 1] = p1[i];
@@ -49,5 +36,8 @@ struct Bernoulli {
     }
   }
 };
+
+template <class T>
+constexpr LikelihoodKernel<T> bernoulli{Bernoulli::name, true, score_rows<T, Bernoulli>, Bernoulli::probabilities<T>};
 
 }  // namespace likeliest::LIKELIEST_ISA

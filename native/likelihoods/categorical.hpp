@@ -1,4 +1,5 @@
 // Categorical:  log P(y | eta) = eta_y - log sum_k e^eta_k,  d log P / d eta_k = [k = y] - P(Y = k).
+// constants: the label smoothing. With it, [k = y] is (1 - smoothing) [k = y] + smoothing / K.
 #pragma once
 #include "engine/kernels.hpp"
 #include "kernels/mathematics.hpp"
@@ -27,22 +28,29 @@ struct Categorical {
   }
 
   template <class T>
-  static void score(Block<const T> eta, std::ptrdiff_t width, const T* y, const T* weight, T scale, T* log_prob,
-                    T* score) noexcept {
-    for (std::ptrdiff_t i = 0; i < eta.rows; ++i) {
-      const T* row = eta.data + i * eta.stride;
-      T* out = score ? score + i * eta.stride : nullptr;
-      const std::ptrdiff_t label = std::ptrdiff_t(y[i]);
+  static void score(const Scoring<T>& s) noexcept {
+    const T smoothing = s.constants[0], even = smoothing / T(s.width);
+    for (std::ptrdiff_t i = 0; i < s.eta.rows; ++i) {
+      const T* row = s.eta.data + i * s.eta.stride;
+      T* out = s.score ? s.score + i * s.eta.stride : nullptr;
+      const std::ptrdiff_t label = std::ptrdiff_t(s.y[i]);
       T top;
-      const T total = exponentials(row, width, eta.columns, top, [&](std::ptrdiff_t k, Vector<T> e) {
+      const T total = exponentials(row, s.width, s.eta.columns, top, [&](std::ptrdiff_t k, Vector<T> e) {
         if (out) store(out + k, e);
       });
-      log_prob[i] = (row[label] - top - T(::log(double(total)))) * weight[i];
+      T chosen = row[label];
+      if (smoothing > T(0)) {
+        chosen *= T(1) - smoothing;
+        for (std::ptrdiff_t k = 0; k < s.width; ++k) chosen += even * row[k];
+      }
+      s.log_prob[i] = (chosen - top - T(::log(double(total)))) * s.weight[i];
       if (!out) continue;
-      const T factor = weight[i] * scale;
+      const T factor = s.weight[i] * s.scale;
       const Vector<T> share = broadcast(-factor / total);
-      for (std::ptrdiff_t k = 0; k < eta.columns; k += kLanes<T>) store(out + k, load(out + k) * share);
-      out[label] += factor;
+      for (std::ptrdiff_t k = 0; k < s.eta.columns; k += kLanes<T>) store(out + k, load(out + k) * share);
+      out[label] += factor * (T(1) - smoothing);
+      if (smoothing > T(0))
+        for (std::ptrdiff_t k = 0; k < s.width; ++k) out[k] += factor * even;
     }
   }
 
@@ -58,5 +66,9 @@ struct Categorical {
     }
   }
 };
+
+template <class T>
+constexpr LikelihoodKernel<T> categorical{Categorical::name, false, Categorical::score<T>,
+                                          Categorical::probabilities<T>};
 
 }  // namespace likeliest::LIKELIEST_ISA

@@ -12,41 +12,86 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from likeliest import datasets, handout, initializers, likelihoods, optimizers, plots
+    from likeliest import (
+        averaging,
+        datasets,
+        handout,
+        initializers,
+        likelihoods,
+        optimizers,
+        plots,
+        priors,
+        schedules,
+    )
     from likeliest.fit import DivergenceError, Epoch
     from likeliest.history import History
-    from likeliest.layers import Activation, Dense, Flatten
+    from likeliest.layers import (
+        Activation,
+        BatchNorm,
+        Dense,
+        Dropout,
+        Embedding,
+        Flatten,
+        GaussianNoise,
+        LayerNorm,
+        RMSNorm,
+    )
     from likeliest.network import Network, SymmetryWarning
 
 __version__ = "0.1.0"
 
-_MODULES = ("datasets", "handout", "initializers", "likelihoods", "optimizers", "plots")
-_NAMES = {
-    "Activation": "likeliest.layers",
-    "Dense": "likeliest.layers",
-    "DivergenceError": "likeliest.fit",
-    "Epoch": "likeliest.fit",
-    "Flatten": "likeliest.layers",
-    "History": "likeliest.history",
-    "Network": "likeliest.network",
-    "SymmetryWarning": "likeliest.network",
-}
-
-__all__ = [
-    "Activation",
-    "Dense",
-    "DivergenceError",
-    "Epoch",
-    "Flatten",
-    "History",
-    "Network",
-    "SymmetryWarning",
+_MODULES = (
+    "averaging",
     "datasets",
     "handout",
     "initializers",
     "likelihoods",
     "optimizers",
     "plots",
+    "priors",
+    "schedules",
+)
+_NAMES = {
+    "Activation": "likeliest.layers",
+    "BatchNorm": "likeliest.layers",
+    "Dense": "likeliest.layers",
+    "DivergenceError": "likeliest.fit",
+    "Dropout": "likeliest.layers",
+    "Embedding": "likeliest.layers",
+    "Epoch": "likeliest.fit",
+    "Flatten": "likeliest.layers",
+    "GaussianNoise": "likeliest.layers",
+    "History": "likeliest.history",
+    "LayerNorm": "likeliest.layers",
+    "Network": "likeliest.network",
+    "RMSNorm": "likeliest.layers",
+    "SymmetryWarning": "likeliest.network",
+}
+
+__all__ = [
+    "Activation",
+    "BatchNorm",
+    "Dense",
+    "DivergenceError",
+    "Dropout",
+    "Embedding",
+    "Epoch",
+    "Flatten",
+    "GaussianNoise",
+    "History",
+    "LayerNorm",
+    "Network",
+    "RMSNorm",
+    "SymmetryWarning",
+    "averaging",
+    "datasets",
+    "handout",
+    "initializers",
+    "likelihoods",
+    "optimizers",
+    "plots",
+    "priors",
+    "schedules",
 ]
 
 

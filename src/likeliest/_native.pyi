@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,8 @@ class Engine:
         widths: Sequence[int],
         shapes: Sequence[tuple[int, int]],
         steps: Sequence[tuple[str, int, int, Sequence[int], Sequence[float]]],
-        likelihood: str,
-        classes: int,
+        likelihood: tuple[str, Sequence[float], Sequence[float], int, int, int],
+        rules: Sequence[tuple[str, Sequence[float], bool, bool, float]],
         double_precision: bool,
         isa: str,
         /,
@@ -27,7 +27,9 @@ class Engine:
     def set(self, parameter: int, which: int, values: _Array, /) -> None: ...
     def keep(self) -> None: ...
     def restore(self) -> None: ...
-    def start(self, optimizer: str, hyperparameters: Sequence[float], /) -> None: ...
+    def start(self, optimizer: str, hyperparameters: Sequence[float], free: Sequence[float], /) -> None: ...
+    def average(self, wanted: bool, /) -> None: ...
+    def swap(self) -> None: ...
     def train(
         self,
         x: _Array,
@@ -35,11 +37,22 @@ class Engine:
         weight: _Array | None,
         order: npt.NDArray[np.uint32],
         bounds: npt.NDArray[np.int64],
+        factors: npt.NDArray[np.float64],
+        rates: npt.NDArray[np.float64] | None,
         t: int,
         floor: float,
+        terms: tuple[float, float, int, int],
+        custom: Callable[[_Array, _Array], tuple[_Array, _Array]] | None,
         threads: int,
     ) -> npt.NDArray[np.float64]: ...
-    def gradient(self, x: _Array, y: _Array, weight: _Array | None, threads: int) -> None: ...
+    def gradient(
+        self,
+        x: _Array,
+        y: _Array,
+        weight: _Array | None,
+        custom: Callable[[_Array, _Array], tuple[_Array, _Array]] | None,
+        threads: int,
+    ) -> None: ...
     def log_likelihood(self, x: _Array, y: _Array, threads: int, /) -> npt.NDArray[np.float64]: ...
     def output(self, x: _Array, threads: int, /) -> _Array: ...
     def probabilities(self, x: _Array, threads: int, /) -> _Array: ...

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from likeliest.engines.base import Array, Chunk, Engine
+from likeliest.averaging import Averaging
+from likeliest.engines.base import Array, Chunk, Engine, Terms
 from likeliest.history import History
 from likeliest.optimizers import Optimizer
 from likeliest.progress import Progress
+from likeliest.schedules import Schedule
 
 CHUNK_SECONDS = 0.1  # how long the engine works before Ctrl-C and the progress bar get their turn
 CHUNK_EXAMPLES = 1 << 20  # and how many examples it takes at most, which bounds the memory for their order
@@ -47,12 +49,16 @@ Callback = Callable[[Epoch], Any]
 
 @dataclass
 class Position:
-    """How far training has come, so that fitting again continues: epochs finished, steps taken, who takes them."""
+    """How far training has come, so that fitting again continues: epochs finished, steps taken, who takes them.
+
+    ``averaged``: θ is an average now, and the engine keeps the θ that training goes on from in its place.
+    """
 
     epochs: int = 0
     steps: int = 0
     optimizer: Optimizer | None = None
     seed: int | None = None
+    averaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,11 @@ def fit(
     *,
     epochs: int,
     batch_size: int,
+    schedule: Schedule,
+    averaging: Averaging | None,
+    terms: Terms,
     validation: Validation | None,
+    validation_every: int,
     early_stopping: int | None,
     threads: int,
     callbacks: Sequence[Callback],
@@ -94,15 +104,19 @@ def fit(
 ) -> History:
     """Takes ``epochs`` passes over the examples in ``rows`` (all of them for None), in minibatches.
 
-    X (n, ...), y (n,), weights (n,) of mean 1 over the rows, or None. ``position`` is brought forward, so that the next
-    call continues. The order of epoch e depends on (seed, e) only.
+    X (n, ...), y (n,) or (n, targets), weights (n,) of mean 1 over the rows, or None. ``position`` is brought forward,
+    so that the next call continues. The order of epoch e depends on (seed, e) only.
     """
     assert position.seed is not None
     n = len(X) if rows is None else len(rows)
     history = History(first_epoch=position.epochs, seed=position.seed, examples=n)
     per_epoch = -(-n // batch_size)
     floor = _floor(engine, X, y, rows, threads)
-    last_epoch = position.epochs + epochs
+    first_step, last_epoch = position.steps, position.epochs + epochs
+    if position.averaged:  # what an earlier fit went on from
+        engine.swap()
+        position.averaged = False
+    engine.average(averaging is not None)
     best = _Best(early_stopping)
     steps_a_second = 80.0  # a first guess, so that the first chunk is of 8 steps
     order = np.zeros((0, n), np.uint32)  # of the examples in the epochs under way, a row each
@@ -116,14 +130,20 @@ def fit(
             steps = max(1, int(steps_a_second * CHUNK_SECONDS))
             if step == 0:
                 several = min(steps // per_epoch, CHUNK_EXAMPLES // n, last_epoch - position.epochs)
-                if several < 1 or validation is not None or callbacks:
+                if validation is not None:
+                    several = min(several, validation_every - history.epochs % validation_every)
+                if several < 1 or callbacks or schedule.watches:
                     several = 1
                 order = engine.permutations(position.seed, range(position.epochs, position.epochs + several), n)
                 order = order if rows is None else rows[order]
-            chunk = _chunk(order, step, steps, batch_size)
+            order_of_chunk, bounds = _chunk(order, step, steps, batch_size)
+            at = position.steps - first_step, len(bounds) - 1, epochs * per_epoch
+            watched = history.log_likelihood if validation is None else history.validation_log_likelihood
+            factors = schedule.factors(*at, watched)
+            chunk = Chunk(order_of_chunk, bounds, factors, None if averaging is None else averaging.rates(*at))
             engine.keep()
             begin = time.perf_counter()
-            totals = engine.train(X, y, weights, chunk, position.steps + 1, floor, threads)
+            totals = engine.train(X, y, weights, chunk, position.steps + 1, floor, terms, threads)
             took = time.perf_counter() - begin
             _check(engine, X, y, chunk, totals, floor, threads, position, per_epoch, history, network)
             position.steps += len(totals)
@@ -137,7 +157,12 @@ def fit(
             for epoch_total, epoch_seconds in done:
                 step, total, seconds = 0, 0.0, 0.0
                 position.epochs += 1
-                held_out = None if validation is None else validation.log_likelihood(engine, threads)
+                if averaging is not None:  # what the network will be is looked at
+                    engine.swap()
+                held_out = None
+                if validation is not None:
+                    looks = (history.epochs + 1) % validation_every == 0 or position.epochs == last_epoch
+                    held_out = validation.log_likelihood(engine, threads) if looks else float("nan")
                 epoch = Epoch(position.epochs, epoch_total / n, held_out, epoch_seconds, network)
                 history.add(epoch.log_likelihood, held_out, epoch_seconds)
                 progress.epoch(epoch.number, epoch.log_likelihood, held_out, epoch_seconds)
@@ -146,21 +171,28 @@ def fit(
                 stops = [callback(epoch) is True for callback in callbacks]  # every one of them is called
                 if any(stops) and history.stopped == "finished":
                     history.stopped = "callback"
+                if averaging is not None:
+                    engine.swap()
     if history.stopped == "interrupted":
         warnings.warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached", stacklevel=3)
+    if averaging is not None and not best.theta:
+        engine.swap()
+        position.averaged = True
     best.restore(engine)
     return history
 
 
-def _chunk(order: npt.NDArray[np.uint32], step: int, steps: int, batch_size: int) -> Chunk:
-    """All steps of several whole epochs, or up to ``steps`` steps of the only epoch, from ``step`` on."""
+def _chunk(
+    order: npt.NDArray[np.uint32], step: int, steps: int, batch_size: int
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+    """All steps of several whole epochs, or up to ``steps`` steps of the only epoch, from ``step`` on: order, bounds."""
     epochs, n = order.shape
     if epochs > 1:
         bounds = (np.arange(epochs)[:, None] * n + np.arange(0, n, batch_size)).ravel()
-        return Chunk(order.ravel(), np.append(bounds, order.size))
+        return order.ravel(), np.append(bounds, order.size)
     stop = min(step + steps, -(-n // batch_size))
     bounds = np.minimum(np.arange(step, stop + 1) * batch_size, n)
-    return Chunk(order[0, bounds[0] : bounds[-1]], bounds - bounds[0])
+    return order[0, bounds[0] : bounds[-1]], bounds - bounds[0]
 
 
 class _Best:
@@ -175,6 +207,8 @@ class _Best:
         if self.patience is None:
             return False
         values, last = history.validation_log_likelihood, history.epochs - 1
+        if np.isnan(values[last]):  # no look was taken
+            return False
         if history.best_epoch is None or values[last] > values[history.best_epoch]:
             history.best_epoch = last
             self.theta = {name: engine.get(name) for name in engine.program.parameters}

@@ -15,7 +15,8 @@ class History:
     log_likelihood : list of float
         The mean log-likelihood per training example, over the minibatches of the epoch as θ moved through them.
     validation_log_likelihood : list of float
-        The mean log-likelihood per validation example after each epoch; empty without validation data.
+        The mean log-likelihood per validation example after each epoch, NaN where no look was taken; empty without
+        validation data.
     seconds : list of float
         How long each epoch's training took, without validation and callbacks.
     first_epoch : int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 import operator
 import secrets
@@ -9,15 +10,16 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from likeliest import gradient_check, initializers, random, tracing
+from likeliest import gradient_check, initializers, likelihoods, random, schedules, tracing
+from likeliest.averaging import Averaging
 from likeliest.data import as_examples, as_weights, check_same_length, non_finite_message
 from likeliest.engines import ENGINES, make_engine
-from likeliest.engines.base import Engine
+from likeliest.engines.base import AVERAGE, Engine, Terms
 from likeliest.fit import Callback, Position, Validation, fit
 from likeliest.history import History
 from likeliest.initializers import Initializer
@@ -25,11 +27,18 @@ from likeliest.layers import Dense, Layer
 from likeliest.layers.dense import affine
 from likeliest.likelihoods import Likelihood
 from likeliest.optimizers import Adam, Optimizer
+from likeliest.optimizers.base import check_positive
 from likeliest.parameters import Parameters
-from likeliest.program import INPUT, OUTPUT, Builder, Program, Value
+from likeliest.priors import Prior
+from likeliest.program import INPUT, OUTPUT, Builder, Program, Value, priors_by_name
 from likeliest.progress import make_progress
+from likeliest.schedules import Schedule
 from likeliest.summary import summary
 from likeliest.threads import resolve_threads
+from likeliest.xp import numpy_namespace
+
+if TYPE_CHECKING:
+    from likeliest.likelihoods.distribution import Distribution
 
 Array = npt.NDArray[Any]
 
@@ -48,8 +57,13 @@ class Network:
     ----------
     layers : sequence of Layer
         The hidden layers, in order; none gives logistic (or softmax) regression.
-    likelihood : Likelihood
-        What the output means: ``Bernoulli()`` for 0 or 1, ``Categorical(K)`` for K classes.
+    likelihood : Likelihood or str
+        What the output means: ``Bernoulli()`` for 0 or 1, ``Categorical(K)`` for K classes, ``"normal"`` for real
+        numbers, …; see `likeliest.likelihoods`. An object of your own with ``log_prob(xp, eta, y)`` will do.
+    prior : Prior or mapping, optional
+        What is believed of the weights: `likeliest.priors`. One for all weights, or by the name of a layer
+        (``{"dense_1": Normal(0.1)}``) or of a parameter (``{"dense_1.b": Normal(1.0)}``); biases are free unless they
+        are named. Without one, fitting is maximum likelihood; with one, maximum a posteriori.
     initializer : Initializer or str, optional
         Where the weights of layers that do not say otherwise start, the output layer included; by default each layer's
         own choice.
@@ -80,7 +94,8 @@ class Network:
         self,
         layers: Sequence[Layer],
         *,
-        likelihood: Likelihood,
+        likelihood: Likelihood | str,
+        prior: Prior | Mapping[str, Prior] | None = None,
         initializer: Initializer | str | None = None,
         engine: str = "native",
         dtype: str = "float32",
@@ -89,17 +104,16 @@ class Network:
         for layer in self.layers:
             if not isinstance(layer, Layer):
                 raise ValueError(f"layers: expected layers such as Dense(32, 'relu'), found {layer!r}")
-        if not isinstance(likelihood, Likelihood):
-            raise ValueError(
-                f"likelihood: expected one of likeliest.likelihoods, such as Bernoulli() or Categorical(10); "
-                f"found {likelihood!r}"
-            )
+        named = prior if isinstance(prior, Mapping) else {} if prior is None else {"prior": prior}
+        for wrong in (value for value in named.values() if not isinstance(value, Prior)):
+            raise ValueError(f"prior: expected one of likeliest.priors, such as Normal(1.0); found {wrong!r}")
         if engine not in ENGINES:
             raise ValueError(f"engine: expected one of {ENGINES}, found {engine!r}")
         if str(np.dtype(dtype)) not in ("float32", "float64"):
             raise ValueError(f'dtype: expected "float32" or "float64", found {dtype!r}')
         initializers.resolve(initializer, "initializer", initializers.Zeros())
-        self.likelihood = likelihood
+        self.likelihood: Likelihood = likelihoods.resolve(likelihood)
+        self.prior = prior
         self.initializer = initializer
         self.engine = engine
         self.dtype = str(np.dtype(dtype))
@@ -113,6 +127,7 @@ class Network:
         options = "".join(
             f", {name}={value!r}"
             for name, value, default in (
+                ("prior", self.prior, None),
                 ("initializer", self.initializer, None),
                 ("engine", self.engine, "native"),
                 ("dtype", self.dtype, "float32"),
@@ -154,9 +169,12 @@ class Network:
             net.layer = f"{kind}_{counts[kind]}"
             x = layer.build(net, x)
         net.layer = "output"
-        affine(net, x, Dense(self.likelihood.width), name=OUTPUT)
+        shared = self.likelihood.shared
+        eta = affine(net, x, Dense(self.likelihood.width - shared), name="z" if shared else OUTPUT)
+        if shared:
+            net.emit("append", eta, net.parameter("c", (shared,), initializers.Zeros()), name=OUTPUT)
         program = net.finish()
-        engine = make_engine(self.engine, program, self.likelihood, self.dtype)
+        engine = make_engine(self.engine, program, self.likelihood, self.dtype, priors_by_name(self.prior, program))
         for index, (name, parameter_shape) in enumerate(program.parameters.items()):
             fan_in, fan_out = (1, *parameter_shape)[-2:]
             key = random.stream(seed, random.PARAMETERS, index)
@@ -189,7 +207,11 @@ class Network:
         epochs: int = 10,
         batch_size: int | None = 32,
         sample_weight: Any = None,
+        schedule: Schedule | str | None = None,
+        averaging: Averaging | None = None,
+        clip_norm: float | None = None,
         validation: tuple[Any, Any] | float | None = None,
+        validation_every: int = 1,
         early_stopping: int | None = None,
         seed: int | None = None,
         threads: int | None = None,
@@ -199,7 +221,9 @@ class Network:
         """Chooses θ to make the data likely: climbs the log-likelihood, minibatch by minibatch.
 
         Each step takes the gradient of (1/m) Σ_i w_i log P(y_i | x_i) over the m examples of a minibatch, with weights
-        scaled to a mean of 1. Fitting again continues where it stopped: the same optimizer keeps its state, and k
+        scaled to a mean of 1. With a prior, what is climbed is LL(θ) + log P(θ) for all n examples, divided by Σ_i w_i
+        in the weights as given (n without weights): log P(θ)/Σ_i w_i is added to every minibatch, so that the gradient
+        of a minibatch is right on average. Fitting again continues where it stopped: the same optimizer keeps its state, and k
         epochs after j epochs give bit for bit the θ of j + k epochs at once.
 
         Parameters
@@ -216,8 +240,17 @@ class Network:
             m, how many examples a step takes; None for all of them (full-batch).
         sample_weight : (n,) array, optional
             How much each example counts, at least 0.
+        schedule : Schedule or str, optional
+            How the learning rate changes over the steps of this fit: `likeliest.schedules`, such as ``"cosine"``.
+        averaging : Averaging, optional
+            ``EMA()`` or ``SWA()`` of `likeliest.averaging`: what the network keeps in the end (and what is validated)
+            is an average of θ over the steps. Fitting again goes on from the θ that was averaged.
+        clip_norm : float, optional
+            A gradient longer than this is scaled back to it.
         validation : (X, y) or float, optional
             Held-out data, or the fraction of the examples to hold out.
+        validation_every : int
+            Look at the held-out data after so many epochs, and after the last one.
         early_stopping : int, optional
             Stop after so many epochs without a better validation log-likelihood, and keep the best θ.
         seed : int, optional
@@ -248,6 +281,12 @@ class Network:
         epochs = _check_integer("epochs", epochs, 1)
         batch_size = None if batch_size is None else _check_integer("batch_size", batch_size, 1)
         early_stopping = None if early_stopping is None else _check_integer("early_stopping", early_stopping, 1)
+        validation_every = _check_integer("validation_every", validation_every, 1)
+        schedule = schedules.resolve(schedule)
+        if averaging is not None and not isinstance(averaging, Averaging):
+            raise ValueError(f"averaging: expected EMA() or SWA() of likeliest.averaging, found {averaging!r}")
+        if clip_norm is not None:
+            check_positive("clip_norm", clip_norm, "1.0 is usual for a gradient of the mean")
         seed = None if seed is None else _check_seed(seed)
         count = resolve_threads(threads)
         callbacks = tuple(callbacks)
@@ -259,9 +298,11 @@ class Network:
         X = as_examples(X)
         y = self._targets(X, y)
         weights = as_weights(sample_weight, len(X))
+        highest = 1.0
         if weights is not None:
-            weights = weights / weights.max()  # so that no sum of them overflows
-        if len(np.unique(y)) == 1:
+            highest = float(weights.max())
+            weights = weights / highest  # so that no sum of them overflows
+        if self.likelihood.classes is not None and len(np.unique(y)) == 1:
             raise ValueError(f"y: there is one class only, {y[0]}; a network learns to tell at least two apart")
         if seed is None:
             seed = secrets.randbits(32) if self._position.seed is None else self._position.seed
@@ -272,7 +313,8 @@ class Network:
                 raise ValueError("sample_weight: all training examples have weight 0: there is nothing to learn from")
             if held_out is not None and held_out.weights is not None and not weights[held_out.rows].any():
                 raise ValueError("sample_weight: all held-out examples have weight 0: there is nothing to validate on")
-            weights = weights / weights[training].mean()
+            mean = float(weights[training].mean())
+            weights, highest = weights / mean, highest * mean
         fresh = self._engine is None
         if fresh:
             self.build(X.shape[1:], seed)
@@ -280,6 +322,8 @@ class Network:
             self._check_examples(X, "X", count)
             if held_out is not None and held_out.X is not X:
                 self._check_examples(held_out.X, "validation X", count)
+            if fresh:
+                self._start_output(y[training], None if weights is None else weights[training])
             self._warn_of_symmetry()
             n = len(X) if rows is None else len(rows)
             progress = make_progress(verbose, self._position.epochs, self._position.epochs + epochs, n)
@@ -304,7 +348,11 @@ class Network:
                 position,
                 epochs=epochs,
                 batch_size=min(batch_size or n, n),
+                schedule=schedule,
+                averaging=averaging,
+                terms=Terms(1 / (highest * n), math.inf if clip_norm is None else float(clip_norm), seed),
                 validation=held_out,
+                validation_every=validation_every,
                 early_stopping=early_stopping,
                 threads=count,
                 callbacks=callbacks,
@@ -313,6 +361,17 @@ class Network:
             )
         finally:
             progress.close()
+
+    def _start_output(self, y: Array, weights: Array | None) -> None:
+        """Starts the output where η fits y as well as it can without x: its biases, and nothing of x in its scales."""
+        engine, likelihood = self._built(), self.likelihood
+        start = likelihood.start(y, weights)
+        if not start.any():
+            return
+        own = likelihood.width - likelihood.shared
+        engine.set("output.b", start[:own])
+        if likelihood.shared:
+            engine.set("output.c", start[own:])
 
     def _held_out(
         self, X: Array, y: Array, weights: Array | None, validation: Any, seed: int
@@ -377,14 +436,41 @@ class Network:
             Rows sum to 1. For Bernoulli the columns are P(Y = 0) and P(Y = 1) = ŷ.
         """
         engine = self._built()
+        if self.likelihood.classes is None:
+            raise ValueError(
+                f"predict_proba: y has no classes under {self.likelihood!r}; predict_dist(X) gives its distribution"
+            )
         count = self._threads(threads)
         probabilities: Array = engine.probabilities(self._examples(X, count), count)
         return probabilities
 
-    def predict(self, X: Any, *, threads: int | None = None) -> npt.NDArray[np.int64]:
-        """The most probable class of each example: (n, ...) -> (n,)."""
-        labels: npt.NDArray[np.int64] = np.argmax(self.predict_proba(X, threads=threads), axis=1)
-        return labels
+    def predict(self, X: Any, *, threads: int | None = None) -> Array:
+        """The most probable class of each example, or the mean of y where y has no classes: (n, ...) -> (n,)."""
+        if self.likelihood.classes is None:
+            return np.asarray(self.likelihood.mean(numpy_namespace, self.output(X, threads=threads)))
+        return np.asarray(np.argmax(self.predict_proba(X, threads=threads), axis=1))
+
+    def output(self, X: Any, *, threads: int | None = None) -> Array:
+        """η, what the last layer gives and the likelihood makes a probability of: (n, ...) -> (n, width)."""
+        count = self._threads(threads)
+        return self._built().output(self._examples(X, count), count)
+
+    def predict_dist(self, X: Any, *, threads: int | None = None) -> Distribution:
+        """The distribution of y for each example, with the method names of SciPy's: ``mean``, ``ppf``, ``interval`` ….
+
+        Parameters
+        ----------
+        X : (n, ...) array or data frame
+            The examples.
+        threads : int, optional
+            As in `fit`.
+
+        Returns
+        -------
+        Distribution
+            Of n examples at once.
+        """
+        return self.likelihood.distribution(self.output(X, threads=threads).astype(np.float64))
 
     def log_likelihood(
         self, X: Any, y: Any, *, per_example: bool = False, sample_weight: Any = None, threads: int | None = None
@@ -416,8 +502,19 @@ class Network:
             log_prob = weights * log_prob
         return log_prob if per_example else float(log_prob.sum())
 
+    def log_prior(self) -> float:
+        """Log P(θ), the sum over the parameters that have a prior; 0 without any."""
+        engine = self._built()
+        priors = priors_by_name(self.prior, engine.program)
+        return float(
+            sum(p.log_prob(numpy_namespace, engine.get(k).astype(np.float64)).sum() for k, p in priors.items())
+        )
+
     def gradient(self, X: Any, y: Any, *, sample_weight: Any = None, threads: int | None = None) -> dict[str, Array]:
-        """∂LL/∂θ by parameter name, for LL(θ) = Σ_i w_i log P(y_i | x_i): the handout's equations (4) and (5)."""
+        """∂LL/∂θ by parameter name, for LL(θ) = Σ_i w_i log P(y_i | x_i): the handout's equations (4) and (5).
+
+        Without the prior: `likeliest.priors` have a ``score`` of their own.
+        """
         engine, count = self._built(), self._threads(threads)
         X = self._examples(X, count)
         return engine.gradient(X, self._targets(X, y), as_weights(sample_weight, len(X)), count)
@@ -508,8 +605,10 @@ class Network:
         state["_pool_size"] = None
         state["_position"] = replace(self._position)  # copy.copy, too, gives a network of its own
         if engine is not None:
-            slots = range(1 + (self._position.optimizer.slots if self._position.optimizer else 0))
-            state["_theta"] = {name: [engine.get(name, slot) for slot in slots] for name in engine.program.parameters}
+            slots = [*range(1 + (self._position.optimizer.slots if self._position.optimizer else 0))]
+            if self._position.averaged:
+                slots.append(AVERAGE)
+            state["_theta"] = {name: {s: engine.get(name, s) for s in slots} for name in engine.program.parameters}
             state["_program"] = engine.program
         return state
 
@@ -518,11 +617,13 @@ class Network:
         self.__dict__.update(state)
         self._engine = None
         if theta is not None:
-            engine = make_engine(self.engine, program, self.likelihood, self.dtype)
+            priors = priors_by_name(self.prior, program)
+            engine = make_engine(self.engine, program, self.likelihood, self.dtype, priors)
             if self._position.optimizer is not None:
                 engine.start(self._position.optimizer)
+            engine.average(self._position.averaged)
             for name, values in theta.items():
-                for slot, value in enumerate(values):
+                for slot, value in values.items():
                     engine.set(name, value, slot)
             self._engine = engine
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from likeliest.initializers import Initializer
 from likeliest.ops import OPERATIONS
+from likeliest.priors import Prior
 from likeliest.xp import numpy_namespace
 
 Shape = tuple[int, ...]
@@ -46,11 +47,20 @@ class Program:
         The shape of each value for one example (without n).
     parameters : mapping from name to shape
         The slices of θ, in order.
+    weights : tuple of str
+        The parameters that a prior and weight decay act on: those that multiply, not the biases.
+    statistics : tuple of str
+        The parameters that are observed in training, not learned: running means and variances.
+    max_norm : mapping from name to float
+        Weights whose columns are kept no longer than this.
     """
 
     steps: tuple[Step, ...]
     values: Mapping[str, Shape]
     parameters: Mapping[str, Shape]
+    weights: tuple[str, ...] = ()
+    statistics: tuple[str, ...] = ()
+    max_norm: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def input_shape(self) -> Shape:
@@ -69,6 +79,9 @@ class Program:
                 "steps": [[s.operation, s.inputs, s.parameters, s.output, dict(s.attributes)] for s in self.steps],
                 "values": dict(self.values),
                 "parameters": dict(self.parameters),
+                "weights": self.weights,
+                "statistics": self.statistics,
+                "max_norm": dict(self.max_norm),
             }
         )
 
@@ -83,7 +96,8 @@ class Program:
         values, parameters = (
             {name: tuple(shape) for name, shape in data[part].items()} for part in ("values", "parameters")
         )
-        return cls(steps, values, parameters)
+        weights, statistics = tuple(data["weights"]), tuple(data["statistics"])
+        return cls(steps, values, parameters, weights, statistics, data["max_norm"])
 
 
 def _frozen(value: Any) -> Any:
@@ -110,14 +124,32 @@ class Builder:
         self.values: dict[str, Shape] = {INPUT: input_shape}
         self.parameters: dict[str, Shape] = {}
         self.initializers: dict[str, Initializer] = {}
+        self.weights: list[str] = []
+        self.statistics: list[str] = []
+        self.max_norm: dict[str, float] = {}
         self.layer = ""
         self.initializer = initializer  # for weights whose layer does not say
 
-    def parameter(self, name: str, shape: Shape, initializer: Initializer) -> str:
-        """Declares a slice of θ and returns its full name."""
+    def parameter(
+        self,
+        name: str,
+        shape: Shape,
+        initializer: Initializer,
+        *,
+        weight: bool = False,
+        statistic: bool = False,
+        max_norm: float | None = None,
+    ) -> str:
+        """Declares a slice of θ and returns its full name; see `Program` for the kinds."""
         full = f"{self.layer}.{name}"
         self.parameters[full] = shape
         self.initializers[full] = initializer
+        if weight:
+            self.weights.append(full)
+        if statistic:
+            self.statistics.append(full)
+        if max_norm is not None:
+            self.max_norm[full] = float(max_norm)
         return full
 
     def emit(self, operation: str, x: Value, *parameters: str, name: str, **attributes: Any) -> Value:
@@ -131,4 +163,39 @@ class Builder:
 
     def finish(self) -> Program:
         """The program so far."""
-        return Program(tuple(self.steps), dict(self.values), dict(self.parameters))
+        return Program(
+            tuple(self.steps),
+            dict(self.values),
+            dict(self.parameters),
+            tuple(self.weights),
+            tuple(self.statistics),
+            dict(self.max_norm),
+        )
+
+
+def priors_by_name(prior: Prior | Mapping[str, Prior] | None, program: Program) -> dict[str, Prior]:
+    """The prior of each parameter that has one.
+
+    One prior is for all weights of the program. In a mapping, the name of a layer stands for its weights, and the name
+    of a parameter for itself, biases included.
+
+    Raises
+    ------
+    ValueError
+        When a name is not there.
+    """
+    if prior is None:
+        return {}
+    if isinstance(prior, Prior):
+        return dict.fromkeys(program.weights, prior)
+    found: dict[str, Prior] = {}
+    for name, one in prior.items():  # layers first, so that a parameter's own prior stands
+        weights = [weight for weight in program.weights if weight.rpartition(".")[0] == name]
+        if not weights and (name not in program.parameters or name in program.statistics):
+            layers = dict.fromkeys(weight.rpartition(".")[0] for weight in program.weights)
+            raise ValueError(
+                f"prior: there is no layer or parameter {name!r}; there are {', '.join([*layers, *program.parameters])}"
+            )
+        found.update(dict.fromkeys(weights, one))
+    found.update({name: one for name, one in prior.items() if name in program.parameters})
+    return found

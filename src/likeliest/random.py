@@ -20,7 +20,7 @@ Key = tuple[int, int]
 """Two 32-bit words that name a stream of random numbers."""
 
 # What a stream is for: the first index of `stream`.
-PARAMETERS, ORDER, SPLIT, CHECK = range(4)
+PARAMETERS, ORDER, SPLIT, CHECK, NOISE = range(5)
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
@@ -129,3 +129,37 @@ def permutations(seed: int, epochs: range, n: int) -> npt.NDArray[np.uint32]:
     ranked = x.astype(np.uint64) << np.uint64(32) | np.arange(n, dtype=np.uint64)
     ranked.sort(axis=1)
     return ranked.astype(np.uint32)
+
+
+def words(key: Key, shape: tuple[int, ...], first: int = 0) -> npt.NDArray[np.uint32]:
+    """32 random bits for each number of a minibatch (n, p): the two words of a counter serve both halves of a row.
+
+    ``first`` is the place of the first row in its minibatch, for engines that take a minibatch in pieces.
+    """
+    n, p = shape[0], int(np.prod(shape[1:]))
+    half = (p + 1) // 2
+    i, j = np.arange(first, first + n, dtype=np.uint32), np.arange(half, dtype=np.uint32)
+    x = threefry(key, np.repeat(i, half), np.tile(j, n))
+    return np.concatenate([word.reshape(n, half) for word in x], axis=1)[:, :p].reshape(shape)
+
+
+def keep(key: Key, shape: tuple[int, ...], *, rate: float) -> npt.NDArray[np.float64]:
+    """1 with probability 1 − rate, else 0: the mask of dropout.
+
+    >>> keep(stream(0, NOISE), (2, 4), rate=0.5)
+    array([[1., 1., 0., 1.],
+           [0., 0., 1., 1.]])
+    """
+    return (words(key, shape) >= np.uint32(min(round(rate * 2**32), 2**32 - 1))).astype(np.float64)
+
+
+def noise(key: Key, shape: tuple[int, ...], *, scale: float) -> npt.NDArray[np.float64]:
+    """Standard normal numbers for a minibatch (n, p), by Box and Muller: both of a pair are used, one in each half.
+
+    The scale is applied by the operation.
+    """
+    n, p = shape[0], int(np.prod(shape[1:]))
+    half = (p + 1) // 2
+    u = (words(key, (n, 2 * half)).astype(np.float64) + 0.5) * 2.0**-32
+    radius, angle = np.sqrt(-2 * np.log(u[:, :half])), 2 * np.pi * u[:, half:]
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)[:, :p].reshape(shape)

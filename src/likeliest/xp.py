@@ -88,6 +88,18 @@ class Namespace:
 
         return getattr(import_module(self.special), name)
 
+    def scaled_exp1(self, u: Any) -> Any:
+        """e^u E₁(u) for u > 0, with E₁ the exponential integral; by its asymptotic series where e^u might overflow."""
+        from importlib import import_module
+
+        near, far = self.library.minimum(u, 50.0), self.library.maximum(u, 50.0)
+        series = 0.0
+        for k in range(20, 0, -1):
+            series = 1 - k / far * series if k < 20 else 1.0
+        return self.library.where(
+            u < 50.0, self.library.exp(near) * import_module(self.special).exp1(near), series / far
+        )
+
 
 STIRLING = 16.0  # from here on, the series for log Γ and ψ are right to the last bit of float64
 

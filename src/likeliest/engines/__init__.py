@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from likeliest.engines.base import Engine
 from likeliest.likelihoods import Likelihood
+from likeliest.priors import Prior
 from likeliest.program import Program
 
 ENGINES = ("native", "reference")
 
 
-def make_engine(name: str, program: Program, likelihood: Likelihood, dtype: str) -> Engine:
-    """The engine of that name, holding θ = 0.
+def make_engine(
+    name: str, program: Program, likelihood: Likelihood, dtype: str, priors: Mapping[str, Prior] | None = None
+) -> Engine:
+    """The engine of that name, holding θ = 0; ``priors`` are those of single parameters, by name.
 
     Raises
     ------
@@ -20,7 +25,7 @@ def make_engine(name: str, program: Program, likelihood: Likelihood, dtype: str)
     if name == "native":
         from likeliest.engines.native import Native
 
-        return Native(program, likelihood, dtype)
+        return Native(program, likelihood, dtype, priors or {})
     from likeliest.engines.reference import Reference
 
-    return Reference(program, likelihood, dtype)
+    return Reference(program, likelihood, dtype, priors or {})

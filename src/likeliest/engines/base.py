@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -16,31 +17,50 @@ Array = npt.NDArray[Any]
 class Chunk(NamedTuple):
     """Some steps of training: step k takes the examples ``order[bounds[k]:bounds[k + 1]]``.
 
-    ``order`` is (m,) uint32, ``bounds`` (steps + 1,) int64 from 0 to m.
+    ``order`` is (m,) uint32, ``bounds`` (steps + 1,) int64 from 0 to m. ``factors`` (steps,) float64 multiply the
+    learning rate. After each step the average of θ, if one is kept, moves by ``rates`` (steps,) float64 of its way to θ.
     """
 
     order: npt.NDArray[np.uint32]
     bounds: npt.NDArray[np.int64]
+    factors: npt.NDArray[np.float64]
+    rates: npt.NDArray[np.float64] | None = None
+
+
+class Terms(NamedTuple):
+    """What a step climbs besides the log-likelihood of its minibatch, and how.
+
+    The objective is (Σ_i w_i log P(y_i | x_i) + log P(θ)) / Σ_i w_i over all examples; a minibatch stands for the first
+    sum, and ``prior_scale`` is 1 / Σ_i w_i in the user's weights. A gradient longer than ``clip_norm`` is scaled back to
+    it. ``seed`` is that of the noise.
+    """
+
+    prior_scale: float = 0.0
+    clip_norm: float = math.inf
+    seed: int = 0
+
+
+AVERAGE = -2  # the slot of the average of θ
 
 
 class Engine(Protocol):
     """Holds θ and the optimizer's state, and runs the program on data.
 
-    X is (n, *input_shape) of any real dtype and layout, y (n,) as the likelihood's ``check`` returned it, w (n,)
-    weights or None for ones.
+    X is (n, *input_shape) of any real dtype and layout, y (n,) or (n, targets) as the likelihood's ``check`` returned
+    it, w (n,) weights or None for ones.
     """
 
     program: Program
     dtype: np.dtype[Any]
 
     def get(self, name: str, slot: int = 0) -> Array:
-        """A copy of one parameter, or of the optimizer's state for it: slots 1, 2, ..."""
+        """A copy of one parameter, of the optimizer's state for it (slots 1, 2, ...), or of its average (`AVERAGE`)."""
 
     def set(self, name: str, value: Array, slot: int = 0) -> None:
-        """Replaces one parameter, or the optimizer's state for it."""
+        """Replaces one parameter, the optimizer's state for it, or its average."""
 
     def keep(self) -> None:
-        """Keeps θ and the optimizer's state aside."""
+        """Keeps θ, the optimizer's state and the average aside."""
 
     def restore(self) -> None:
         """Brings back what was kept last."""
@@ -54,10 +74,18 @@ class Engine(Protocol):
     def permutations(self, seed: int, epochs: range, n: int) -> npt.NDArray[np.uint32]:
         """What `random.permutations` gives: the order of the n examples in each of the epochs."""
 
-    def train(self, X: Array, y: Array, w: Array | None, chunk: Chunk, t: int, floor: float, threads: int) -> Array:
+    def average(self, wanted: bool) -> None:
+        """Begins to keep an average of θ, from what θ is now; or stops to."""
+
+    def swap(self) -> None:
+        """Exchanges θ and its average."""
+
+    def train(
+        self, X: Array, y: Array, w: Array | None, chunk: Chunk, t: int, floor: float, terms: Terms, threads: int
+    ) -> Array:
         """Takes the steps t, t + 1, ... of a chunk along the gradient of Σ_i w_i log P(y_i | x_i) / batch size.
 
-        Returns Σ_i w_i log P(y_i | x_i) of each step's batch, before its update: (steps,) float64. It stops early,
+        To that comes the score of the priors, times ``terms.prior_scale``. Returns Σ_i w_i log P(y_i | x_i) of each step's batch, before its update: (steps,) float64. It stops early,
         without that update, at a step whose mean is below ``floor`` or not a number, and returns up to that step.
         """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from functools import lru_cache
 from inspect import signature
 from typing import Any
@@ -12,13 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest import _native, random
-from likeliest.engines.base import Array, Chunk
+from likeliest.engines.base import Array, Chunk, Terms
 from likeliest.likelihoods import Likelihood
-from likeliest.ops import ACTIVATIONS
+from likeliest.ops import OPERATIONS
 from likeliest.optimizers import Optimizer
+from likeliest.priors import Prior
 from likeliest.program import Program, Step
+from likeliest.xp import numpy_namespace
 
-THETA, GRADIENT = 0, -1  # what the core's `get` reads
+GRADIENT = -1  # what the core's `get` reads, besides slots
 
 
 @lru_cache(maxsize=1)
@@ -40,8 +43,10 @@ def instruction_set() -> str:
 class Native:
     """Holds θ in the core; arrays are read where they are, whatever their number type and layout."""
 
-    def __init__(self, program: Program, likelihood: Likelihood, dtype: str) -> None:
+    def __init__(self, program: Program, likelihood: Likelihood, dtype: str, priors: Mapping[str, Prior]) -> None:
         self.program, self.likelihood, self.dtype = program, likelihood, np.dtype(dtype)
+        name, constants, groups = likelihood.kernel()
+        self._custom = self._call_back if name == "custom" else None
         values = {name: i for i, name in enumerate(program.values)}
         self._index = {name: i for i, name in enumerate(program.parameters)}
         self._width = math.prod(program.input_shape)
@@ -58,8 +63,15 @@ class Native:
                 )
                 for s in program.steps
             ],
-            likelihood.name,
-            likelihood.classes,
+            (
+                name,
+                [float(c) for c in constants],
+                [float(c) for c in likelihood.training().kernel()[1]],
+                groups,
+                likelihood.targets,
+                likelihood.classes or 0,
+            ),
+            [_rule(name, program, priors) for name in program.parameters],
             self.dtype == np.float64,
             instruction_set(),
         )
@@ -67,17 +79,17 @@ class Native:
     def _indices(self, names: tuple[str, ...]) -> list[int]:
         return [self._index[name] for name in names]
 
-    def get(self, name: str, slot: int = THETA) -> Array:
-        """A copy of one parameter, or of the optimizer's state for it: slots 1, 2, ..."""
+    def get(self, name: str, slot: int = 0) -> Array:
+        """A copy of one parameter, of the optimizer's state for it (slots 1, 2, ...), or of its average."""
         values: Array = self._core.get(self._index[name], slot)
         return values.reshape(self.program.parameters[name])
 
-    def set(self, name: str, value: Array, slot: int = THETA) -> None:
-        """Replaces one parameter, or the optimizer's state for it."""
+    def set(self, name: str, value: Array, slot: int = 0) -> None:
+        """Replaces one parameter, the optimizer's state for it, or its average."""
         self._core.set(self._index[name], slot, np.ascontiguousarray(value, self.dtype))
 
     def keep(self) -> None:
-        """Keeps θ and the optimizer's state aside."""
+        """Keeps θ, the optimizer's state and the average aside."""
         self._core.keep()
 
     def restore(self) -> None:
@@ -90,25 +102,58 @@ class Native:
 
     def start(self, optimizer: Optimizer) -> None:
         """Takes an optimizer, with its state before the first step."""
-        self._core.start(optimizer.name, optimizer.hyperparameters())
+        self._core.start(optimizer.name, optimizer.hyperparameters(), optimizer.free().hyperparameters())
+
+    def average(self, wanted: bool) -> None:
+        """Begins to keep an average of θ, from what θ is now; or stops to."""
+        self._core.average(wanted)
+
+    def swap(self) -> None:
+        """Exchanges θ and its average."""
+        self._core.swap()
 
     def permutations(self, seed: int, epochs: range, n: int) -> npt.NDArray[np.uint32]:
         """The order of the n examples in each of the epochs: (len(epochs), n)."""
         return _native.permutations(*random.stream(seed, random.ORDER), epochs.start, epochs.stop, n)
 
-    def train(self, X: Array, y: Array, w: Array | None, chunk: Chunk, t: int, floor: float, threads: int) -> Array:
+    def train(
+        self, X: Array, y: Array, w: Array | None, chunk: Chunk, t: int, floor: float, terms: Terms, threads: int
+    ) -> Array:
         """Takes the steps of a chunk; see `Engine.train`."""
         return self._core.train(
-            self._rows(X), self._numbers(y), self._numbers(w), chunk.order, chunk.bounds, t, floor, threads
+            self._rows(X),
+            self._numbers(y),
+            self._numbers(w),
+            chunk.order,
+            chunk.bounds,
+            chunk.factors,
+            chunk.rates,
+            t,
+            floor,
+            (terms.prior_scale, terms.clip_norm, *random.stream(terms.seed, random.NOISE)),
+            self._custom,
+            threads,
         )
+
+    def _call_back(self, eta: Array, y: Array) -> tuple[Array, Array]:
+        """Log P and its score, of a likelihood that has no kernel."""
+        likelihood = self.likelihood.training()
+        y = y if likelihood.targets > 1 else y[:, 0]
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            log_prob, score = likelihood.log_prob(numpy_namespace, eta, y), likelihood.score(eta, y)
+        return np.ascontiguousarray(log_prob, self.dtype), np.ascontiguousarray(score, self.dtype)
 
     def log_likelihood(self, X: Array, y: Array, threads: int) -> Array:
         """Log P(y_i | x_i): (n,) float64."""
+        if self._custom is not None:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                log_prob = self.likelihood.log_prob(numpy_namespace, self.output(X, threads), y)
+            return np.asarray(log_prob, np.float64)
         return self._core.log_likelihood(self._rows(X), self._numbers(y), threads)
 
     def gradient(self, X: Array, y: Array, w: Array | None, threads: int) -> dict[str, Array]:
         """∂/∂θ Σ_i w_i log P(y_i | x_i), by parameter name."""
-        self._core.gradient(self._rows(X), self._numbers(y), self._numbers(w), threads)
+        self._core.gradient(self._rows(X), self._numbers(y), self._numbers(w), self._custom, threads)
         return {name: self.get(name, GRADIENT) for name in self.program.parameters}
 
     def output(self, X: Array, threads: int) -> Array:
@@ -123,12 +168,27 @@ class Native:
         return X if X.ndim == 2 else X.reshape(X.shape[0], self._width)
 
     def _numbers(self, a: Any) -> Any:
-        return None if a is None else np.ascontiguousarray(a, self.dtype)
+        return None if a is None else np.ascontiguousarray(a, self.dtype).reshape(len(a), -1)
 
 
 def _constants(step: Step) -> list[float]:
-    """The constants of a scalar activation, in the order of its page's arguments."""
-    if step.operation not in ACTIVATIONS:
+    """The constants of a step, in the order of its page's arguments; those that a page takes in training are not."""
+    if step.operation == "reshape":
         return []
-    parameters = signature(ACTIVATIONS[step.operation].forward).parameters.values()
-    return [float(step.attributes.get(p.name, p.default)) for p in parameters if p.kind == p.KEYWORD_ONLY]
+    constants: list[float] = []
+    for p in signature(OPERATIONS[step.operation].forward).parameters.values():
+        if p.kind == p.KEYWORD_ONLY and p.name not in ("noise", "training"):
+            constants += np.ravel(step.attributes.get(p.name, p.default)).tolist()
+    return [float(c) for c in constants]
+
+
+def _rule(name: str, program: Program, priors: Mapping[str, Prior]) -> tuple[str, list[float], bool, bool, float]:
+    """What holds for a parameter: its prior, whether it decays, whether it is learned, how long its columns may be."""
+    prior = priors.get(name)
+    return (
+        prior.name if prior else "",
+        list(prior.constants()) if prior else [],
+        name in program.weights,
+        name not in program.statistics,
+        program.max_norm.get(name, 0.0),
+    )

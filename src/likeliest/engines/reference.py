@@ -2,83 +2,113 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from likeliest import random
-from likeliest.engines.base import Array, Chunk
+from likeliest.engines.base import AVERAGE, Array, Chunk, Terms
 from likeliest.likelihoods import Likelihood
 from likeliest.ops import OPERATIONS
 from likeliest.optimizers import Optimizer
 from likeliest.optimizers.base import State
-from likeliest.program import INPUT, OUTPUT, Program
+from likeliest.priors import Prior
+from likeliest.program import INPUT, OUTPUT, Program, Step
 from likeliest.xp import numpy_namespace as xp
 
 Values = dict[str, Array]
 
 
-def forward(program: Program, theta: Values, X: Array) -> Values:
+class Training(NamedTuple):
+    """That a forward pass is for training, and at which step: what the noise of operations depends on."""
+
+    seed: int
+    t: int
+
+
+def forward(program: Program, theta: Values, X: Array, training: Training | None = None) -> Values:
     """Every value of the forward pass by name, from x to η."""
     values: Values = {INPUT: X}
-    for step in program.steps:
+    for index, step in enumerate(program.steps):
         values[step.output] = OPERATIONS[step.operation].forward(
-            xp, *_arguments(step, values, theta), **step.attributes
+            xp, *_arguments(step, values, theta), **_attributes(index, step, values, training)
         )
     return values
 
 
-def backward(program: Program, theta: Values, values: Values, score: Array) -> tuple[Values, Values]:
+def backward(
+    program: Program, theta: Values, values: Values, score: Array, training: Training | None = None
+) -> tuple[Values, Values]:
     """Backpropagation: from ∂LL/∂η to ∂LL/∂value for every value and ∂LL/∂θ for every parameter.
 
     Each step, last to first, multiplies the gradient of its output by its own derivative (the chain rule) and adds the
     result to the gradients of what went in.
     """
     g: Values = {OUTPUT: score}
-    for step in reversed(program.steps):
-        arguments = _arguments(step, values, theta)
+    for index, step in reversed(list(enumerate(program.steps))):
+        arguments, attributes = _arguments(step, values, theta), _attributes(index, step, values, training)
         page = OPERATIONS[step.operation]
-        gradients = page.backward(g[step.output], values[step.output], *arguments, **step.attributes)
+        gradients = page.backward(g[step.output], values[step.output], *arguments, **attributes)
         for name, gradient in zip((*step.inputs, *step.parameters), gradients, strict=True):
             g[name] = g[name] + gradient if name in g else gradient
     return {name: g[name] for name in values}, {name: g[name] for name in theta}
 
 
-def _arguments(step: Any, values: Values, theta: Values) -> list[Array]:
+def _arguments(step: Step, values: Values, theta: Values) -> list[Array]:
     return [*(values[name] for name in step.inputs), *(theta[name] for name in step.parameters)]
+
+
+def _attributes(index: int, step: Step, values: Values, training: Training | None) -> dict[str, Any]:
+    """The attributes of a step and, while training, its noise or that it is training."""
+    attributes = dict(step.attributes)
+    page = OPERATIONS[step.operation]
+    if training is not None and hasattr(page, "draw"):
+        x = values[step.inputs[0]]
+        key = random.stream(training.seed, random.NOISE, index, training.t)
+        attributes["noise"] = page.draw(key, x.shape, **step.attributes).astype(x.dtype)
+    if training is not None and hasattr(page, "observe"):
+        attributes["training"] = True
+    return attributes
 
 
 class Reference:
     """Holds θ as NumPy arrays by name; in float64 it is the oracle for every other engine."""
 
-    def __init__(self, program: Program, likelihood: Likelihood, dtype: str) -> None:
-        self.program, self.likelihood, self.dtype = program, likelihood, np.dtype(dtype)
+    def __init__(self, program: Program, likelihood: Likelihood, dtype: str, priors: Mapping[str, Prior]) -> None:
+        self.program, self.likelihood, self.dtype, self.priors = program, likelihood, np.dtype(dtype), priors
         self.theta: Values = {name: np.zeros(shape, self.dtype) for name, shape in program.parameters.items()}
         self.optimizer: Optimizer | None = None
         self.state: dict[str, State] = {}
-        self._kept = dict(self.theta), dict(self.state)
+        self.averages: Values = {}
+        self._kept = dict(self.theta), dict(self.state), dict(self.averages)
 
     def get(self, name: str, slot: int = 0) -> Array:
-        """A copy of one parameter, or of the optimizer's state for it: slots 1, 2, ..."""
+        """A copy of one parameter, of the optimizer's state for it (slots 1, 2, ...), or of its average."""
+        if slot == AVERAGE:
+            return np.array(self.averages[name])
         return np.array(self.state[name][slot - 1] if slot else self.theta[name])
 
     def set(self, name: str, value: Array, slot: int = 0) -> None:
-        """Replaces one parameter, or the optimizer's state for it."""
+        """Replaces one parameter, the optimizer's state for it, or its average."""
         value = np.array(value, self.dtype)
-        if slot:
+        if slot == AVERAGE:
+            self.averages[name] = value
+        elif slot:
             state = self.state[name]
             self.state[name] = (*state[: slot - 1], value, *state[slot:])
         else:
             self.theta[name] = value
 
     def keep(self) -> None:
-        """Keeps θ and the optimizer's state aside; nothing here is ever changed in place."""
-        self._kept = dict(self.theta), dict(self.state)
+        """Keeps θ, the optimizer's state and the average aside; nothing here is ever changed in place."""
+        self._kept = dict(self.theta), dict(self.state), dict(self.averages)
 
     def restore(self) -> None:
         """Brings back what was kept last."""
-        self.theta, self.state = dict(self._kept[0]), dict(self._kept[1])
+        self.theta, self.state, self.averages = (dict(kept) for kept in self._kept)  # type: ignore[assignment]
 
     def first_non_finite(self, X: Array, threads: int) -> tuple[int, int] | None:
         """The row and the column (of the flattened example) of the first NaN or infinity in X, if there is one."""
@@ -91,26 +121,74 @@ class Reference:
         self.optimizer = optimizer
         self.state = {name: optimizer.init(theta) for name, theta in self.theta.items()}
 
+    def average(self, wanted: bool) -> None:
+        """Begins to keep an average of θ, from what θ is now; or stops to."""
+        self.averages = dict(self.theta) if wanted else {}
+
+    def swap(self) -> None:
+        """Exchanges θ and its average."""
+        self.theta, self.averages = self.averages, self.theta
+
     def permutations(self, seed: int, epochs: range, n: int) -> npt.NDArray[np.uint32]:
         """The order of the n examples in each of the epochs: (len(epochs), n)."""
         return random.permutations(seed, epochs, n)
 
-    def train(self, X: Array, y: Array, w: Array | None, chunk: Chunk, t: int, floor: float, threads: int) -> Array:
+    def train(
+        self, X: Array, y: Array, w: Array | None, chunk: Chunk, t: int, floor: float, terms: Terms, threads: int
+    ) -> Array:
         """Takes the steps of a chunk; see `Engine.train`."""
-        assert self.optimizer is not None
         totals: list[float] = []
         for k in range(len(chunk.bounds) - 1):
             batch = chunk.order[chunk.bounds[k] : chunk.bounds[k + 1]]
-            weights = None if w is None else w[batch]
-            total, gradient = self._score(X[batch], y[batch], weights)
+            training = Training(terms.seed, t + k)
+            total, gradient, values = self._score(X[batch], y[batch], None if w is None else w[batch], training)
             totals.append(total)
             if not total >= floor * len(batch):
                 break
-            for name, g in gradient.items():
-                mean = (g / len(batch)).astype(self.dtype)
-                theta, state = self.optimizer.update(self.theta[name], mean, self.state[name], t + k)
-                self.theta[name], self.state[name] = theta.astype(self.dtype, copy=False), state
+            g = self._objective(gradient, len(batch), terms)
+            self._update(g, t + k, chunk.factors[k])
+            self._observe(values)
+            if chunk.rates is not None and chunk.rates[k]:
+                for name, average in self.averages.items():
+                    moved = average + chunk.rates[k] * (self.theta[name] - average)
+                    self.averages[name] = moved.astype(self.dtype, copy=False)
         return np.array(totals)
+
+    def _objective(self, gradient: Values, m: int, terms: Terms) -> Values:
+        """The gradient of the objective: mean score of the minibatch, plus the priors', clipped."""
+        g = {name: (value / m).astype(self.dtype) for name, value in gradient.items()}
+        for name, prior in self.priors.items():
+            g[name] = (g[name] + terms.prior_scale * prior.score(self.theta[name])).astype(self.dtype)
+        if terms.clip_norm < math.inf:
+            learned = [g[name].ravel() for name in g if name not in self.program.statistics]
+            norm = math.sqrt(sum(float(part.astype(np.float64) @ part.astype(np.float64)) for part in learned))
+            if norm > terms.clip_norm:
+                g = {name: (value * (terms.clip_norm / norm)).astype(self.dtype) for name, value in g.items()}
+        return g
+
+    def _update(self, g: Values, t: int, factor: float) -> None:
+        """The optimizer's step, and the columns of weights that are too long for their ``max_norm`` cut back."""
+        assert self.optimizer is not None
+        free = self.optimizer.free()
+        for name, value in g.items():
+            if name in self.program.statistics:
+                continue
+            optimizer = self.optimizer if name in self.program.weights else free
+            theta, state = optimizer.update(self.theta[name], value, self.state[name], t, factor)
+            self.theta[name], self.state[name] = theta.astype(self.dtype, copy=False), state
+        for name, longest in self.program.max_norm.items():
+            W = self.theta[name]
+            norm = np.sqrt((W * W).sum(axis=0))
+            self.theta[name] = (W * np.minimum(1, longest / np.maximum(norm, 1e-30))).astype(self.dtype)
+
+    def _observe(self, values: Values) -> None:
+        """Brings the running statistics up to date with a minibatch."""
+        for step in self.program.steps:
+            page = OPERATIONS[step.operation]
+            if hasattr(page, "observe"):
+                seen = page.observe(*_arguments(step, values, self.theta), **step.attributes)
+                for name, value in zip(step.parameters[-len(seen) :], seen, strict=True):
+                    self.theta[name] = value.astype(self.dtype)
 
     def log_likelihood(self, X: Array, y: Array, threads: int) -> Array:
         """Log P(y_i | x_i): (n,) float64."""
@@ -119,16 +197,18 @@ class Reference:
 
     def gradient(self, X: Array, y: Array, w: Array | None, threads: int) -> Values:
         """∂/∂θ Σ_i w_i log P(y_i | x_i), by parameter name."""
-        return self._score(X, y, w)[1]
+        return self._score(X, y, w, None)[1]
 
-    def _score(self, X: Array, y: Array, w: Array | None) -> tuple[float, Values]:
-        with np.errstate(over="ignore", invalid="ignore"):  # a diverging network is reported by whoever called
-            values = forward(self.program, self.theta, X.astype(self.dtype))
-            score = self.likelihood.score(values[OUTPUT], y)
-            log_prob = self.likelihood.log_prob(xp, values[OUTPUT], y)
+    def _score(self, X: Array, y: Array, w: Array | None, training: Training | None) -> tuple[float, Values, Values]:
+        """LL, ∂LL/∂θ and the values of the forward pass."""
+        likelihood = self.likelihood if training is None else self.likelihood.training()
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            values = forward(self.program, self.theta, np.asarray(X).astype(self.dtype), training)
+            score, log_prob = likelihood.score(values[OUTPUT], y), likelihood.log_prob(xp, values[OUTPUT], y)
             if w is not None:
                 score, log_prob = score * w[:, None].astype(self.dtype), log_prob * w
-            return float(log_prob.sum(dtype=np.float64)), backward(self.program, self.theta, values, score)[1]
+            gradient = backward(self.program, self.theta, values, score, training)[1]
+        return float(log_prob.sum(dtype=np.float64)), gradient, values
 
     def output(self, X: Array, threads: int) -> Array:
         """η: (n, width)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 import re
 from abc import ABC, abstractmethod
 from typing import Any
@@ -19,14 +21,34 @@ class Layer(ABC):
 
     @classmethod
     def prefix(cls) -> str:
-        """The layer's name in parameter names: ``Dense`` -> ``dense``, ``MaxPool2D`` -> ``max_pool_2d``."""
-        return re.sub(r"(?<=[a-z])(?=[A-Z0-9])", "_", cls.__name__).lower()
+        """The layer's name in parameter names: ``Dense`` -> ``dense``, ``MaxPool2D`` -> ``max_pool_2d``, ``RMSNorm`` -> ``rms_norm``."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
 
 
 def check_activation(activation: Any) -> None:
     """A ValueError unless there is an activation of that name."""
     if activation not in ACTIVATIONS:
         raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}; found {activation!r}")
+
+
+def check_rows(net: Builder, x: Value) -> int:
+    """p, the width of x (n, p), or a ValueError that names the layer and the cure."""
+    if len(x.shape) != 1:
+        shape = ", ".join(str(size) for size in x.shape)
+        raise ValueError(f"{net.layer} expects (n, p), got (n, {shape}): is a Flatten missing?")
+    return x.shape[0]
+
+
+def check_positive(name: str, value: Any) -> None:
+    """A ValueError unless value is a positive, finite number."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < float(value) < math.inf:
+        raise ValueError(f"{name}: expected a positive number, found {value!r}")
+
+
+def check_fraction(name: str, value: Any) -> None:
+    """A ValueError unless 0 <= value < 1."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) < 1:
+        raise ValueError(f"{name}: expected a number in [0, 1), found {value!r}")
 
 
 def check_width(width: Any) -> None:

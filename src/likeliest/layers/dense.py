@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from likeliest import initializers
 from likeliest.initializers import Initializer, Zeros
-from likeliest.layers.base import Layer, check_activation, check_width
+from likeliest.layers.base import Layer, check_activation, check_positive, check_rows, check_width
 from likeliest.program import Builder, Value
 
 
@@ -26,6 +26,9 @@ class Dense(Layer):
         Where b starts; by default 0.
     bias : bool
         Whether there is a bias term x_0 = 1.
+    max_norm : float, optional
+        The longest that the weights into one cell may be, as a vector: after each step, longer columns of W are scaled
+        back (Srebro and Shraibman 2005; Hinton et al. 2012, https://arxiv.org/abs/1207.0580).
 
     Raises
     ------
@@ -36,7 +39,7 @@ class Dense(Layer):
     --------
     >>> from likeliest.layers import Dense
     >>> Dense(32, "logistic")
-    Dense(width=32, activation='logistic', initializer=None, bias_initializer=None, bias=True)
+    Dense(width=32, activation='logistic', initializer=None, bias_initializer=None, bias=True, max_norm=None)
     """
 
     width: int
@@ -44,10 +47,13 @@ class Dense(Layer):
     initializer: Initializer | str | None = None
     bias_initializer: Initializer | str | None = None
     bias: bool = True
+    max_norm: float | None = None
 
     def __post_init__(self) -> None:
         check_width(self.width)
         check_activation(self.activation)
+        if self.max_norm is not None:
+            check_positive("max_norm", self.max_norm)
         initializers.resolve(self.initializer, "initializer", Zeros())
         initializers.resolve(self.bias_initializer, "bias_initializer", Zeros())
 
@@ -59,13 +65,12 @@ class Dense(Layer):
 
 def affine(net: Builder, x: Value, dense: Dense, name: str) -> Value:
     """Declares W and b and emits z = x W + b."""
-    if len(x.shape) != 1:
-        shape = ", ".join(str(size) for size in x.shape)
-        raise ValueError(f"{net.layer} expects (n, p), got (n, {shape}): is a Flatten missing?")
-    p, q = x.shape[0], int(dense.width)
+    p, q = check_rows(net, x), int(dense.width)
     default = initializers.for_activation(dense.activation)
     chosen = net.initializer if dense.initializer is None else dense.initializer
-    W = net.parameter("W", (p, q), initializers.resolve(chosen, "initializer", default))
+    W = net.parameter(
+        "W", (p, q), initializers.resolve(chosen, "initializer", default), weight=True, max_norm=dense.max_norm
+    )
     if not dense.bias:
         return net.emit("affine", x, W, name=name)
     b = net.parameter("b", (q,), initializers.resolve(dense.bias_initializer, "bias_initializer", Zeros()))

@@ -90,7 +90,7 @@ class Bernoulli(Likelihood):
         return xp.concatenate([xp.logistic(-eta), xp.logistic(eta)], axis=1)
 
     def log_probabilities(self, xp: Any, eta: Any) -> Any:
-        """log P(Y = 0) = −softplus(η) and log P(Y = 1) = −softplus(−η): (n, 2)."""
+        """Log P(Y = 0) = −softplus(η) and log P(Y = 1) = −softplus(−η): (n, 2)."""
         return xp.concatenate([-xp.softplus(eta), -xp.softplus(-eta)], axis=1)
 
     def sample(self, eta: npt.NDArray[Any], u: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

@@ -167,7 +167,7 @@ class Shaped(Likelihood):
 
 
 def log_squared_scale(variance: float, min_scale: float) -> float:
-    """r such that min_scale² + e^r is the variance, or as little above min_scale² as 1 % of it."""
+    """R such that min_scale² + e^r is the variance, or as little above min_scale² as 1 % of it."""
     return float(np.log(max(variance - min_scale**2, 0.01 * variance)))
 
 
@@ -201,5 +201,3 @@ def weighted_quantiles(y: Array, p: Any, weights: Array | None) -> Array:
 def inverse_softplus(z: float) -> float:
     """The t with log(1 + eᵗ) = z > 0."""
     return float(z + np.log(-np.expm1(-z)))
-
-

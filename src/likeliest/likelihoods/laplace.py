@@ -1,7 +1,7 @@
 """Laplace:  η (n, 2) = (μ, r), y (n,),  P(y | η) = e^(−|z|) / 2b,  b² = min_scale² + e^r.
 
-    log P = −log 2 − ½ log b² − |z|,   z = (y − μ) / b
-    ∂/∂μ = sign(z) / b          ∂/∂r = ½ (|z| − 1) · e^r / b²
+log P = −log 2 − ½ log b² − |z|,   z = (y − μ) / b
+∂/∂μ = sign(z) / b          ∂/∂r = ½ (|z| − 1) · e^r / b²
 """
 
 from __future__ import annotations

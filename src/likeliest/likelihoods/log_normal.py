@@ -1,8 +1,8 @@
 """LogNormal:  η (n, 2) = (μ, r), y (n,) > 0,  log y ~ N(μ, s²),  s² = min_scale² + e^r.
 
-    log P = −log y − ½ (log 2π + log s² + z²),   z = (log y − μ) / s;   censored at y: log P(Y > y) = log Φ(−z)
-    ∂/∂μ = z / s                      censored: h(z) / s,   h(z) = φ(z) / Φ(−z) = √(2/π) / erfcx(z/√2)
-    ∂/∂r = ½ (z² − 1) · e^r / s²      censored: ½ z h(z) · e^r / s²
+log P = −log y − ½ (log 2π + log s² + z²),   z = (log y − μ) / s;   censored at y: log P(Y > y) = log Φ(−z)
+∂/∂μ = z / s                      censored: h(z) / s,   h(z) = φ(z) / Φ(−z) = √(2/π) / erfcx(z/√2)
+∂/∂r = ½ (z² − 1) · e^r / s²      censored: ½ z h(z) · e^r / s²
 """
 
 from __future__ import annotations

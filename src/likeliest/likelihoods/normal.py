@@ -1,7 +1,7 @@
 """Normal:  η (n, 2) = (μ, r), y (n,),  P(y | η) = N(y; μ, s²),  s² = min_scale² + e^r.
 
-    log P = −½ (log 2π + log s² + z²),   z = (y − μ) / s
-    ∂/∂μ = z / s          ∂/∂r = ½ (z² − 1) · e^r / s²
+log P = −½ (log 2π + log s² + z²),   z = (y − μ) / s
+∂/∂μ = z / s          ∂/∂r = ½ (z² − 1) · e^r / s²
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Student's t:  η (n, 3) = (μ, r, v), y (n,),  s² = min_scale² + e^r,  ν = e^v.
 
-    log P = C(ν) − ½ log s² − ½ (ν+1) log(1 + z²/ν),   z = (y − μ) / s
-    C(ν) = log Γ((ν+1)/2) − log Γ(ν/2) − ½ log πν
-         = ½ (ν+1) log(1 + 1/ν) − ½ − ½ log 2π + S((ν+1)/2) − S(ν/2),   S(a) = log Γ(a) − (a log a − a)
-    ∂/∂μ = (ν+1) z / (s (ν + z²))
-    ∂/∂r = ½ ((ν+1) z² / (ν + z²) − 1) · e^r / s²
-    ∂/∂v = ν C'(ν) − ½ ν log(1 + z²/ν) + ½ (ν+1) z² / (ν + z²)
-    ν C'(ν) = ½ ν (log(1 + 1/ν) − 1/ν + S'((ν+1)/2) − S'(ν/2)),    S'(a) = ψ(a) − log a
+log P = C(ν) − ½ log s² − ½ (ν+1) log(1 + z²/ν),   z = (y − μ) / s
+C(ν) = log Γ((ν+1)/2) − log Γ(ν/2) − ½ log πν
+= ½ (ν+1) log(1 + 1/ν) − ½ − ½ log 2π + S((ν+1)/2) − S(ν/2),   S(a) = log Γ(a) − (a log a − a)
+∂/∂μ = (ν+1) z / (s (ν + z²))
+∂/∂r = ½ ((ν+1) z² / (ν + z²) − 1) · e^r / s²
+∂/∂v = ν C'(ν) − ½ ν log(1 + z²/ν) + ½ (ν+1) z² / (ν + z²)
+ν C'(ν) = ½ ν (log(1 + 1/ν) − 1/ν + S'((ν+1)/2) − S'(ν/2)),    S'(a) = ψ(a) − log a
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class StudentT(LocationScale):
 
         I_vv = ν² (¼ ψ'(ν/2) − ¼ ψ'((ν+1)/2) − (ν+5) / (2ν(ν+1)(ν+3))); Lange, Little and Taylor 1989,
         https://doi.org/10.1080/01621459.1989.10478852.
-        """  # noqa: D400
+        """
         from scipy.special import polygamma
 
         s2, nu = self.squared_scale(np, eta), self.degrees(np, eta)

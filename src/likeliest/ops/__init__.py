@@ -3,11 +3,34 @@
 A page is a module with two functions. ``forward(xp, *values, **attributes)`` computes the operation on an array
 namespace; ``backward(g, output, *values, **attributes)`` is its chain rule in NumPy: from g = ∂LL/∂output to the tuple
 of ∂LL/∂value, in the order of the values. Shapes stand on the first line of a page.
+
+Three things more may be on a page. ``draw(key, shape)`` gives the random numbers that it takes as ``noise`` while
+training. ``observe(*values, **attributes)`` gives the new values of its last parameters, running statistics, after a
+minibatch; such a page takes ``training=True``. In prediction, neither is passed.
 """
 
 from types import ModuleType
 
-from likeliest.ops import affine, elu, gelu, identity, leaky_relu, logistic, relu, reshape, silu, softplus, tanh
+from likeliest.ops import (
+    affine,
+    append,
+    batch_norm,
+    dropout,
+    elu,
+    embedding,
+    gaussian_noise,
+    gelu,
+    identity,
+    layer_norm,
+    leaky_relu,
+    logistic,
+    relu,
+    reshape,
+    rms_norm,
+    silu,
+    softplus,
+    tanh,
+)
 
 ACTIVATIONS: dict[str, ModuleType] = {
     page.__name__.rpartition(".")[2]: page
@@ -15,5 +38,19 @@ ACTIVATIONS: dict[str, ModuleType] = {
 }
 """The scalar activations: h = f(z), one number at a time."""
 
-OPERATIONS: dict[str, ModuleType] = {"affine": affine, "reshape": reshape, **ACTIVATIONS}
+OPERATIONS: dict[str, ModuleType] = {
+    page.__name__.rpartition(".")[2]: page
+    for page in (
+        affine,
+        append,
+        batch_norm,
+        dropout,
+        embedding,
+        gaussian_noise,
+        layer_norm,
+        reshape,
+        rms_norm,
+        *ACTIVATIONS.values(),
+    )
+}
 """Every operation by name."""

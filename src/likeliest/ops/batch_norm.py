@@ -1,0 +1,62 @@
+"""h = γ ∘ (x − μ) / σ + β:  x (n, p), γ, β, μ, σ² (p,), h (n, p).
+
+While training, μ and σ² are the mean and variance of each column of the minibatch; in prediction they are the running
+ones, ``mean`` and ``variance`` (Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167). ``epsilon`` is added to σ².
+"""
+
+from typing import Any
+
+import numpy as np
+
+
+def forward(
+    xp: Any,
+    x: Any,
+    gamma: Any,
+    beta: Any,
+    mean: Any,
+    variance: Any,
+    *,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    training: bool = False,
+) -> Any:
+    """γ_j x̂_ij + β_j with x̂ = (x − μ) / sqrt(σ² + ε)."""
+    if training:
+        mean = xp.mean(x, axis=0)
+        variance = xp.mean((x - mean) * (x - mean), axis=0)
+    return gamma * ((x - mean) / xp.sqrt(variance + epsilon)) + beta
+
+
+def backward(
+    g: Any,
+    h: Any,
+    x: Any,
+    gamma: Any,
+    beta: Any,
+    mean: Any,
+    variance: Any,
+    *,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    training: bool = False,
+) -> tuple[Any, ...]:
+    """∂LL/∂x = (u − mean(u) − x̂ mean(u ∘ x̂)) / σ over columns, with u = g ∘ γ; in prediction just u / σ."""
+    if training:
+        mean = x.mean(axis=0)
+        variance = ((x - mean) * (x - mean)).mean(axis=0)
+    sigma = np.sqrt(variance + epsilon)
+    x_hat, u = (x - mean) / sigma, g * gamma
+    slope = (u - u.mean(axis=0) - x_hat * (u * x_hat).mean(axis=0)) / sigma if training else u / sigma
+    nothing = np.zeros_like(gamma)  # the running statistics are observed, not learned
+    return slope, (g * x_hat).sum(axis=0), g.sum(axis=0), nothing, nothing
+
+
+def observe(x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, *, momentum: float = 0.9, **rest: Any) -> Any:
+    """The running statistics after a minibatch x: statistic ← momentum · statistic + (1 − momentum) · the minibatch's.
+
+    The variance that is kept is the unbiased one, n/(n − 1) times the minibatch's.
+    """
+    mu = x.mean(axis=0)
+    sigma2 = ((x - mu) * (x - mu)).sum(axis=0) / max(len(x) - 1, 1)
+    return momentum * mean + (1 - momentum) * mu, momentum * variance + (1 - momentum) * sigma2
