@@ -11,7 +11,8 @@ FAINT = "#8a8a8a"
 POSITIVE, NEGATIVE = "#b2182b", "#2166ac"  # the ends of RdBu, which colour-blind readers can tell apart
 DIVERGING = "RdBu_r"  # weights: blue below 0, white at 0, red above
 PAPER = "Greys"  # images and values: white is 0, dark is ink
-TRAIN, HELD_OUT = "#0072b2", "#d55e00"  # from Okabe and Ito's palette
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")  # Okabe and Ito's
+TRAIN, HELD_OUT = PALETTE[:2]
 
 
 def new_figure(width: float, height: float) -> Any:

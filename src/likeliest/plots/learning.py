@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from likeliest.plots.canvas import FAINT, HELD_OUT, INK, TRAIN, new_axes
+from likeliest.plots.display import Display, attribute
 
 if TYPE_CHECKING:
     from likeliest.history import History
 
+Array = npt.NDArray[Any]
 
-def learning_curve(history: History, ax: Any = None) -> Any:
+
+def learning_curve(history: History, ax: Any = None, **kwargs: Any) -> Any:
     """Draws the log-likelihood per example after each epoch: it goes up.
 
     Parameters
@@ -21,6 +26,8 @@ def learning_curve(history: History, ax: Any = None) -> Any:
         What ``Network.fit`` returned.
     ax : matplotlib axes, optional
         Where to draw; by default the axes of a new figure.
+    **kwargs
+        For ``Axes.plot``, which draws both curves.
 
     Returns
     -------
@@ -50,9 +57,14 @@ def learning_curve(history: History, ax: Any = None) -> Any:
     for name, values, colour in curves:
         if values:
             epochs = history.first_epoch + np.arange(1, len(values) + 1)
-            marker = "o" if len(values) <= 30 else ""
-            label = f"{name}, at last {_number(values[-1])}"
-            ax.plot(epochs, values, color=colour, linewidth=1.8, marker=marker, markersize=4, label=label)
+            style = {
+                "color": colour,
+                "linewidth": 1.8,
+                "marker": "o" if len(values) <= 30 else "",
+                "markersize": 4,
+                "label": f"{name}, at last {_number(values[-1])}",
+            }
+            ax.plot(epochs, values, **{**style, **kwargs})
     if history.best_epoch is not None and history.validation_log_likelihood:
         best = history.best_epoch
         epoch, value = history.first_epoch + best + 1, history.validation_log_likelihood[best]
@@ -73,6 +85,99 @@ def learning_curve(history: History, ax: Any = None) -> Any:
     many = "1 epoch" if history.epochs == 1 else f"{history.epochs} epochs"
     ax.set_title(f"Up the log-likelihood: {many} in {seconds(sum(history.seconds))}{end}", color=INK)
     return ax
+
+
+@dataclass(eq=False, repr=False)
+class LearningCurveDisplay(Display):
+    """The log-likelihood per example after each epoch, of the training and of the held-out examples.
+
+    Attributes
+    ----------
+    history : History
+        What it is drawn from.
+    epochs : (epochs,) array
+        1, 2, ...; a fit that continued starts later.
+    log_likelihood : (epochs,) array
+        Of the training examples.
+    validation_log_likelihood : (epochs,) array
+        Of the held-out examples; empty when there were none.
+    best_epoch : int or None
+        The epoch whose θ was kept, counted as in ``epochs``; None without early stopping.
+
+    Examples
+    --------
+    >>> from likeliest.history import History
+    >>> from likeliest.plots import LearningCurveDisplay
+    >>> history = History([-0.7, -0.3, -0.2], [-0.6, -0.4, -0.5], [0.1] * 3, best_epoch=1)
+    >>> display = LearningCurveDisplay.from_history(history)
+    >>> display.best_epoch, display.ax_.get_xlabel()
+    (2, 'epoch')
+    """
+
+    history: History
+
+    @property
+    def epochs(self) -> Array:
+        """The epochs' numbers."""
+        return self.history.first_epoch + np.arange(1, self.history.epochs + 1)
+
+    @property
+    def log_likelihood(self) -> Array:
+        """Per training example, (epochs,)."""
+        return np.asarray(self.history.log_likelihood, np.float64)
+
+    @property
+    def validation_log_likelihood(self) -> Array:
+        """Per held-out example, (epochs,) or empty."""
+        return np.asarray(self.history.validation_log_likelihood, np.float64)
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The number of the epoch whose θ was kept."""
+        best = self.history.best_epoch
+        return None if best is None else self.history.first_epoch + best + 1
+
+    def plot(self, ax: Any = None, **kwargs: Any) -> LearningCurveDisplay:
+        """Draws the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+            Where to draw; by default the axes of a new figure.
+        **kwargs
+            For ``Axes.plot``, which draws both curves: ``linewidth``, ``alpha``, ...
+
+        Returns
+        -------
+        LearningCurveDisplay
+            Itself.
+        """
+        learning_curve(self.history, self._place(ax), **kwargs)
+        return self
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, *, ax: Any = None, **kwargs: Any) -> LearningCurveDisplay:
+        """From a fitted estimator, or a pipeline or search that has one; its ``history_`` is drawn.
+
+        Raises
+        ------
+        ValueError
+            When there is no ``history_``.
+        """
+        return cls.from_history(attribute(estimator, "history_"), ax=ax, **kwargs)
+
+    @classmethod
+    def from_history(cls, history: History, *, ax: Any = None, **kwargs: Any) -> LearningCurveDisplay:
+        """From what ``Network.fit`` returned.
+
+        Raises
+        ------
+        ValueError
+            When it is no History.
+        """
+        if not hasattr(history, "log_likelihood") or not hasattr(history, "first_epoch"):
+            raise ValueError(f"history: expected the History that fit returned, found {type(history).__name__}")
+        return cls(history).plot(ax=ax, **kwargs)
 
 
 def _number(value: float) -> str:
