@@ -20,7 +20,7 @@ ops likelihoods optimizers initializers schedules averaging threads data
 program
 layers engines
 tracing gradient_check summary parameters history progress
-fit
+fit html
 network
 """.strip().splitlines()
 LEVEL = {name: level for level, line in enumerate(ORDER) for name in line.split()}

@@ -15,6 +15,7 @@ from likeliest.plots.display import (
     as_column,
     as_probabilities,
     counts_below,
+    legend,
     name_of,
     next_style,
     predict_dist,
@@ -51,8 +52,8 @@ class CoverageDisplay(Display):
 
     Notes
     -----
-    Sources: Gneiting, Balabdaoui and Raftery, doi:10.1111/j.1467-9868.2007.00587.x; for counts Czado, Gneiting and Held,
-    doi:10.1111/j.1541-0420.2009.01191.x.
+    Sources: Gneiting, Balabdaoui and Raftery, doi:10.1111/j.1467-9868.2007.00587.x; for counts Czado, Gneiting and
+    Held, doi:10.1111/j.1541-0420.2009.01191.x.
 
     Examples
     --------
@@ -104,10 +105,11 @@ class CoverageDisplay(Display):
             "label": error if name is None else f"{name}: {error}",
         }
         self.line_ = ax.plot(self.nominal, self.observed, **{**style, **kwargs})[0]
+        self.line_.set_gid(type(self).__name__)
+        tidy(ax)
         tenths = self.observed[::10]
         counts_below(ax, np.diff(np.array([0, *tenths[1:]])), self.line_.get_color())
-        tidy(ax)
-        ax.legend(frameon=False, loc="upper left", fontsize=9)
+        legend(ax)
         ax.set_xlabel("p, the predicted probability")
         ax.set_ylabel("how often y was below its p-quantile")
         ax.set_title("Coverage: predicted quantiles against y", color=INK)

@@ -44,13 +44,12 @@ class Display:
 
 
 def next_style(ax: Any, display: type[Display]) -> dict[str, Any]:
-    """The colour and marker of the next curve of a kind on these axes, so that several can be compared."""
+    """The colour and marker of the next curve of a kind on these axes, so that several can be compared.
+
+    The curves are known by their ``gid``, which each display sets to its class's name.
+    """
     drawn = sum(line.get_gid() == display.__name__ for line in ax.lines)
-    return {
-        "color": PALETTE[drawn % len(PALETTE)],
-        "marker": MARKERS[drawn % len(MARKERS)],
-        "gid": display.__name__,
-    }
+    return {"color": PALETTE[drawn % len(PALETTE)], "marker": MARKERS[drawn % len(MARKERS)]}
 
 
 def tidy(ax: Any) -> None:
@@ -58,6 +57,11 @@ def tidy(ax: Any) -> None:
     ax.grid(axis="y", color="#e6e6e6", linewidth=0.8)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def legend(ax: Any, loc: str = "best") -> None:
+    """A legend without a box that stays readable where something lies behind it."""
+    ax.legend(loc=loc, fontsize=9, facecolor="white", edgecolor="none", framealpha=0.85)
 
 
 def attribute(estimator: Any, name: str) -> Any:
@@ -175,6 +179,7 @@ def counts_below(ax: Any, shares: Array, colour: str) -> None:
     ax.axhline(0, color="#8a8a8a", linewidth=0.8, zorder=0.5)
     ticks = np.linspace(0, 1, 6)
     ax.set_yticks([-0.13, *ticks], ["counts", *(f"{tick:.1f}" for tick in ticks)])
-    ax.yaxis.get_major_ticks()[0].tick1line.set_visible(False)
-    ax.yaxis.get_major_ticks()[0].gridline.set_visible(False)
+    strip = ax.yaxis.get_major_ticks()[0]  # a name for the strip, not a height
+    strip.tick1line.set_visible(False)
+    strip.gridline.set_visible(False)
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.2, 1.02))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.plots.canvas import HELD_OUT, INK, TRAIN
-from likeliest.plots.display import Display, as_column, finite, predict_dist, same_length, tidy
+from likeliest.plots.display import Display, as_column, finite, legend, predict_dist, same_length, tidy
 
 Array = npt.NDArray[Any]
 
@@ -108,7 +108,7 @@ class IntervalDisplay(Display):
             across[out], y[out], "D", color=HELD_OUT, markersize=size, label=f"y, outside {100 * self.levels[-1]:.3g} %"
         )[0]
         tidy(ax)
-        ax.legend(frameon=False, loc="upper left", fontsize=9)
+        legend(ax)
         many = f"{n} rows" if len(shown) == n else f"{len(shown)} of {n} rows"
         ax.set_xlabel(f"{many}, sorted by predicted median")
         ax.set_ylabel("y")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from likeliest.plots.canvas import FAINT, HELD_OUT, INK, TRAIN, new_axes
-from likeliest.plots.display import tidy
+from likeliest.plots.display import legend, tidy
 
 
 def learning_rates(finder: Any, ax: Any = None) -> Any:
@@ -63,20 +63,21 @@ def learning_rates(finder: Any, ax: Any = None) -> Any:
         ax.axvline(rate, color=HELD_OUT, linewidth=1.0, linestyle=(0, (4, 3)))
         ax.plot(rate, height, "o", color=HELD_OUT, markersize=8, label=f"suggestion: learning_rate = {rate:.2g}")
     ax.set_xscale("log")
-    ax.set_ylim(*_window(smoothed))
+    ax.set_ylim(*_window(values, smoothed))
     tidy(ax)
-    ax.legend(frameon=False, loc="lower left")
+    legend(ax, "lower left")
     ax.set_xlabel("learning rate")
     ax.set_ylabel("log-likelihood per example (nats)")
     ax.set_title("Finding the learning rate", color=INK)
     return ax
 
 
-def _window(smoothed: Any) -> tuple[float, float]:
-    """From a little above the best to as far below the start as the best is above it: divergence would dwarf the rest."""
+def _window(values: Any, smoothed: Any) -> tuple[float, float]:
+    """What to show: as far below the start as the best is above it, since divergence would dwarf all the rest."""
     seen = smoothed[np.isfinite(smoothed)]
     if len(seen) == 0:
         return -1.0, 0.0
     best, start = float(seen.max()), float(seen[0])
     climb = max(best - start, 0.05 * abs(best), 1e-6)
-    return max(float(seen.min()), start - climb) - 0.15 * climb, best + 0.15 * climb
+    top = min(float(values[np.isfinite(values)].max(initial=best)), best + 0.5 * climb)
+    return max(float(seen.min()), start - climb) - 0.1 * climb, top + 0.1 * climb

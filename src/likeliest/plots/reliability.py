@@ -14,6 +14,7 @@ from likeliest.plots.display import (
     Display,
     as_probabilities,
     counts_below,
+    legend,
     name_of,
     next_style,
     same_length,
@@ -30,8 +31,8 @@ class ReliabilityDisplay(Display):
     """Whether of all the events that were given 70 %, 70 % happened.
 
     The examples are sorted into bins b by predicted probability. Each bin is a point: the mean prediction p_b across,
-    the observed frequency f_b up, with the 95 % interval that so few examples leave (Wilson's). The expected calibration
-    error is Σ_b (n_b / n) |f_b − p_b|. The bars beneath count the examples by predicted probability.
+    the observed frequency f_b up, with the 95 % interval that so few examples leave (Wilson's). The expected
+    calibration error is Σ_b (n_b / n) |f_b − p_b|. The bars beneath count the examples by predicted probability.
 
     Use `from_estimator` or `from_predictions`; what they compute is kept in the attributes.
 
@@ -120,10 +121,11 @@ class ReliabilityDisplay(Display):
         bars = [self.prob_true - lower, upper - self.prob_true]
         self.errorbar_ = ax.errorbar(self.prob_pred, self.prob_true, yerr=bars, **{**style, **kwargs})
         self.line_ = self.errorbar_[0]
+        self.line_.set_gid(type(self).__name__)
+        tidy(ax)
         shares = np.bincount(_bins(self.y_prob, np.linspace(0, 1, self.n_bins + 1)), minlength=self.n_bins)
         counts_below(ax, shares / len(self.y_prob), self.line_.get_color())
-        tidy(ax)
-        ax.legend(frameon=False, loc="upper left", fontsize=9)
+        legend(ax)
         if self.event is None:
             ax.set_xlabel("predicted probability of the likeliest class")
             ax.set_ylabel("how often it was right")

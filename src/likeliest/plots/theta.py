@@ -126,7 +126,8 @@ class WeightsDisplay(Display):
         step = math.ceil(len(cells) / 20)
         ticks = range(0, len(cells), step)
         ax.set_xticks(ticks, [str(cells[j] + 1) for j in ticks], fontsize=8 if len(cells) > 10 else 9)
-        ax.set_xlabel(f"cell of {self.layer}")
+        few = "" if len(cells) == self.W.shape[1] else f", the {len(cells)} strongest of {self.W.shape[1]}"
+        ax.set_xlabel(f"cell of {self.layer}{few}")
         self._head(ax, f"Weights into {self.layer}", len(inputs), len(self.W), "inputs")
 
     def _mosaic(self, ax: Any, cells: Array, kwargs: dict[str, Any]) -> None:
@@ -209,8 +210,8 @@ class WeightsDisplay(Display):
             raise ValueError(f"layer: expected one of {', '.join(tables)}, found {layer!r}")
         W = np.asarray(network.parameters[f"{chosen}.W"], np.float64)
         if feature_names is None:
-            known = getattr(estimator, "feature_names_in_", None)
-            suits = known is not None and len(known) == len(W) and chosen == tables[0]
+            known = list(getattr(estimator, "feature_names_in_", ()))
+            suits = len(known) == len(W) and chosen == tables[0]
             names = [str(name) for name in known] if suits else [str(i + 1) for i in range(len(W))]
         else:
             names = [str(name) for name in feature_names]
@@ -229,8 +230,8 @@ def _strongest(strength: Array, most: int) -> Array:
 
 
 def _short(name: str) -> str:
-    """A name that leaves room for the picture; a dollar sign is no mathematics."""
-    return (name if len(name) <= 24 else name[:23] + "…").replace("$", r"\$")
+    """A name that leaves room for the picture, with both its ends; a dollar sign is no mathematics."""
+    return (name if len(name) <= 26 else f"{name[:14]}…{name[-11:]}").replace("$", r"\$")
 
 
 def _size(lines: int) -> float:
