@@ -3,10 +3,12 @@
 import io
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import likeliest as ll
 from likeliest import plots
@@ -164,7 +166,11 @@ def test_pictures_leave_pyplot_alone() -> None:
         "import sys, likeliest as ll; from likeliest import plots\n"
         "assert 'matplotlib' not in sys.modules\n"
         "net = ll.Network([ll.Dense(2, 'relu')], likelihood=ll.likelihoods.Bernoulli(), engine='reference').build(4)\n"
-        "plots.network(net); plots.hidden_weights(net)\n"
+        "plots.network(net); plots.hidden_weights(net); plots.WeightsDisplay.from_estimator(net)\n"
+        "plots.ReliabilityDisplay.from_predictions([0, 1], [0.2, 0.9]); plots.CoverageDisplay.from_predictions([0.5])\n"
+        "plots.IntervalDisplay.from_predictions([1.0], [0.0], [1.0], [2.0])\n"
+        "plots.LearningCurveDisplay.from_history(ll.History([-1.0], [], [0.1]))\n"
+        "assert 'sklearn' not in sys.modules and 'scipy' not in sys.modules\n"
         "assert 'matplotlib.figure' in sys.modules and 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
@@ -177,3 +183,322 @@ def test_without_matplotlib_the_message_says_how_to_install_it(monkeypatch: pyte
     canvas._figure_class.cache_clear()
     with pytest.raises(ImportError, match=r"pip install 'likeliest\[plots\]'"):
         plots.learning_curve(History())
+
+
+# Displays
+
+
+def labels(display: Any) -> list[str]:
+    return [text.get_text() for text in display.ax_.get_legend().get_texts()]
+
+
+def predictor(distribution: Any) -> Any:
+    return SimpleNamespace(predict_dist=lambda X: distribution)
+
+
+DISPLAYS = {
+    "reliability": lambda **kw: plots.ReliabilityDisplay.from_predictions([0, 1, 1, 0], [0.1, 0.8, 0.6, 0.3], **kw),
+    "coverage": lambda **kw: plots.CoverageDisplay.from_predictions([0.1, 0.5, 0.9], **kw),
+    "interval": lambda **kw: plots.IntervalDisplay.from_predictions([1, 2], [0, 1], [1, 2], [2, 3], **kw),
+    "learning": lambda **kw: plots.LearningCurveDisplay.from_history(History([-0.7, -0.5], [-0.6, -0.8], [1, 1]), **kw),
+    "heat": lambda **kw: plots.WeightsDisplay.from_estimator(build(3, inputs=4), **kw),
+    "bar": lambda **kw: plots.WeightsDisplay.from_estimator(build(3, inputs=4), kind="bar", **kw),
+    "image": lambda **kw: plots.WeightsDisplay.from_estimator(build(3), image_shape=(8, 8), **kw),
+}
+
+
+@pytest.mark.parametrize("kind", DISPLAYS)
+def test_every_display_has_its_axes_and_draws_again_on_them(kind: str) -> None:
+    display = DISPLAYS[kind]()
+    assert display.ax_.figure is display.figure_
+    assert display._repr_png_().startswith(PNG)
+    png(display.figure_)
+    size = tuple(display.figure_.get_size_inches())
+    assert size == (6.4, 4.8)
+    ax = display.ax_
+    assert display.plot(ax=ax, **({"kind": kind} if kind == "bar" else {})) is display
+    assert display.ax_ is ax
+    assert DISPLAYS[kind](ax=ax).ax_ is ax
+    png(display.figure_)
+    assert len(display.figure_.axes) == 1  # nothing else takes room, however often it is drawn
+    assert len(ax.child_axes) == (kind in ("heat", "image"))
+
+
+def test_displays_draw_on_the_axes_of_a_figure_of_pyplot_and_leave_showing_it_to_the_notebook() -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    left, right = figure.subplots(1, 2)
+    display = DISPLAYS["reliability"](ax=right)
+    assert display.ax_ is right
+    assert not left.lines
+    assert right.lines
+    assert display._repr_png_() is None
+
+
+def reliability_by_hand(p: Any, y: Any, edges: Any) -> list[tuple[float, float, int]]:
+    """(mean prediction, frequency, count) of each bin (low, high], the first one closed, one example at a time."""
+    found = []
+    for b in range(len(edges) - 1):
+        rows = [i for i in range(len(p)) if p[i] <= edges[b + 1] and (p[i] > edges[b] or b == 0)]
+        if rows:
+            found.append((sum(p[i] for i in rows) / len(rows), sum(y[i] for i in rows) / len(rows), len(rows)))
+    return found
+
+
+@pytest.mark.parametrize("n_bins", [1, 7, 10])
+def test_reliability_counts_are_those_by_hand(n_bins: int) -> None:
+    rng = np.random.default_rng(1)
+    p = rng.beta(0.5, 0.5, 300).round(2)  # many on the edges
+    y = (rng.random(300) < p**2).astype(int)
+    display = plots.ReliabilityDisplay.from_predictions(y, p, n_bins=n_bins)
+    expected = reliability_by_hand(p, y, np.linspace(0, 1, n_bins + 1))
+    np.testing.assert_allclose(display.prob_pred, [row[0] for row in expected])
+    np.testing.assert_allclose(display.prob_true, [row[1] for row in expected])
+    assert display.counts.tolist() == [row[2] for row in expected]
+    error = sum(count / 300 * abs(f - m) for m, f, count in expected)
+    assert display.expected_calibration_error == pytest.approx(error, abs=1e-12)
+    assert f"calibration error {error:.3f}, n = 300" in labels(display)
+
+
+@pytest.mark.parametrize("strategy", ["uniform", "quantile"])
+def test_reliability_is_scikit_learns_calibration_curve(strategy: str) -> None:
+    from sklearn.calibration import calibration_curve
+
+    rng = np.random.default_rng(2)
+    p = rng.random(101)
+    y = rng.random(101) < p
+    prob_true, prob_pred = calibration_curve(y, p, n_bins=6, strategy=strategy)
+    display = plots.ReliabilityDisplay.from_predictions(y, p, n_bins=6, strategy=strategy)
+    np.testing.assert_allclose(display.prob_true, prob_true)
+    np.testing.assert_allclose(display.prob_pred, prob_pred)
+    if strategy == "quantile":
+        assert display.counts.max() - display.counts.min() <= 1
+
+
+def test_reliability_bars_are_wilsons_intervals() -> None:
+    p, y = np.repeat([0.1, 0.5, 0.95], [5, 40, 9]), np.r_[np.zeros(5), np.tile([0, 1], 20), np.ones(9)].astype(int)
+    display = plots.ReliabilityDisplay.from_predictions(y, p)
+    lower, upper = display.interval(0.9)
+    for k, (f, n) in enumerate(zip(display.prob_true, display.counts, strict=True)):
+        expected = stats.binomtest(round(f * n), int(n)).proportion_ci(0.9, method="wilson")
+        np.testing.assert_allclose([lower[k], upper[k]], expected, atol=1e-12)
+    assert (lower <= display.prob_true).all()
+    assert (display.prob_true <= upper).all()
+
+
+def test_reliability_of_many_classes_looks_at_the_likeliest_or_at_one() -> None:
+    rng = np.random.default_rng(3)
+    P = rng.dirichlet(np.ones(3), 200)
+    y = np.array(["a", "b", "c"])[rng.integers(0, 3, 200)]
+    classifier = SimpleNamespace(predict_proba=lambda X: P, classes_=np.array(["a", "b", "c"]))
+    top = plots.ReliabilityDisplay.from_estimator(classifier, None, y, n_bins=5)
+    by_hand = reliability_by_hand(
+        P.max(axis=1), ["abc"[k] == label for k, label in zip(P.argmax(axis=1), y, strict=True)], np.linspace(0, 1, 6)
+    )
+    np.testing.assert_allclose(top.prob_true, [row[1] for row in by_hand])
+    assert top.event is None
+    assert "likeliest class" in top.ax_.get_xlabel()
+    one = plots.ReliabilityDisplay.from_estimator(classifier, None, y, n_bins=5, pos_label="b", ax=top.ax_, name="b")
+    np.testing.assert_allclose(
+        one.prob_true, [row[1] for row in reliability_by_hand(P[:, 1], y == "b", np.linspace(0, 1, 6))]
+    )
+    assert top.line_.get_color() != one.line_.get_color()
+    assert labels(one)[0] == "perfectly calibrated"
+    assert [label.split("\n")[0] for label in labels(one)[1:]] == ["SimpleNamespace", "b"]
+
+
+def test_reliability_of_a_network_and_of_scikit_learns_pipeline() -> None:
+    from sklearn.datasets import load_breast_cancer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    X, y = load_breast_cancer(return_X_y=True)
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
+    display = plots.ReliabilityDisplay.from_estimator(model, X, y)
+    np.testing.assert_array_equal(display.y_prob, model.predict_proba(X)[:, 1])
+    net = build(3, inputs=4)
+    display = plots.ReliabilityDisplay.from_estimator(net, np.eye(4), [0, 1, 1, 1], color="k")
+    np.testing.assert_allclose(display.y_prob, net.predict_proba(np.eye(4))[:, 1])
+    assert display.line_.get_color() == "k"
+
+
+def test_coverage_is_the_distribution_of_the_transform() -> None:
+    rng = np.random.default_rng(4)
+    mu = rng.normal(size=400)
+    y = rng.normal(mu, 1)
+    right = plots.CoverageDisplay.from_estimator(predictor(stats.norm(mu, 1)), mu, y)
+    u = stats.norm.cdf(y - mu)
+    np.testing.assert_allclose(right.observed, [(u <= p).mean() for p in np.linspace(0, 1, 101)])
+    narrow = plots.CoverageDisplay.from_estimator(predictor(stats.norm(mu, 0.4)), mu, y, ax=right.ax_)
+    assert right.calibration_error < 0.03 < narrow.calibration_error
+    assert np.abs(right.observed - right.nominal).max() == pytest.approx(stats.kstest(u, "uniform").statistic, abs=0.01)
+    assert f"calibration error {narrow.calibration_error:.3f}, n = 400" in labels(narrow)[2]
+    assert narrow.observed[10] > 0.2
+    assert narrow.observed[90] < 0.8
+
+
+def test_coverage_of_counts_is_uniform_in_expectation() -> None:
+    rate = np.array([0.3, 1.0, 4.0])
+    y = np.arange(60)
+    weights = stats.poisson(rate[:, None]).pmf(y)
+    lower, upper = stats.poisson(rate[:, None]).cdf(y - 1), stats.poisson(rate[:, None]).cdf(y)
+    from likeliest.plots.coverage import _share_below
+
+    for p in (0.05, 0.3, 0.5, 0.99):
+        np.testing.assert_allclose((weights * _share_below(p, lower, upper)).sum(axis=1), p, atol=1e-12)
+    drawn = stats.poisson(2.0).rvs(2000, random_state=5)
+    assert plots.CoverageDisplay.from_estimator(predictor(stats.poisson(2.0)), None, drawn).calibration_error < 0.02
+
+
+def test_intervals_cover_what_they_say_and_come_in_the_order_of_the_prediction() -> None:
+    rng = np.random.default_rng(6)
+    mu = rng.normal(size=500)
+    y = rng.normal(mu, 2)
+    display = plots.IntervalDisplay.from_estimator(predictor(stats.norm(mu, 2)), mu, y, levels=(0.9, 0.5), max_rows=40)
+    assert display.levels == (0.5, 0.9)
+    z = np.abs(y - mu) / 2
+    np.testing.assert_allclose(display.coverage, [(z <= 0.674489750196).mean(), (z <= 1.644853626951).mean()])
+    np.testing.assert_allclose(np.c_[display.lower[:, 1], display.upper[:, 1]].T, stats.norm(mu, 2).interval(0.9))
+    assert labels(display)[:2] == [
+        f"90 % interval: holds {100 * display.coverage[1]:.1f} % of y",
+        f"50 % interval: holds {100 * display.coverage[0]:.1f} % of y",
+    ]
+    drawn = display.median_.get_ydata()
+    assert len(drawn) == 40
+    assert (np.diff(drawn) >= 0).all()
+    assert (drawn[0], drawn[-1]) == (mu.min(), mu.max())
+    inside, outside = display.truth_.get_xdata(), display.outside_.get_xdata()
+    assert sorted([*inside, *outside]) == list(range(1, 41))
+
+
+def test_intervals_of_a_pipeline_see_its_transformed_examples() -> None:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    class Regressor:
+        def fit(self, X: Any, y: Any) -> Any:
+            return self
+
+        def predict_dist(self, X: Any) -> Any:
+            return stats.norm(X[:, 0], 1)
+
+    model = make_pipeline(FunctionTransformer(lambda X: 10 * X), Regressor())
+    X, y = np.array([[1.0], [2.0]]), [10, 30]
+    search = SimpleNamespace(best_estimator_=model)
+    display = plots.IntervalDisplay.from_estimator(search, X, y, levels=0.5, name="tenfold")
+    assert display.median.tolist() == [10, 20]
+    assert display.coverage.tolist() == [0.5]
+    assert display.ax_.get_title().endswith("tenfold")
+
+
+def test_learning_curve_display_keeps_the_numbers() -> None:
+    history = History([-0.7, -0.3, -0.2], [-0.6, -0.4, -0.5], [0.1] * 3, first_epoch=10, best_epoch=1)
+    model = SimpleNamespace(steps=[("net", SimpleNamespace(history_=history))])
+    display = plots.LearningCurveDisplay.from_estimator(model, alpha=0.5)
+    assert display.epochs.tolist() == [11, 12, 13]
+    assert display.best_epoch == 12
+    assert display.ax_.lines[0].get_ydata().tolist() == display.log_likelihood.tolist() == [-0.7, -0.3, -0.2]
+    assert display.ax_.lines[1].get_ydata().tolist() == display.validation_log_likelihood.tolist()
+    assert display.ax_.lines[0].get_alpha() == 0.5
+    assert display.ax_.lines[2].get_xdata().tolist() == [12]
+
+
+def test_weights_display_by_input() -> None:
+    net = build(3, inputs=4)
+    W = np.array([[1, -2, 0], [0.5, 0, 0], [0, 0, -4], [1, 1, 1]])
+    net.parameters["dense_1.W"] = W
+    model = SimpleNamespace(network_=net, feature_names_in_=np.array(["a", "b", "$c", "d"]))
+    display = plots.WeightsDisplay.from_estimator(model, kind="bar", max_inputs=3)
+    assert display.strength.tolist() == [3, 0.5, 4, 3]
+    assert [text.get_text() for text in display.ax_.get_yticklabels()] == ["a", "d", r"\$c"]
+    assert [bar.get_width() for bar in display.bars_] == [3, 3, 4]
+    assert display.ax_.get_title() == "Weights by input: the 3 strongest of 4"
+    display.plot(max_cells=2)
+    assert display.image_.get_array().tolist() == W[:, 1:].tolist()
+    assert display.ax_.get_xlabel() == "cell of dense_1, the 2 strongest of 3"
+    low, high = display.image_.get_clim()
+    assert (low, high) == (-4, 4)
+    output = plots.WeightsDisplay.from_estimator(model, layer="output")
+    assert output.feature_names == ["1", "2", "3"]
+    assert output.W.shape == (3, 1)
+
+
+def test_weights_display_as_images() -> None:
+    net = build(2, inputs=12)
+    display = plots.WeightsDisplay.from_estimator(net, image_shape=(3, 4))
+    W = net.parameters["dense_1.W"]
+    mosaic = display.image_.get_array()
+    assert mosaic.shape == (3, 9)
+    np.testing.assert_array_equal(mosaic[:, :4], W[:, 0].reshape(3, 4))
+    np.testing.assert_array_equal(mosaic[:, 5:], W[:, 1].reshape(3, 4))
+    assert mosaic.mask[:, 4].all()
+
+
+def test_learning_rates_marks_the_suggestion() -> None:
+    rates = np.logspace(-4, 1, 30)
+    smoothed = -0.7 + 0.1 * np.log10(rates / 1e-4)
+    smoothed[25:] = [-2, -50, -1e6, -np.inf, np.nan]
+    finder = SimpleNamespace(learning_rates=rates, log_likelihood=smoothed - 0.01, smoothed=smoothed, suggestion=0.01)
+    ax = plots.learning_rates(finder)
+    assert plots.learning_rates(finder, ax=ax) is ax
+    assert ax.get_legend().get_texts()[2].get_text() == "suggestion: learning_rate = 0.01"
+    marked = ax.lines[3]
+    assert (marked.get_xdata()[0], marked.get_ydata()[0]) == (0.01, pytest.approx(-0.5))
+    low, high = ax.get_ylim()
+    assert -2 < low < -0.7
+    assert smoothed[24] < high < 0
+    png(ax.figure)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: plots.ReliabilityDisplay.from_predictions([0, 1], [0.5]),
+            "y_prob: expected as many rows as y_true, 2",
+        ),
+        (lambda: plots.ReliabilityDisplay.from_predictions([0, 1], [0.5, 1.5]), "from 0 to 1, found 1.5 in row 1"),
+        (lambda: plots.ReliabilityDisplay.from_predictions([0, 1], [0.5, np.nan]), "y_prob: expected finite"),
+        (lambda: plots.ReliabilityDisplay.from_predictions([], []), "y_true: expected one class an example"),
+        (lambda: plots.ReliabilityDisplay.from_predictions([[0, 1]], [[0.5, 0.1]]), "give one column"),
+        (lambda: plots.ReliabilityDisplay.from_predictions(["n", "y"], [0.5, 0.5]), "pos_label: which class"),
+        (lambda: plots.ReliabilityDisplay.from_predictions([0, 3], np.full((2, 2), 0.5)), r"found .*3.* in row 1"),
+        (lambda: plots.ReliabilityDisplay.from_predictions([0, 1], np.full((2, 2), 0.5), pos_label=7), "pos_label"),
+        (lambda: plots.ReliabilityDisplay.from_predictions([0, 1], np.full((2, 2), 0.5), classes=[1]), "classes: exp"),
+        (lambda: plots.ReliabilityDisplay.from_predictions([0, 1], [0.5, 0.5], n_bins=0), "n_bins"),
+        (lambda: plots.ReliabilityDisplay.from_predictions([0, 1], [0.5, 0.5], strategy="wide"), "strategy"),
+        (lambda: plots.ReliabilityDisplay.from_estimator(object(), [], []), "predict_proba, found object"),
+        (lambda: plots.CoverageDisplay.from_estimator(object(), [], [1]), "predict_dist"),
+        (lambda: plots.CoverageDisplay.from_predictions([0.5], [0.7]), "cdf_below: expected at most cdf, 0.5"),
+        (lambda: plots.CoverageDisplay.from_predictions([-0.1]), "cdf: expected numbers from 0 to 1"),
+        (lambda: plots.IntervalDisplay.from_predictions([[1, 2]], [0], [1], [2]), r"y_true: expected shape \(n,\)"),
+        (lambda: plots.IntervalDisplay.from_predictions([1], [3], [1], [2]), "lower: expected at most upper"),
+        (lambda: plots.IntervalDisplay.from_predictions([1], [0], [1], [2], levels=(0.5, 0.9)), "a column a level"),
+        (
+            lambda: plots.IntervalDisplay.from_predictions([1], [0], [1], [2], levels=90),
+            "levels: expected numbers betw",
+        ),
+        (lambda: plots.IntervalDisplay.from_predictions([1], [0], [1], [2], max_rows=0), "max_rows"),
+        (lambda: plots.LearningCurveDisplay.from_estimator(object()), "history_"),
+        (lambda: plots.LearningCurveDisplay.from_history([1]), "history: expected the History"),
+        (lambda: plots.WeightsDisplay.from_estimator(object()), "network_"),
+        (lambda: plots.WeightsDisplay.from_estimator(build(3), layer="conv"), "expected one of dense_1, output"),
+        (lambda: plots.WeightsDisplay.from_estimator(build(3), feature_names=["a"]), "dense_1 has 64 inputs, found 1"),
+        (lambda: plots.WeightsDisplay.from_estimator(build(3), image_shape=(3, 4)), "image_shape: expected"),
+        (lambda: plots.WeightsDisplay.from_estimator(build(3), kind="image"), "kind: images need image_shape"),
+        (lambda: plots.WeightsDisplay.from_estimator(build(3), kind="pie"), "kind: expected one of heat"),
+        (lambda: plots.WeightsDisplay.from_estimator(build(3), max_inputs=0), "max_inputs"),
+        (lambda: plots.learning_rates(object()), "finder: expected a learning-rate finder"),
+        (
+            lambda: plots.learning_rates(
+                SimpleNamespace(learning_rates=[1], log_likelihood=[1, 2], smoothed=[1], suggestion=None)
+            ),
+            "of one length",
+        ),
+    ],
+)
+def test_displays_name_what_is_wrong(call: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()

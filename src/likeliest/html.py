@@ -18,18 +18,14 @@ if TYPE_CHECKING:
     from likeliest.network import Network
 
 NAMES = 6  # of inputs that are written out
-BOX, ARROW, TALL, LOW = (
-    122,
-    24,
-    120,
-    44,
-)  # pixels: a box's width, the arrow before it, the heights of wide and narrow layers
-LINE = 15
+BOX, ARROW = 122, 24  # pixels: a box's width, and the arrow's before it
+TALL, LOW = 120, 44  # the heights of the widest layer and of a single number
+LINE = 15  # of text below a box
 
 # Colours follow the page's own text, so that light and dark pages both work.
 STYLE = """
 .likeliest-network{font:13px/1.45 system-ui,sans-serif;max-width:100%}
-.likeliest-network .chain{display:flex;flex-wrap:wrap;row-gap:10px;margin:6px 0}
+.likeliest-network .chain{display:flex;flex-wrap:wrap;align-items:flex-start;row-gap:12px;margin:6px 0}
 .likeliest-network svg{flex:none;overflow:visible}
 .likeliest-network text{font:12px system-ui,sans-serif;fill:currentColor;text-anchor:middle}
 .likeliest-network .kind{font-weight:600}
@@ -147,13 +143,13 @@ def _of_layers(net: Network) -> list[Node]:
     """The boxes of a network without θ: only what the layers say."""
     nodes = []
     for layer in net.layers:
-        width = getattr(layer, "width", None)
-        known = isinstance(width, int)
-        shape = (_shape((int(width),)),) if known else ()
+        given: Any = getattr(layer, "width", None)
+        width = int(given) if hasattr(given, "__index__") else None
+        lines = () if width is None else (_shape((width,)),)
         activation = getattr(layer, "activation", getattr(layer, "name", ""))
-        nodes.append(Node(type(layer).__name__, str(activation), shape, width if known else None, "plain", repr(layer)))
-    width = net.likelihood.width
-    return [*nodes, Node("output", "η", (_shape((width,)),), width, "plain", "the output layer")]
+        nodes.append(Node(type(layer).__name__, str(activation), lines, width, "plain", repr(layer)))
+    q = net.likelihood.width
+    return [*nodes, Node("output", "η", (_shape((q,)),), q, "plain", "the output layer")]
 
 
 def _of_program(program: Program, layers: Iterable[Any]) -> list[Node]:
@@ -170,7 +166,7 @@ def _of_program(program: Program, layers: Iterable[Any]) -> list[Node]:
     parameters = dict.fromkeys(groups, 0)
     for name, shape in program.parameters.items():
         owner = name.rpartition(".")[0]
-        parameters[owner if owner in groups else "output"] = parameters.get(owner, 0) + math.prod(shape)
+        parameters[owner if owner in groups else "output"] += math.prod(shape)
     nodes = []
     for group, steps in groups.items():
         shape = program.values[steps[-1].output]
@@ -202,19 +198,18 @@ def _memory(net: Network, program: Program | None) -> str:
 
 def _chain(nodes: list[Node]) -> str:
     largest = math.log(max([node.size or 1 for node in nodes] + [2]))
-    height = TALL + 8 + LINE * max(len(node.below) for node in nodes)
-    return "".join(_svg(node, largest, height, first=node is nodes[0]) for node in nodes)
+    return "".join(_svg(node, largest, first=node is nodes[0]) for node in nodes)
 
 
-def _svg(node: Node, largest: float, height: int, first: bool) -> str:
+def _svg(node: Node, largest: float, first: bool) -> str:
     """One box, with the arrow that leads to it, as a picture of its own: so a long chain wraps like words."""
     tall = LOW + (TALL - LOW) * math.log(max(node.size or 1, 1)) / largest
     left = 1 if first else ARROW
-    x, middle = left + BOX / 2, 1 + TALL / 2
+    x, middle, height = left + BOX / 2, 1 + TALL / 2, TALL + 8 + LINE * len(node.below)
     arrow = "" if first else f'<path d="M3 {middle}H{ARROW - 3}m-5 -4l5 4l-5 4"/>'
     box = f'<rect x="{left}" y="{middle - tall / 2:.1f}" width="{BOX}" height="{tall:.1f}" rx="6"/>'
-    texts = [_line(node.kind, x, middle - 3, 16, "kind"), _line(node.detail, x, middle + 13, 19, "detail")]
-    texts += [_line(line, x, TALL + LINE * (k + 1), 20, "small") for k, line in enumerate(node.below)]
+    texts = [_line(node.kind, x, middle - 3, 16, "kind"), _line(node.detail, x, middle + 13, 17, "detail")]
+    texts += [_line(line, x, TALL + LINE * (k + 1), 19, "small") for k, line in enumerate(node.below)]
     about = f"<title>{_text(node.about)}</title>"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{node.place}" role="img" width="{left + BOX + 1}" '

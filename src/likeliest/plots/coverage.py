@@ -25,7 +25,7 @@ from likeliest.plots.display import (
 
 Array = npt.NDArray[Any]
 
-IDEAL = "perfectly calibrated, and where chance puts 95 %"
+IDEAL = "perfectly calibrated (95 % band)"
 
 
 @dataclass(eq=False, repr=False)
@@ -102,7 +102,7 @@ class CoverageDisplay(Display):
             **next_style(ax, type(self)),
             "marker": "",
             "linewidth": 1.8,
-            "label": error if name is None else f"{name}: {error}",
+            "label": error if name is None else f"{name}\n{error}",
         }
         self.line_ = ax.plot(self.nominal, self.observed, **{**style, **kwargs})[0]
         self.line_.set_gid(type(self).__name__)

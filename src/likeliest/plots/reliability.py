@@ -116,7 +116,7 @@ class ReliabilityDisplay(Display):
             "linewidth": 1.6,
             "elinewidth": 1.1,
             "capsize": 2.5,
-            "label": error if name is None else f"{name}: {error}",
+            "label": error if name is None else f"{name}\n{error}",
         }
         bars = [self.prob_true - lower, upper - self.prob_true]
         self.errorbar_ = ax.errorbar(self.prob_pred, self.prob_true, yerr=bars, **{**style, **kwargs})

@@ -117,7 +117,7 @@ class WeightsDisplay(Display):
         ax.grid(axis="x", color="#e6e6e6", linewidth=0.8)
         ax.set_axisbelow(True)
         ax.set_xlabel(f"Σ |weight| to the {self.W.shape[1]} cells of {self.layer}")
-        self._head(ax, "How strongly each input weighs", len(order), len(self.W), "inputs")
+        self._head(ax, "Weights by input", len(order), len(self.W), "")
 
     def _table(self, ax: Any, inputs: Array, cells: Array, kwargs: dict[str, Any]) -> None:
         self.image_ = self._imshow(ax, self.W[np.ix_(inputs, cells)], {"aspect": "auto", **kwargs})
@@ -128,7 +128,7 @@ class WeightsDisplay(Display):
         ax.set_xticks(ticks, [str(cells[j] + 1) for j in ticks], fontsize=8 if len(cells) > 10 else 9)
         few = "" if len(cells) == self.W.shape[1] else f", the {len(cells)} strongest of {self.W.shape[1]}"
         ax.set_xlabel(f"cell of {self.layer}{few}")
-        self._head(ax, f"Weights into {self.layer}", len(inputs), len(self.W), "inputs")
+        self._head(ax, f"Weights into {self.layer}", len(inputs), len(self.W), " inputs")
 
     def _mosaic(self, ax: Any, cells: Array, kwargs: dict[str, Any]) -> None:
         H, W = self.image_shape or (1, 1)
@@ -141,7 +141,7 @@ class WeightsDisplay(Display):
             mosaic[top : top + H, left : left + W] = self.W[:, j].reshape(H, W)
         self.image_ = self._imshow(ax, mosaic, kwargs)
         bare(ax)
-        self._head(ax, f"Weights into {self.layer}, an image a cell", len(cells), self.W.shape[1], "cells")
+        self._head(ax, f"Weights into {self.layer}, an image a cell", len(cells), self.W.shape[1], " cells")
 
     def _imshow(self, ax: Any, values: Array, kwargs: dict[str, Any]) -> Any:
         limit = _scale(values[np.isfinite(values)])
@@ -158,7 +158,7 @@ class WeightsDisplay(Display):
 
     def _head(self, ax: Any, title: str, shown: int, total: int, what: str) -> None:
         ax.set_title(
-            title if shown == total else f"{title}: the {shown} strongest of {total} {what}", color=INK, fontsize=11
+            title if shown == total else f"{title}: the {shown} strongest of {total}{what}", color=INK, fontsize=11
         )
 
     @classmethod
