@@ -108,7 +108,7 @@ def network_html(net: Network, *, feature_names: Sequence[str] | None = None, ti
 
 
 def meaning(likelihood: Likelihood) -> str:
-    """What η means: the first line of the likelihood's page, for those of this package.
+    """What η means: the first paragraph of the likelihood's page, for those of this package.
 
     >>> from likeliest.likelihoods import Bernoulli
     >>> meaning(Bernoulli())
@@ -118,7 +118,8 @@ def meaning(likelihood: Likelihood) -> str:
     page = type(likelihood).__module__
     text = sys.modules[page].__doc__ if page.startswith("likeliest.likelihoods.") else None
     first = " ".join((text or "").strip().split("\n\n")[0].split())
-    return first if first.startswith(f"{name}:") else f"{name}: P(y | η), η (n, {likelihood.width})."
+    own = page.rpartition(".")[2].replace("_", "") == name.lower()  # student_t.py is StudentT's page
+    return first if own and "η" in first else f"{name}: P(y | η), η (n, {likelihood.width})."
 
 
 def _program(net: Network) -> Program | None:

@@ -147,8 +147,10 @@ class CoverageDisplay(Display):
         """
         distribution, y = predict_dist(estimator, X), as_column(y, "y")
         cdf = np.asarray(distribution.cdf(y))
-        # A frozen distribution of SciPy has a pmf only when it is one of counts, and only then cdf(y − 1) < cdf(y).
-        below = np.clip(cdf - np.asarray(distribution.pmf(y)), 0, 1) if hasattr(distribution, "pmf") else None
+        try:  # as in SciPy, only distributions of counts have a pmf; there P(Y < y) is less than P(Y ≤ y)
+            below = np.clip(cdf - np.asarray(distribution.pmf(y)), 0, 1)
+        except AttributeError:
+            below = None
         return cls.from_predictions(cdf, below, name=name_of(estimator, name), ax=ax, **kwargs)
 
     @classmethod
