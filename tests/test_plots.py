@@ -161,6 +161,13 @@ def test_wrong_arguments_are_named(call: Any, message: str) -> None:
         call(build(3))
 
 
+def test_pictures_of_classes_say_so_to_a_network_without() -> None:
+    from likeliest.plots.anatomy import output_names
+
+    with pytest.raises(ValueError, match="a likelihood with classes, found"):
+        output_names(SimpleNamespace(likelihood=SimpleNamespace(classes=None)))  # type: ignore[arg-type]
+
+
 def test_pictures_leave_pyplot_alone() -> None:
     code = (
         "import sys, likeliest as ll; from likeliest import plots\n"
@@ -350,6 +357,18 @@ def test_coverage_of_counts_is_uniform_in_expectation() -> None:
         np.testing.assert_allclose((weights * _share_below(p, lower, upper)).sum(axis=1), p, atol=1e-12)
     drawn = stats.poisson(2.0).rvs(2000, random_state=5)
     assert plots.CoverageDisplay.from_estimator(predictor(stats.poisson(2.0)), None, drawn).calibration_error < 0.02
+
+
+def test_coverage_of_a_distribution_whose_pmf_says_that_it_has_none() -> None:
+    class Continuous:
+        def cdf(self, y: Any) -> Any:
+            return np.asarray(y)
+
+        def pmf(self, y: Any) -> Any:
+            raise AttributeError("continuous")
+
+    display = plots.CoverageDisplay.from_estimator(predictor(Continuous()), None, [0.25, 0.75])
+    assert display.observed[[24, 25, 74, 75]].tolist() == [0, 0.5, 0.5, 1]
 
 
 def test_intervals_cover_what_they_say_and_come_in_the_order_of_the_prediction() -> None:

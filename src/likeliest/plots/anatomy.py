@@ -81,9 +81,14 @@ def output_names(network: Network, class_names: Any = None) -> list[str]:
     Raises
     ------
     ValueError
-        When there are not as many names as classes.
+        When there are not as many names as classes, or y is no class at all.
     """
     classes = network.likelihood.classes
+    if classes is None:
+        raise ValueError(
+            f"network: this picture is of a likelihood with classes, found {network.likelihood!r}; "
+            f"plots.WeightsDisplay draws the weights of any"
+        )
     names = [str(name) for name in (range(classes) if class_names is None else class_names)]
     if len(names) != classes:
         raise ValueError(f"class_names: the likelihood has {classes} classes, found {len(names)} names")
