@@ -17,7 +17,7 @@ import pytest
 import scipy.special
 import scipy.stats
 
-from likeliest import initializers, optimizers
+from likeliest import initializers, likelihoods, optimizers
 from likeliest.initializers import Initializer
 from likeliest.layers import Activation, Dense, Flatten, Layer
 from likeliest.likelihoods import Bernoulli, Categorical, Likelihood
@@ -80,14 +80,43 @@ OPERATIONS: dict[str, OperationCase] = {
 
 @dataclass(frozen=True)
 class LikelihoodCase:
-    """A likelihood with its log P(y | η) from elsewhere: eta (width,), y -> float."""
+    """A likelihood with its distribution from elsewhere.
+
+    ``frozen`` takes η of one example (width,) to a frozen distribution of SciPy, or to one for each target;
+    ``log_prob`` takes η and y of one example to log P(y | η) where that is not the distribution's.
+    """
 
     likelihood: Likelihood
-    log_prob: Callable[[Array, int], float]
+    frozen: Callable[[Array], Any]
+    log_prob_of_one: Callable[[Array, Any], float] | None = None
+    draw_one: Callable[[Array, np.random.Generator], Any] | None = None
 
     @property
     def id(self) -> str:
         return repr(self.likelihood)
+
+    def eta(self, n: int = 6, seed: int = 0) -> Array:
+        """η (n, width) of ordinary size."""
+        return np.random.default_rng(seed).normal(size=(n, self.likelihood.width))
+
+    def y(self, eta: Array, seed: int = 1) -> Array:
+        """Draws y as the likelihood takes it."""
+        rng = np.random.default_rng(seed)
+        if self.draw_one is not None:
+            return np.array([self.draw_one(row, rng) for row in eta])
+        frozen = [self.frozen(row) for row in eta]
+        rows = [f if isinstance(f, list) else [f] for f in frozen]
+        y = np.array([[one.rvs(random_state=rng) for one in row] for row in rows])
+        return y if isinstance(frozen[0], list) else y[:, 0]
+
+    def log_prob(self, eta: Array, y: Any) -> float:
+        """log P(y | η) of one example."""
+        if self.log_prob_of_one is not None:
+            return self.log_prob_of_one(eta, y)
+        frozen = self.frozen(eta)
+        pairs = zip(frozen, y, strict=True) if isinstance(frozen, list) else [(frozen, y)]
+        name = "logpmf" if self.likelihood.discrete else "logpdf"
+        return math.fsum(float(getattr(one, name)(v)) for one, v in pairs)
 
 
 def _by_hand(eta: Array, y: int) -> float:
@@ -95,11 +124,221 @@ def _by_hand(eta: Array, y: int) -> float:
     return float(eta[y] - eta.max()) - math.log(math.fsum(math.exp(e - eta.max()) for e in eta))
 
 
+def _classes(p: Array) -> Any:
+    """SciPy's distribution of classes with probabilities p."""
+    return scipy.stats.rv_discrete(values=(np.arange(len(p)), p / p.sum()))
+
+
+def _ordinal(eta: Array) -> Any:
+    """Differences of σ(c − f), from the definition."""
+    c = np.cumsum([eta[1], *np.log1p(np.exp(eta[2:]))])
+    return _classes(np.diff([0, *scipy.special.expit(c - eta[0]), 1]))
+
+
+class _ZeroInflated(scipy.stats.rv_discrete):  # type: ignore[misc]
+    def _pmf(self, k: Array, rate: Array, pi: Array) -> Array:
+        return pi * (k == 0) + (1 - pi) * scipy.stats.poisson.pmf(k, rate)
+
+
+class _Mixture(scipy.stats.rv_continuous):  # type: ignore[misc]
+    def __init__(self, p: Array, mu: Array, s: Array) -> None:
+        super().__init__()
+        self.parts = list(zip(p / p.sum(), mu, s, strict=True))
+
+    def _pdf(self, y: Array) -> Array:
+        return sum(p * scipy.stats.norm.pdf(y, mu, s) for p, mu, s in self.parts)
+
+    def _cdf(self, y: Array) -> Array:
+        return sum(p * scipy.stats.norm.cdf(y, mu, s) for p, mu, s in self.parts)
+
+    def _stats(self, *args: Any) -> tuple[float, float, None, None]:
+        mean = sum(p * mu for p, mu, s in self.parts)
+        return mean, sum(p * (s**2 + (mu - mean) ** 2) for p, mu, s in self.parts), None, None
+
+
+def _scale(r: float, least: float = 0.0) -> float:
+    return math.sqrt(least**2 + math.exp(r))
+
+
+def _student(mu: float, scale: float, v: float) -> Any:
+    return scipy.stats.t(math.exp(v), mu, scale)
+
+
+def _log_normal(eta: Array) -> Any:
+    return scipy.stats.lognorm(_scale(eta[1]), scale=math.exp(eta[0]))
+
+
+def _weibull(eta: Array) -> Any:
+    return scipy.stats.weibull_min(math.exp(eta[1]), scale=math.exp(eta[0]))
+
+
+def _gamma(mu: float, a: float) -> Any:
+    return scipy.stats.gamma(a, scale=mu / a)
+
+
+def _beta(mu: float, phi: float) -> Any:
+    return scipy.stats.beta(mu * phi, (1 - mu) * phi)
+
+
+def _nbinom(mu: float, alpha: float) -> Any:
+    return scipy.stats.nbinom(1 / alpha, 1 / (1 + alpha * mu))
+
+
+def _zero_inflated(eta: Array) -> Any:
+    return _ZeroInflated(name="zip")(math.exp(eta[0]), scipy.special.expit(eta[1]))
+
+
+def _mixture(eta: Array, K: int, s: Array) -> Any:
+    return _Mixture(np.exp(eta[:K]), eta[K : 2 * K], s)()
+
+
+def _censored(frozen: Callable[[Array], Any]) -> tuple[Any, Any, Any]:
+    """Density where observed, else survival; a third of the times are censored."""
+
+    def log_prob(eta: Array, y: Array) -> float:
+        return float(frozen(eta).logpdf(y[0]) if y[1] else frozen(eta).logsf(y[0]))
+
+    return frozen, log_prob, lambda eta, rng: (frozen(eta).rvs(random_state=rng), rng.random() < 2 / 3)
+
+
+def _exposed(eta: Array, y: Array) -> float:
+    return float(scipy.stats.poisson(math.exp(eta[0]) * y[1]).logpmf(y[0]))
+
+
+def _exposed_count(eta: Array, rng: np.random.Generator) -> tuple[float, float]:
+    E = rng.uniform(0.1, 5)
+    return rng.poisson(math.exp(eta[0]) * E), E
+
+
+def _covariance(eta: Array, d: int) -> Array:
+    """From the regressions of each target on those before it, one after the other."""
+    S = np.zeros((d, d))
+    first = 2 * d
+    for i in range(d):
+        a = eta[first : first + i]
+        first += i
+        S[i, :i] = S[:i, i] = S[:i, :i] @ a
+        S[i, i] = math.exp(eta[d + i]) + a @ S[:i, :i] @ a
+    return S
+
+
+def _marginals(eta: Array, d: int) -> list[Any]:
+    return [scipy.stats.norm(eta[i], math.sqrt(_covariance(eta, d)[i, i])) for i in range(d)]
+
+
+def _multivariate(d: int) -> tuple[Any, Any, Any]:
+    def joint(eta: Array) -> Any:
+        return scipy.stats.multivariate_normal(eta[:d], _covariance(eta, d))
+
+    return (
+        lambda eta: _marginals(eta, d),
+        lambda eta, y: float(joint(eta).logpdf(y)),
+        lambda eta, rng: joint(eta).rvs(random_state=rng),
+    )
+
+
+def _asymmetric(taus: tuple[float, ...], s: float = 1.0) -> tuple[Any, Any, Any]:
+    """Asymmetric Laplace densities; the quantiles are Normal's, so that the distribution between them is known."""
+
+    def q(eta: Array) -> Array:
+        return np.cumsum([eta[0], *np.log1p(np.exp(eta[1:]))])
+
+    def log_prob(eta: Array, y: float) -> float:
+        return math.fsum(
+            scipy.stats.laplace_asymmetric(math.sqrt(t / (1 - t)), loc, s / math.sqrt(t * (1 - t))).logpdf(y)
+            for t, loc in zip(taus, q(eta), strict=True)
+        )
+
+    def two(eta: Array) -> Any:
+        z = scipy.stats.norm.ppf(taus)
+        b = (q(eta)[1] - q(eta)[0]) / (z[1] - z[0])
+        return scipy.stats.norm(q(eta)[0] - b * z[0], b)
+
+    frozen = two if len(taus) == 2 else None
+    return frozen, log_prob, lambda eta, rng: rng.normal(eta[0], 2)
+
+
 LIKELIHOODS: dict[str, list[LikelihoodCase]] = {
-    "bernoulli": [
-        LikelihoodCase(Bernoulli(), lambda eta, y: float(scipy.stats.bernoulli.logpmf(y, scipy.special.expit(eta[0]))))
+    "bernoulli": [LikelihoodCase(Bernoulli(), lambda eta: scipy.stats.bernoulli(scipy.special.expit(eta[0])))],
+    "categorical": [
+        LikelihoodCase(Categorical(K), lambda eta: _classes(scipy.special.softmax(eta)), _by_hand)
+        for K in (2, 3, 17, 64)
     ],
-    "categorical": [LikelihoodCase(Categorical(K), _by_hand) for K in (2, 3, 17, 64)],
+    "independent": [
+        LikelihoodCase(
+            likelihoods.Independent(Bernoulli(), 2),
+            lambda eta: [scipy.stats.bernoulli(p) for p in scipy.special.expit(eta)],
+        ),
+        LikelihoodCase(
+            likelihoods.Independent(likelihoods.Normal(scale="learned"), 2),
+            lambda eta: [scipy.stats.norm(eta[i], _scale(eta[2 + i])) for i in range(2)],
+        ),
+    ],
+    "ordinal": [LikelihoodCase(likelihoods.Ordinal(K), _ordinal) for K in (2, 3, 7)],
+    "normal": [
+        LikelihoodCase(likelihoods.Normal(), lambda eta: scipy.stats.norm(eta[0], _scale(eta[1]))),
+        LikelihoodCase(
+            likelihoods.Normal(scale="learned", min_scale=0.3), lambda eta: scipy.stats.norm(eta[0], _scale(eta[1], 0.3))
+        ),
+        LikelihoodCase(likelihoods.Normal(scale=0.7), lambda eta: scipy.stats.norm(eta[0], 0.7)),
+    ],
+    "multivariate_normal": [
+        LikelihoodCase(likelihoods.MultivariateNormal(2), *_multivariate(2)),
+        LikelihoodCase(likelihoods.MultivariateNormal(4, scale="learned"), *_multivariate(4)),
+    ],
+    "laplace": [
+        LikelihoodCase(
+            likelihoods.Laplace(min_scale=0.2), lambda eta: scipy.stats.laplace(eta[0], _scale(eta[1], 0.2))
+        ),
+        LikelihoodCase(likelihoods.Laplace(scale=2.0), lambda eta: scipy.stats.laplace(eta[0], 2.0)),
+    ],
+    "student_t": [
+        LikelihoodCase(likelihoods.StudentT(), lambda eta: _student(eta[0], _scale(eta[1]), math.log(4))),
+        LikelihoodCase(
+            likelihoods.StudentT(df="learned", min_scale=0.1), lambda eta: _student(eta[0], _scale(eta[1], 0.1), eta[2])
+        ),
+        LikelihoodCase(
+            likelihoods.StudentT(df="function", scale="learned"), lambda eta: _student(eta[0], _scale(eta[2]), eta[1])
+        ),
+        LikelihoodCase(likelihoods.StudentT(df="function", scale=1.5), lambda eta: _student(eta[0], 1.5, eta[1])),
+    ],
+    "log_normal": [
+        LikelihoodCase(likelihoods.LogNormal(), _log_normal),
+        LikelihoodCase(likelihoods.LogNormal(censored=True), *_censored(_log_normal)),
+        LikelihoodCase(likelihoods.LogNormal(scale=0.5), lambda eta: scipy.stats.lognorm(0.5, scale=math.exp(eta[0]))),
+    ],
+    "gamma": [
+        LikelihoodCase(likelihoods.Gamma(), lambda eta: _gamma(math.exp(eta[0]), math.exp(eta[1]))),
+        LikelihoodCase(likelihoods.Gamma(shape=30.0), lambda eta: _gamma(math.exp(eta[0]), 30.0)),
+    ],
+    "weibull": [
+        LikelihoodCase(likelihoods.Weibull(), _weibull),
+        LikelihoodCase(likelihoods.Weibull(censored=True), *_censored(_weibull)),
+        LikelihoodCase(likelihoods.Weibull(shape=2.0), lambda eta: _weibull(np.array([eta[0], math.log(2)]))),
+    ],
+    "beta": [
+        LikelihoodCase(likelihoods.Beta(), lambda eta: _beta(scipy.special.expit(eta[0]), math.exp(eta[1]))),
+        LikelihoodCase(likelihoods.Beta(concentration=20.0), lambda eta: _beta(scipy.special.expit(eta[0]), 20.0)),
+    ],
+    "poisson": [
+        LikelihoodCase(likelihoods.Poisson(), lambda eta: scipy.stats.poisson(math.exp(eta[0]))),
+        LikelihoodCase(
+            likelihoods.Poisson(exposure=True), lambda eta: scipy.stats.poisson(math.exp(eta[0])), _exposed, _exposed_count
+        ),
+    ],
+    "negative_binomial": [
+        LikelihoodCase(likelihoods.NegativeBinomial(), lambda eta: _nbinom(math.exp(eta[0]), math.exp(eta[1]))),
+        LikelihoodCase(likelihoods.NegativeBinomial(dispersion=0.02), lambda eta: _nbinom(math.exp(eta[0]), 0.02)),
+    ],
+    "zero_inflated_poisson": [LikelihoodCase(likelihoods.ZeroInflatedPoisson(), _zero_inflated)],
+    "quantile": [
+        LikelihoodCase(likelihoods.Quantile((0.2, 0.7)), *_asymmetric((0.2, 0.7))),
+        LikelihoodCase(likelihoods.Quantile(scale=0.5), *_asymmetric((0.05, 0.5, 0.95), 0.5)),
+    ],
+    "normal_mixture": [
+        LikelihoodCase(likelihoods.NormalMixture(), lambda eta: _mixture(eta, 3, np.exp(eta[6:] / 2))),
+        LikelihoodCase(likelihoods.NormalMixture(2, scale=0.6), lambda eta: _mixture(eta, 2, np.array([0.6, 0.6]))),
+    ],
 }
 
 # Optimizers ----------------------------------------------------------------------------------------------------------
@@ -355,11 +594,13 @@ class NetworkCase:
         return X, rng.integers(0, self.likelihood.classes, self.n)
 
 
-# Every activation and likelihood, in widths around those of registers and panels, and batches around tiles.
+TRAINED = (Bernoulli(), Categorical(3))
+
+# Every activation and likelihood that is trained here, in widths around those of registers and panels, and batches around tiles.
 SMALL = [
     NetworkCase((Dense(width, activation),), likelihood, (6,), n)
     for activation, likelihood, width, n in product(
-        ACTIVATIONS, (Bernoulli(), Categorical(3)), (1, 3, 17, 64, 100), (1, 5, 33)
+        ACTIVATIONS, TRAINED, (1, 3, 17, 64, 100), (1, 5, 33)
     )
 ]
 

@@ -41,6 +41,7 @@ class Categorical(Likelihood):
     def __post_init__(self) -> None:
         check_classes(self.classes, "Categorical")
         check_smoothing(self.label_smoothing)
+        object.__setattr__(self, "support", (0, self.classes - 1))
 
     @property
     def width(self) -> int:

@@ -46,8 +46,9 @@ class LogNormal(LocationScale):
     >>> from likeliest.likelihoods import LogNormal
     >>> LogNormal(scale=1.0).distribution(np.array([[0.0]])).median()
     array([1.])
-    >>> LogNormal(scale=1.0, censored=True).log_prob(np, np.array([[0.0]]), np.array([[1.0, 1.0]])).round(3)
-    array([-0.919])
+    >>> LogNormal(scale=1.0, censored=True).score(np.array([[0.0], [0.0]]), np.array([[1.0, 1.0], [1.0, 0.0]])).round(3)
+    array([[0.   ],
+           [0.798]])
     """
 
     scale: Setting = "function"

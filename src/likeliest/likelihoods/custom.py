@@ -1,0 +1,66 @@
+"""Custom: any object with ``log_prob(xp, eta, y)`` as a likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from likeliest.likelihoods.base import Likelihood
+
+
+@dataclass(frozen=True, repr=False)
+class Custom(Likelihood):
+    """A likelihood of your own that is not derived from ``Likelihood``: what it has is used, the rest is as there.
+
+    Parameters
+    ----------
+    own : object
+        With ``log_prob(xp, eta, y)``, and what else of ``Likelihood`` it likes: ``width``, ``score``, ``mean`` ….
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from likeliest.likelihoods import Custom
+    >>> class Exponential:
+    ...     def log_prob(self, xp, eta, y):
+    ...         return eta[:, 0] - y * xp.exp(eta[:, 0])
+    >>> Custom(Exponential()).score(np.array([[0.0]]), np.array([3.0])).round(9)
+    array([[-2.]])
+    """
+
+    own: Any
+    name: ClassVar[str] = "custom"
+
+    def __post_init__(self) -> None:
+        if not callable(getattr(self.own, "log_prob", None)):
+            raise ValueError(f"likelihood: expected an object with log_prob(xp, eta, y), found {self.own!r}")
+        for name in ("classes", "discrete", "standardizes", "support"):
+            if hasattr(self.own, name):
+                object.__setattr__(self, name, getattr(self.own, name))
+
+    def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
+        """Its own log P(y | η)."""
+        return self.own.log_prob(xp, eta, y)
+
+
+def _method(name: str) -> Callable[..., Any]:
+    def method(self: Custom, *arguments: Any, **named: Any) -> Any:
+        own = getattr(self.own, name, None)
+        return own(*arguments, **named) if own is not None else getattr(Likelihood, name)(self, *arguments, **named)
+
+    method.__name__, method.__doc__ = name, getattr(Likelihood, name).__doc__
+    return method
+
+
+def _number(name: str) -> property:
+    default = getattr(Likelihood, name)
+    return property(lambda self: int(getattr(self.own, name, default.fget(self))), doc=default.__doc__)
+
+
+for _name in ("width", "shared", "targets", "draws"):
+    setattr(Custom, _name, _number(_name))
+for _name in (
+    *("check", "score", "fisher", "mean", "variance", "cdf", "quantile", "probabilities", "sample", "start"),
+):
+    setattr(Custom, _name, _method(_name))
