@@ -19,12 +19,24 @@ xp random
 ops likelihoods optimizers initializers schedules averaging threads data
 program
 layers engines
+<<<<<<< HEAD
 tracing gradient_check summary parameters history progress
 fit html
+=======
+tracing gradient_check summary parameters history progress data_dependent
+fit
+>>>>>>> d98fd4c (A learning-rate finder with its picture; θ from the data, with unit variance layer by layer)
 network
 """.strip().splitlines()
 LEVEL = {name: level for level, line in enumerate(ORDER) for name in line.split()}
-ASIDE = {"handout", "datasets", "plots", "explain", "cli"}  # nothing of the core may import these
+ASIDE = {
+    "handout",
+    "datasets",
+    "plots",
+    "explain",
+    "learning_rate_finder",
+    "cli",
+}  # nothing of the core may import these
 
 
 def modules() -> list[Path]:
