@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.data import as_examples
-from likeliest.engines.base import Chunk
+from likeliest.engines.base import Chunk, Terms
 from likeliest.optimizers import Adam, Optimizer
 from likeliest.threads import resolve_threads
 
@@ -135,8 +135,8 @@ def find_learning_rate(
     m = min(batch_size, len(X))
     whole = len(X) // m  # minibatches an epoch; what is left over waits for the next one
     order = engine.permutations(seed, range(-(-steps // whole)), len(X))[:, : whole * m].ravel()[: steps * m]
-    chunk = Chunk(order, np.arange(steps + 1) * m, factors=rates)  # type: ignore[call-arg, unused-ignore]
-    mean = engine.train(X, y, None, chunk, 1, -math.inf, threads) / m
+    chunk = Chunk(order, np.arange(steps + 1) * m, rates)
+    mean = engine.train(X, y, None, chunk, 1, -math.inf, Terms(prior_scale=1 / len(X), seed=seed), threads) / m
     good = mean[: np.argmin(np.append(np.isfinite(mean), False))]  # up to the first that is no number
     if len(good) == 0:
         raise ValueError(
