@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,35 @@ def test_it_climbs_up_to_the_edge_of_what_is_defined(broken: float, part: str) -
 
     theta = LBFGS().climb(f, np.array([0.1]), 100)
     assert 1.9 < theta[0] < 2
+
+
+def test_the_trial_after_one_that_overflows_goes_a_quarter_of_the_way() -> None:
+    f, _ = poisson(spread=1e5)
+    looked: list[Array] = []
+
+    def watched(theta: Array) -> tuple[float, Array]:
+        looked.append(theta.copy())
+        return f(theta)
+
+    LBFGS().climb(watched, np.zeros(5), 1)
+    trials = [theta for theta in looked if theta.any()]  # the start itself is 0
+    lost = [theta for theta in trials if not np.isfinite(f(theta)[0])]
+    assert len(lost) > 3
+    for before, after in pairwise(trials[: len(lost) + 1]):
+        np.testing.assert_allclose(after, before / 4, rtol=1e-9)
+
+
+def test_the_best_is_kept_where_the_line_search_gives_up() -> None:
+    """With a gradient that is wrong SciPy finds no step that it likes, and goes back to the start."""
+    looked: list[float] = []
+
+    def f(theta: Array) -> tuple[float, Array]:
+        value = float(min(theta[0], 3 - theta[0]))
+        looked.append(value)
+        return value, np.ones(1)
+
+    theta = LBFGS().climb(f, np.zeros(1), 100)
+    assert f(theta)[0] == max(looked) > 0.9
 
 
 def test_the_best_of_all_that_it_looked_at_is_returned() -> None:

@@ -34,7 +34,7 @@ def test_the_suggestion_is_the_steepest_rise_before_the_best() -> None:
     np.testing.assert_allclose(finder.smoothed[20:30], rise[20:30], atol=5e-3)
     fall = np.where(decades > -1, -(10.0 ** (20 * (decades + 1))), 0)  # and it may run away later
     assert LearningRateFinder(RATES, rise + fall).suggestion == pytest.approx(1e-3, rel=0.15)
-    after = np.where(decades > -0.5, 3.0, 0) - np.where(decades > -1, 5.0, 0)  # a fall, and back half of the way
+    after = np.where(decades > -0.5, 1.5, 0) - np.where(decades > -1, 1.8, 0)  # a fall, and nearly back at once
     assert LearningRateFinder(RATES, rise + after).suggestion == pytest.approx(1e-3, rel=0.15)
 
 

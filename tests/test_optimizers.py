@@ -68,6 +68,25 @@ def test_factor_multiplies_the_learning_rate(case: OptimizerCase) -> None:
         assert np.array_equal(mine, expected)
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "means"),
+    [
+        (Adam(0.1, 0.8, 0.9), ((0.8, 1), (0.9, 2))),
+        (AdamW(0.1, 0.8, 0.9), ((0.8, 1), (0.9, 2))),
+        (NAdam(0.1, 0.8, 0.9), ((0.8, 1), (0.9, 2))),
+        (RMSProp(0.1, 0.8), ((0.8, 2),)),
+        (Lion(0.1, 0.8, 0.9), ((0.9, 1),)),  # of which θ takes the sign only
+    ],
+)
+def test_the_state_is_running_means_of_the_gradient_and_its_square(optimizer: Any, means: Any) -> None:
+    theta, state = THETA, optimizer.init(THETA)
+    for t, g in enumerate(GRADIENTS[:10], 1):
+        theta, state = optimizer.update(theta, g, state, t)
+    for value, (decay, power) in zip(state, means, strict=True):
+        weights = (1 - decay) * decay ** np.arange(9, -1, -1)
+        np.testing.assert_allclose(value, weights @ GRADIENTS[:10] ** power, rtol=1e-12)
+
+
 @every
 def test_zeros_stay_zeros(case: OptimizerCase) -> None:
     """The native engine's padding: θ = g = state = 0 must not move."""
