@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from likeliest import (
         averaging,
+        data_dependent,
         datasets,
         handout,
         initializers,
@@ -42,6 +43,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "averaging",
+    "data_dependent",
     "datasets",
     "handout",
     "initializers",
@@ -84,6 +86,7 @@ __all__ = [
     "RMSNorm",
     "SymmetryWarning",
     "averaging",
+    "data_dependent",
     "datasets",
     "handout",
     "initializers",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
@@ -164,13 +165,7 @@ def fit(
                     looks = (history.epochs + 1) % validation_every == 0 or position.epochs == last_epoch
                     held_out = validation.log_likelihood(engine, threads) if looks else float("nan")
                 epoch = Epoch(position.epochs, epoch_total / n, held_out, epoch_seconds, network)
-                history.add(epoch.log_likelihood, held_out, epoch_seconds)
-                progress.epoch(epoch.number, epoch.log_likelihood, held_out, epoch_seconds)
-                if best.is_over(engine, history):
-                    history.stopped = "early stopping"
-                stops = [callback(epoch) is True for callback in callbacks]  # every one of them is called
-                if any(stops) and history.stopped == "finished":
-                    history.stopped = "callback"
+                _tell(epoch, history, progress, best, engine, callbacks)
                 if averaging is not None:
                     engine.swap()
     if history.stopped == "interrupted":
@@ -180,6 +175,96 @@ def fit(
         position.averaged = True
     best.restore(engine)
     return history
+
+
+def climb(
+    engine: Engine,
+    X: Array,
+    y: Array,
+    weights: Array | None,
+    rows: npt.NDArray[np.uint32] | None,
+    position: Position,
+    *,
+    epochs: int,
+    log_prior: Callable[[], tuple[float, dict[str, Array]]],
+    prior_scale: float,
+    validation: Validation | None,
+    validation_every: int,
+    early_stopping: int | None,
+    threads: int,
+    callbacks: Sequence[Callback],
+    progress: Progress,
+    network: Any,
+) -> History:
+    """As `fit`, for an optimizer that takes all examples at once and chooses its steps itself: an iteration an epoch."""
+    assert position.seed is not None
+    optimizer: Any = position.optimizer
+    if rows is not None:
+        X, y, weights = X[rows], y[rows], None if weights is None else weights[rows]
+    n = len(X)
+    history = History(first_epoch=position.epochs, seed=position.seed, examples=n)
+    names = [name for name in engine.program.parameters if name not in engine.program.statistics]
+    best = _Best(early_stopping)
+    seen: dict[bytes, float] = {}  # the mean log-likelihood at the θ that were looked at last
+
+    def put(theta: npt.NDArray[np.float64]) -> None:
+        begin = 0
+        for name in names:
+            shape = engine.program.parameters[name]
+            size = math.prod(shape)
+            engine.set(name, theta[begin : begin + size].reshape(shape))
+            begin += size
+
+    def value_and_gradient(theta: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        put(theta)
+        log_prob = engine.log_likelihood(X, y, threads)
+        mean = float(log_prob.mean() if weights is None else weights @ log_prob / n)
+        seen[theta.tobytes()] = mean
+        prior, score = log_prior()
+        gradient = engine.gradient(X, y, weights, threads)
+        parts = [gradient[name] / n + prior_scale * score.get(name, 0.0) for name in names]
+        return mean + prior_scale * prior, np.concatenate([np.ravel(part) for part in parts]).astype(np.float64)
+
+    begin = time.perf_counter()
+    with _interruptible() as interrupted:
+
+        def after(value: float, theta: npt.NDArray[np.float64]) -> bool:
+            nonlocal begin
+            put(theta)
+            position.epochs, position.steps = position.epochs + 1, position.steps + 1
+            mean, seconds = seen.get(theta.tobytes(), value), time.perf_counter() - begin
+            seen.clear()
+            held_out = None
+            if validation is not None:
+                looks = (history.epochs + 1) % validation_every == 0 or history.epochs + 1 == epochs
+                held_out = validation.log_likelihood(engine, threads) if looks else float("nan")
+            epoch = Epoch(position.epochs, mean, held_out, seconds, network)
+            progress.advance(n, seconds, mean)
+            _tell(epoch, history, progress, best, engine, callbacks)
+            if interrupted():
+                history.stopped = "interrupted"
+            begin = time.perf_counter()
+            return history.stopped != "finished"
+
+        start = np.concatenate([engine.get(name).ravel() for name in names]).astype(np.float64)
+        put(optimizer.climb(value_and_gradient, start, epochs, after))
+    if history.stopped == "interrupted":
+        warnings.warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached", stacklevel=3)
+    best.restore(engine)
+    return history
+
+
+def _tell(
+    epoch: Epoch, history: History, progress: Progress, best: _Best, engine: Engine, callbacks: Sequence[Callback]
+) -> None:
+    """Takes an epoch down, and asks all who may end the fit."""
+    history.add(epoch.log_likelihood, epoch.validation_log_likelihood, epoch.seconds)
+    progress.epoch(epoch.number, epoch.log_likelihood, epoch.validation_log_likelihood, epoch.seconds)
+    if best.is_over(engine, history):
+        history.stopped = "early stopping"
+    stops = [callback(epoch) is True for callback in callbacks]  # every one of them is called
+    if any(stops) and history.stopped == "finished":
+        history.stopped = "callback"
 
 
 def _chunk(

@@ -20,7 +20,7 @@ from likeliest.averaging import Averaging
 from likeliest.data import as_examples, as_weights, check_same_length, non_finite_message
 from likeliest.engines import ENGINES, make_engine
 from likeliest.engines.base import AVERAGE, Engine, Terms
-from likeliest.fit import Callback, Position, Validation, fit
+from likeliest.fit import Callback, Position, Validation, climb, fit
 from likeliest.history import History
 from likeliest.initializers import Initializer
 from likeliest.layers import Dense, Layer
@@ -32,13 +32,13 @@ from likeliest.parameters import Parameters
 from likeliest.priors import Prior
 from likeliest.program import INPUT, OUTPUT, Builder, Program, Value, priors_by_name
 from likeliest.progress import make_progress
-from likeliest.schedules import Schedule
+from likeliest.schedules import Constant, Schedule
 from likeliest.summary import summary
 from likeliest.threads import resolve_threads
 from likeliest.xp import numpy_namespace
 
 if TYPE_CHECKING:
-    from likeliest.likelihoods.distribution import Distribution
+    from likeliest.likelihoods import Distribution
 
 Array = npt.NDArray[Any]
 
@@ -135,6 +135,11 @@ class Network:
             if value != default
         )
         return f"Network([{layers}], likelihood={self.likelihood!r}{options})"
+
+    def _repr_html_(self) -> str:
+        from likeliest.html import network_html
+
+        return network_html(self)
 
     def build(self, input_shape: int | Sequence[int], seed: int = 0) -> Network:
         """Fixes the shape of the examples and draws the first θ from the seed; the first ``fit`` does this by itself.
@@ -338,8 +343,18 @@ class Network:
             position.optimizer = optimizer or Adam()
             position.steps = 0
             engine.start(position.optimizer)
+        method: Any = fit
+        how: dict[str, Any] = {
+            "batch_size": min(batch_size or n, n),
+            "schedule": schedule,
+            "averaging": averaging,
+            "terms": Terms(1 / (highest * n), math.inf if clip_norm is None else float(clip_norm), seed),
+        }
+        if position.optimizer.full_batch:
+            _check_full_batch(position.optimizer, schedule, averaging, clip_norm, engine.program)
+            method, how = climb, {"log_prior": self._log_prior_and_score, "prior_scale": 1 / (highest * n)}
         try:
-            return fit(
+            return method(
                 engine,
                 X,
                 y,
@@ -347,10 +362,7 @@ class Network:
                 rows,
                 position,
                 epochs=epochs,
-                batch_size=min(batch_size or n, n),
-                schedule=schedule,
-                averaging=averaging,
-                terms=Terms(1 / (highest * n), math.inf if clip_norm is None else float(clip_norm), seed),
+                **how,
                 validation=held_out,
                 validation_every=validation_every,
                 early_stopping=early_stopping,
@@ -365,13 +377,15 @@ class Network:
     def _start_output(self, y: Array, weights: Array | None) -> None:
         """Starts the output where η fits y as well as it can without x: its biases, and nothing of x in its scales."""
         engine, likelihood = self._built(), self.likelihood
-        start = likelihood.start(y, weights)
-        if not start.any():
-            return
-        own = likelihood.width - likelihood.shared
-        engine.set("output.b", start[:own])
+        start, own = likelihood.start(y, weights), likelihood.width - likelihood.shared
+        if start.any():
+            engine.set("output.b", start[:own])
         if likelihood.shared:
             engine.set("output.c", start[own:])
+        if likelihood.locations < own:
+            W = engine.get("output.W")
+            W[:, likelihood.locations :] = 0
+            engine.set("output.W", W)
 
     def _held_out(
         self, X: Array, y: Array, weights: Array | None, validation: Any, seed: int
@@ -504,11 +518,16 @@ class Network:
 
     def log_prior(self) -> float:
         """Log P(θ), the sum over the parameters that have a prior; 0 without any."""
+        return self._log_prior_and_score()[0]
+
+    def _log_prior_and_score(self) -> tuple[float, dict[str, Array]]:
         engine = self._built()
-        priors = priors_by_name(self.prior, engine.program)
-        return float(
-            sum(p.log_prob(numpy_namespace, engine.get(k).astype(np.float64)).sum() for k, p in priors.items())
-        )
+        total, score = 0.0, {}
+        for name, prior in priors_by_name(self.prior, engine.program).items():
+            theta = engine.get(name).astype(np.float64)
+            total += float(prior.log_prob(numpy_namespace, theta).sum())
+            score[name] = prior.score(theta)
+        return total, score
 
     def gradient(self, X: Any, y: Any, *, sample_weight: Any = None, threads: int | None = None) -> dict[str, Array]:
         """∂LL/∂θ by parameter name, for LL(θ) = Σ_i w_i log P(y_i | x_i): the handout's equations (4) and (5).
@@ -626,6 +645,23 @@ class Network:
                 for slot, value in values.items():
                     engine.set(name, value, slot)
             self._engine = engine
+
+
+def _check_full_batch(
+    optimizer: Optimizer, schedule: Schedule, averaging: Any, clip_norm: Any, program: Program
+) -> None:
+    """A ValueError for what has no meaning with an optimizer that chooses its steps itself, on all examples."""
+    name = type(optimizer).__name__
+    for argument, given in (
+        ("schedule", schedule != Constant()), ("averaging", averaging is not None), ("clip_norm", clip_norm is not None)
+    ):  # fmt: skip
+        if given:
+            raise ValueError(f"{argument}: {name} chooses its steps itself; leave it out, or use Adam()")
+    for operation in (step.operation for step in program.steps):
+        if operation in ("dropout", "gaussian_noise", "batch_norm"):
+            raise ValueError(f"optimizer: {name} needs the same log-likelihood at every look, but there is {operation}")
+    if program.max_norm:
+        raise ValueError(f"optimizer: {name} knows no max_norm; use Adam(), or a prior")
 
 
 def _check_seed(seed: Any) -> int:

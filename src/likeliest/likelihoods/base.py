@@ -76,6 +76,11 @@ class Likelihood(ABC):
         return 0
 
     @property
+    def locations(self) -> int:
+        """How many of the first columns of η say where y lies. The others, such as scales, start without x."""
+        return self.width
+
+    @property
     def targets(self) -> int:
         """How many numbers y has per example: with 1, y is (n,), else (n, targets)."""
         return 1

@@ -1,9 +1,9 @@
 """Beta:  η (n, 2) = (logit μ, log φ), y (n,) in (0, 1):  mean μ, concentration φ, variance μ(1 − μ)/(1 + φ).
 
-    a = φμ, b = φ(1 − μ);   P(y) ∝ y^(a−1) (1 − y)^(b−1)
-    log P = a A + b B − log y(1 − y) + S(φ) − S(a) − S(b),   A = log y − log μ,   B = log(1 − y) − log(1 − μ)
-    ∂/∂ logit μ = φ μ (1 − μ) (A − B − S'(a) + S'(b))
-    ∂/∂ log φ = a (A − S'(a)) + b (B − S'(b)) + φ S'(φ),   S(a) = log Γ(a) − (a log a − a),   S'(a) = ψ(a) − log a
+a = φμ, b = φ(1 − μ);   P(y) ∝ y^(a−1) (1 − y)^(b−1)
+log P = a A + b B − log y(1 − y) + S(φ) − S(a) − S(b),   A = log y − log μ,   B = log(1 − y) − log(1 − μ)
+∂/∂ logit μ = φ μ (1 − μ) (A − B − S'(a) + S'(b))
+∂/∂ log φ = a (A − S'(a)) + b (B − S'(b)) + φ S'(φ),   S(a) = log Γ(a) − (a log a − a),   S'(a) = ψ(a) − log a
 """
 
 from __future__ import annotations

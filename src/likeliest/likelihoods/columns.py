@@ -86,6 +86,11 @@ class LocationScale(Likelihood):
     min_scale: float
     standardizes = True
 
+    @property
+    def locations(self) -> int:
+        """The location."""
+        return 1
+
     def __post_init__(self) -> None:
         check_setting(self.scale, "scale", type(self).__name__)
         check_min_scale(self.min_scale, type(self).__name__)

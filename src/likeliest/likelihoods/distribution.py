@@ -65,7 +65,11 @@ class Distribution:
         shape = () if likelihood.targets == 1 else (likelihood.targets,)
         for name in ("loc", "scale"):
             value = np.asarray(getattr(self, name), np.float64)
-            if value.shape not in ((), shape) or not np.isfinite(value).all() or (name == "scale" and (value <= 0).any()):
+            if (
+                value.shape not in ((), shape)
+                or not np.isfinite(value).all()
+                or (name == "scale" and (value <= 0).any())
+            ):
                 each = f", or {shape[0]} of them" if shape else ""
                 kind = "positive number" if name == "scale" else "finite number"
                 raise ValueError(f"{name}: {likelihood!r} expected a {kind}{each}, found {getattr(self, name)!r}")

@@ -1,8 +1,8 @@
 """Gamma:  η (n, 2) = (log μ, log a), y (n,) > 0:  mean μ, shape a, variance μ²/a.
 
-    log P = a (u − (e^u − 1)) − log y − S(a),   u = log y − log μ,   S(a) = log Γ(a) − (a log a − a)
-    ∂/∂ log μ = a (e^u − 1)
-    ∂/∂ log a = a (u − (e^u − 1) − S'(a)),   S'(a) = ψ(a) − log a
+log P = a (u − (e^u − 1)) − log y − S(a),   u = log y − log μ,   S(a) = log Γ(a) − (a log a − a)
+∂/∂ log μ = a (e^u − 1)
+∂/∂ log a = a (u − (e^u − 1) − S'(a)),   S'(a) = ψ(a) − log a
 """
 
 from __future__ import annotations

@@ -63,6 +63,11 @@ class Independent(Likelihood):
         return self.base.shared * int(self.count)
 
     @property
+    def locations(self) -> int:
+        """The locations of each target."""
+        return self.base.locations * int(self.count)
+
+    @property
     def targets(self) -> int:
         """How many numbers y has for each example."""
         return int(self.count)
@@ -76,7 +81,9 @@ class Independent(Likelihood):
         """The targets (n, d), each column as its likelihood takes it."""
         y = np.asarray(y)
         if y.ndim != 2 or y.shape[1] != self.count:
-            raise ValueError(f"y: {self!r} expected shape (n, {self.count}), found {y.shape}; one column for each target")
+            raise ValueError(
+                f"y: {self!r} expected shape (n, {self.count}), found {y.shape}; one column for each target"
+            )
         columns = []
         for i in range(self.count):
             try:

@@ -1,10 +1,10 @@
 """Multivariate Normal:  η (n, d + d + d(d−1)/2) = (μ, r, a), y (n, d):  each target a Normal, given those before it.
 
-    e_i = (y_i − μ_i) − Σ_{j<i} a_ij (y_j − μ_j)          s_i² = min_scale² + e^{r_i}
-    log P = −½ Σ_i (log 2π + log s_i² + e_i² / s_i²)
-    With A the a_ij below the diagonal, the precision is (I − A)ᵀ diag(1/s²) (I − A): its Cholesky factor is
-    (I − A)ᵀ diag(1/s), and no system is solved to get log P or the score.
-    w_i = e_i / s_i²:   ∂/∂μ = (I − A)ᵀ w      ∂/∂r_i = ½ (e_i²/s_i² − 1) e^{r_i}/s_i²      ∂/∂a_ij = w_i (y_j − μ_j)
+e_i = (y_i − μ_i) − Σ_{j<i} a_ij (y_j − μ_j)          s_i² = min_scale² + e^{r_i}
+log P = −½ Σ_i (log 2π + log s_i² + e_i² / s_i²)
+With A the a_ij below the diagonal, the precision is (I − A)ᵀ diag(1/s²) (I − A): its Cholesky factor is
+(I − A)ᵀ diag(1/s), and no system is solved to get log P or the score.
+w_i = e_i / s_i²:   ∂/∂μ = (I − A)ᵀ w      ∂/∂r_i = ½ (e_i²/s_i² − 1) e^{r_i}/s_i²      ∂/∂a_ij = w_i (y_j − μ_j)
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Negative binomial:  η (n, 2) = (log μ, log α), y (n,) in 0, 1, 2, …:  mean μ, dispersion α, variance μ + αμ².
 
-    r = 1/α,   t = log μ − log r,   S(a) = log Γ(a) − (a log a − a)
-    log P = y log μ − y + (y + r) (log(1 + y/r) − log(1 + μ/r)) + S(y + r) − S(r) − log y!
-    ∂/∂ log μ = y σ(−t) − r σ(t)
-    ∂/∂ log α = y − (y + r) σ(t) − r (log(1 + y/r) − log(1 + μ/r) + S'(y + r) − S'(r)),   S'(a) = ψ(a) − log a
+r = 1/α,   t = log μ − log r,   S(a) = log Γ(a) − (a log a − a)
+log P = y log μ − y + (y + r) (log(1 + y/r) − log(1 + μ/r)) + S(y + r) − S(r) − log y!
+∂/∂ log μ = y σ(−t) − r σ(t)
+∂/∂ log α = y − (y + r) σ(t) − r (log(1 + y/r) − log(1 + μ/r) + S'(y + r) − S'(r)),   S'(a) = ψ(a) − log a
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Mixture of Normals:  η (n, 3K) = (l, μ, r), y (n,):  P(y) = Σ_k π_k N(y; μ_k, s_k²), π = softmax(l).
 
-    s_k² = min_scale² + e^{r_k},   z_k = (y − μ_k) / s_k,   L_k = log π_k − ½ (log 2π + log s_k² + z_k²)
-    log P = log Σ_k e^{L_k};     ρ_k = e^{L_k − log P}, the probability that y came from component k
-    ∂/∂l_k = ρ_k − π_k       ∂/∂μ_k = ρ_k z_k / s_k       ∂/∂r_k = ½ ρ_k (z_k² − 1) e^{r_k} / s_k²
+s_k² = min_scale² + e^{r_k},   z_k = (y − μ_k) / s_k,   L_k = log π_k − ½ (log 2π + log s_k² + z_k²)
+log P = log Σ_k e^{L_k};     ρ_k = e^{L_k − log P}, the probability that y came from component k
+∂/∂l_k = ρ_k − π_k       ∂/∂μ_k = ρ_k z_k / s_k       ∂/∂r_k = ½ ρ_k (z_k² − 1) e^{r_k} / s_k²
 """
 
 from __future__ import annotations

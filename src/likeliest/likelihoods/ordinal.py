@@ -1,9 +1,9 @@
 """Ordinal:  η (n, K) = (f, t_1 … t_{K−1}), y (n,) in {0 … K−1},  P(Y ≤ k | η) = σ(c_{k+1} − f).
 
-    c_1 = t_1,   c_k = c_{k−1} + d_k,   d_k = softplus(t_k) > 0:   thresholds in order, which do not depend on x
-    log P(Y = k) = log σ(c_{k+1} − f) + log σ(f − c_k) + log(1 − e^(−d_{k+1})),   less what the first or last class lacks
-    With α = σ(f − c_{y+1}) (0 for the last class) and β = σ(c_y − f) (0 for the first):
-    ∂/∂f = β − α       ∂/∂t_1 = α − β       ∂/∂t_j = σ(t_j) (α [j ≤ y + 1] − β [j ≤ y]) + σ(−t_j) [j = y + 1]
+c_1 = t_1,   c_k = c_{k−1} + d_k,   d_k = softplus(t_k) > 0:   thresholds in order, which do not depend on x
+log P(Y = k) = log σ(c_{k+1} − f) + log σ(f − c_k) + log(1 − e^(−d_{k+1})),   less what the first or last class lacks
+With α = σ(f − c_{y+1}) (0 for the last class) and β = σ(c_y − f) (0 for the first):
+∂/∂f = β − α       ∂/∂t_1 = α − β       ∂/∂t_j = σ(t_j) (α [j ≤ y + 1] − β [j ≤ y]) + σ(−t_j) [j = y + 1]
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Poisson:  η (n, 1) = log λ, y (n,) in 0, 1, 2, …;  with exposure E, y (n, 2) = (count, E):  count ~ Poisson(λE).
 
-    log P = y (η + log E) − λE − log y!
-    ∂/∂η = y − λE
+log P = y (η + log E) − λE − log y!
+∂/∂η = y − λE
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Quantiles:  η (n, K), y (n,):  q_1 = η_1, q_k = q_{k−1} + softplus(η_k), the τ_k-quantiles of y, which never cross.
 
-    log P = Σ_k log(τ_k (1 − τ_k) / s) − (y − q_k)(τ_k − [y < q_k]) / s:  asymmetric Laplace densities
-    D_k = ∂/∂q_k = (τ_k − [y < q_k]) / s:     ∂/∂η_1 = Σ_k D_k,     ∂/∂η_j = σ(η_j) Σ_{k ≥ j} D_k
+log P = Σ_k log(τ_k (1 − τ_k) / s) − (y − q_k)(τ_k − [y < q_k]) / s:  asymmetric Laplace densities
+D_k = ∂/∂q_k = (τ_k − [y < q_k]) / s:     ∂/∂η_1 = Σ_k D_k,     ∂/∂η_j = σ(η_j) Σ_{k ≥ j} D_k
 """
 
 from __future__ import annotations
@@ -66,7 +66,11 @@ class Quantile(Likelihood):
             taus = tuple(float(tau) for tau in self.probabilities)
         except (TypeError, ValueError):
             taus = ()
-        if not taus or not all(0 < tau < 1 for tau in taus) or any(a >= b for a, b in zip(taus, taus[1:], strict=False)):
+        if (
+            not taus
+            or not all(0 < tau < 1 for tau in taus)
+            or any(a >= b for a, b in zip(taus, taus[1:], strict=False))
+        ):
             raise ValueError(
                 f"probabilities: Quantile expected increasing numbers between 0 and 1, such as (0.05, 0.5, 0.95), "
                 f"found {self.probabilities!r}"

@@ -1,8 +1,8 @@
 """Weibull:  η (n, 2) = (log λ, log k), y (n,) > 0:  scale λ, shape k,  P(Y > y) = e^(−(y/λ)^k).
 
-    log P = log k + z − E(z) − log y,   z = k (log y − log λ);   censored at y: log P(Y > y) = −E(z)
-    ∂/∂ log λ = −k (δ − E'(z))          ∂/∂ log k = δ + z (δ − E'(z)),   δ = 1 where observed, 0 where censored
-    E(z) = e^z up to z = 40 and its tangent from there on, e^40 (1 + z − 40): no overflow, and still uphill
+log P = log k + z − E(z) − log y,   z = k (log y − log λ);   censored at y: log P(Y > y) = −E(z)
+∂/∂ log λ = −k (δ − E'(z))          ∂/∂ log k = δ + z (δ − E'(z)),   δ = 1 where observed, 0 where censored
+E(z) = e^z up to z = 40 and its tangent from there on, e^40 (1 + z − 40): no overflow, and still uphill
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Zero-inflated Poisson:  η (n, 2) = (log λ, g), y (n,) in 0, 1, 2, …:  0 with probability π = σ(g), else Poisson(λ).
 
-    y = 0:  log P = log(π + (1 − π) e^(−λ)),        ∂/∂ log λ = −λ w,     ∂/∂g = 1 − w − π,   w = σ(−g − λ)
-    y > 0:  log P = log(1 − π) + y log λ − λ − log y!,   ∂/∂ log λ = y − λ,   ∂/∂g = −π
-    w is the probability that a 0 came from the Poisson.
+y = 0:  log P = log(π + (1 − π) e^(−λ)),        ∂/∂ log λ = −λ w,     ∂/∂g = 1 − w − π,   w = σ(−g − λ)
+y > 0:  log P = log(1 − π) + y log λ − λ − log y!,   ∂/∂ log λ = y − λ,   ∂/∂g = −π
+w is the probability that a 0 came from the Poisson.
 """
 
 from __future__ import annotations
