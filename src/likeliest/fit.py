@@ -173,6 +173,8 @@ def fit(
     if averaging is not None and not best.theta:
         engine.swap()
         position.averaged = True
+    elif averaging is not None:
+        engine.average(False)  # what is kept is the best of the averages; the next fit goes on from it
     best.restore(engine)
     return history
 
@@ -196,7 +198,7 @@ def climb(
     progress: Progress,
     network: Any,
 ) -> History:
-    """As `fit`, for an optimizer that takes all examples at once and chooses its steps itself: an iteration an epoch."""
+    """As `fit`, for an optimizer that takes all examples at once and chooses its own steps: an iteration an epoch."""
     assert position.seed is not None
     optimizer: Any = position.optimizer
     if rows is not None:
@@ -270,7 +272,7 @@ def _tell(
 def _chunk(
     order: npt.NDArray[np.uint32], step: int, steps: int, batch_size: int
 ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
-    """All steps of several whole epochs, or up to ``steps`` steps of the only epoch, from ``step`` on: order, bounds."""
+    """Order and bounds: of several whole epochs, or of up to ``steps`` steps of the only epoch, from ``step`` on."""
     epochs, n = order.shape
     if epochs > 1:
         bounds = (np.arange(epochs)[:, None] * n + np.arange(0, n, batch_size)).ravel()

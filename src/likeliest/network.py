@@ -228,8 +228,10 @@ class Network:
         Each step takes the gradient of (1/m) Σ_i w_i log P(y_i | x_i) over the m examples of a minibatch, with weights
         scaled to a mean of 1. With a prior, what is climbed is LL(θ) + log P(θ) for all n examples, divided by Σ_i w_i
         in the weights as given (n without weights): log P(θ)/Σ_i w_i is added to every minibatch, so that the gradient
-        of a minibatch is right on average. Fitting again continues where it stopped: the same optimizer keeps its state, and k
-        epochs after j epochs give bit for bit the θ of j + k epochs at once.
+        of a minibatch is right on average.
+
+        Fitting again continues where it stopped: the same optimizer keeps its state, and k epochs after j epochs give
+        bit for bit the θ of j + k epochs at once (with a learning rate that stays: a schedule is for one fit).
 
         Parameters
         ----------
@@ -342,7 +344,8 @@ class Network:
         if position.optimizer is None or (optimizer is not None and optimizer != position.optimizer):
             position.optimizer = optimizer or Adam()
             position.steps = 0
-            engine.start(position.optimizer)
+            if not position.optimizer.full_batch:
+                engine.start(position.optimizer)
         method: Any = fit
         how: dict[str, Any] = {
             "batch_size": min(batch_size or n, n),
@@ -354,7 +357,7 @@ class Network:
             _check_full_batch(position.optimizer, schedule, averaging, clip_norm, engine.program)
             method, how = climb, {"log_prior": self._log_prior_and_score, "prior_scale": 1 / (highest * n)}
         try:
-            return method(
+            history: History = method(
                 engine,
                 X,
                 y,
@@ -371,6 +374,7 @@ class Network:
                 progress=progress,
                 network=self,
             )
+            return history
         finally:
             progress.close()
 
@@ -638,7 +642,7 @@ class Network:
         if theta is not None:
             priors = priors_by_name(self.prior, program)
             engine = make_engine(self.engine, program, self.likelihood, self.dtype, priors)
-            if self._position.optimizer is not None:
+            if self._position.optimizer is not None and not self._position.optimizer.full_batch:
                 engine.start(self._position.optimizer)
             engine.average(self._position.averaged)
             for name, values in theta.items():

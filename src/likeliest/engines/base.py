@@ -18,7 +18,7 @@ class Chunk(NamedTuple):
     """Some steps of training: step k takes the examples ``order[bounds[k]:bounds[k + 1]]``.
 
     ``order`` is (m,) uint32, ``bounds`` (steps + 1,) int64 from 0 to m. ``factors`` (steps,) float64 multiply the
-    learning rate. After each step the average of θ, if one is kept, moves by ``rates`` (steps,) float64 of its way to θ.
+    learning rate. After each step the average of θ, if one is kept, goes ``rates`` (steps,) float64 of its way to θ.
     """
 
     order: npt.NDArray[np.uint32]
@@ -31,8 +31,8 @@ class Terms(NamedTuple):
     """What a step climbs besides the log-likelihood of its minibatch, and how.
 
     The objective is (Σ_i w_i log P(y_i | x_i) + log P(θ)) / Σ_i w_i over all examples; a minibatch stands for the first
-    sum, and ``prior_scale`` is 1 / Σ_i w_i in the user's weights. A gradient longer than ``clip_norm`` is scaled back to
-    it. ``seed`` is that of the noise.
+    sum, and ``prior_scale`` is 1 / Σ_i w_i in the user's weights. A gradient longer than ``clip_norm`` is scaled back
+    to it. ``seed`` is that of the noise.
     """
 
     prior_scale: float = 0.0
@@ -85,8 +85,9 @@ class Engine(Protocol):
     ) -> Array:
         """Takes the steps t, t + 1, ... of a chunk along the gradient of Σ_i w_i log P(y_i | x_i) / batch size.
 
-        To that comes the score of the priors, times ``terms.prior_scale``. Returns Σ_i w_i log P(y_i | x_i) of each step's batch, before its update: (steps,) float64. It stops early,
-        without that update, at a step whose mean is below ``floor`` or not a number, and returns up to that step.
+        To that comes the score of the priors, times ``terms.prior_scale``. Returns Σ_i w_i log P(y_i | x_i) of each
+        step's batch, before its update: (steps,) float64. It stops early, without that update, at a step whose mean is
+        below ``floor`` or not a number, and returns up to that step.
         """
 
     def log_likelihood(self, X: Array, y: Array, threads: int) -> Array:

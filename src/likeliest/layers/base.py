@@ -21,7 +21,7 @@ class Layer(ABC):
 
     @classmethod
     def prefix(cls) -> str:
-        """The layer's name in parameter names: ``Dense`` -> ``dense``, ``MaxPool2D`` -> ``max_pool_2d``, ``RMSNorm`` -> ``rms_norm``."""
+        """The layer's name in parameter names: ``Dense`` -> ``dense``, ``RMSNorm`` -> ``rms_norm``."""
         return re.sub(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
 
 

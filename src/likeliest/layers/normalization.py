@@ -11,7 +11,7 @@ from likeliest.program import Builder, Value
 
 @dataclass(frozen=True)
 class BatchNorm(Layer):
-    """h_j = γ_j (x_j − μ_j) / σ_j + β_j, with μ_j and σ_j those of the minibatch in training, running ones in prediction.
+    """h_j = γ_j (x_j − μ_j) / σ_j + β_j, with μ_j and σ_j of the minibatch in training, running ones in prediction.
 
     Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167. The running mean and variance are parameters that are
     observed, not learned: ``"batch_norm_1.mean"``, ``"batch_norm_1.variance"``.
