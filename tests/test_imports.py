@@ -16,27 +16,16 @@ ROOT = Path(likeliest.__file__).parent
 # Each may import only what stands in a line before its own; those of one line do not import each other.
 ORDER = """
 xp random
-ops likelihoods optimizers initializers schedules averaging threads data
+ops likelihoods priors optimizers initializers schedules averaging threads data
 program
 layers engines
-<<<<<<< HEAD
-tracing gradient_check summary parameters history progress
-fit html
-=======
 tracing gradient_check summary parameters history progress data_dependent
-fit
->>>>>>> d98fd4c (A learning-rate finder with its picture; θ from the data, with unit variance layer by layer)
+fit html
 network
 """.strip().splitlines()
 LEVEL = {name: level for level, line in enumerate(ORDER) for name in line.split()}
-ASIDE = {
-    "handout",
-    "datasets",
-    "plots",
-    "explain",
-    "learning_rate_finder",
-    "cli",
-}  # nothing of the core may import these
+# Nothing of the core may import these.
+ASIDE = {"handout", "datasets", "plots", "explain", "learning_rate_finder", "cli"}
 
 
 def modules() -> list[Path]:

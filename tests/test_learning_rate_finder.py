@@ -64,7 +64,7 @@ def test_plot() -> None:
     assert f"{finder.suggestion:.2g}" in ax.get_legend().get_texts()[2].get_text()
     assert finder.plot(ax=ax) is ax
     ax.figure.savefig(__import__("io").BytesIO(), format="png", dpi=40)
-    LearningRateFinder(RATES[:1], np.array([-1.0])).plot()
+    LearningRateFinder(RATES[:2], np.array([-1.0, -1.1])).plot()
 
 
 @pytest.mark.parametrize("engine", ["native", "reference"])
