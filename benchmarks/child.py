@@ -6,7 +6,7 @@ Each answer is one line of JSON on standard output. The first comes unasked, aft
 
     epoch N   train N epochs                → {"seconds": …}, of one
     latency   predict one row, repeatedly   → {"seconds": …}, the median of this round
-    finish    evaluate and exit             → accuracy, log-likelihoods, memory
+    finish    evaluate and exit             → accuracy or RMSE, log-likelihoods, memory
 
 Between two lines it waits for input, and so leaves the processor to the other peers.
 """
@@ -40,7 +40,7 @@ def main() -> None:
 
     workload = WORKLOADS[options.workload]
     kind = peer_class(options.peer)
-    data = load("train", workload.digits, workload.noise)
+    data = load("train", workload)
     memory.reset_peak()
     memory_before = memory.peak_mib()
     examples = len(data[1])
@@ -76,7 +76,7 @@ def seconds(call: Callable[[], object]) -> float:
 
 def latency(peer: Peer) -> float:
     """The median time of predicting one row, in seconds; a tenth as many calls go first and are not counted."""
-    row, _ = load("test", peer.workload.digits, peer.workload.noise)
+    row, _ = load("test", peer.workload)
     predict = peer.predictor(row[:1])
     for _ in range(LATENCY_CALLS // 10):
         predict()
@@ -91,11 +91,10 @@ def latency(peer: Peer) -> float:
 def results(peer: Peer, memory_before: float) -> dict[str, object]:
     """What the peer learned; the memory is read first, before the test set takes some."""
     peak = memory.peak_mib()
-    digits, noise = peer.workload.digits, peer.workload.noise
-    test_accuracy, test_ll = peer.evaluate(*load("test", digits, noise))
-    _, train_ll = peer.evaluate(*load("train", digits, noise))
+    test_score, test_ll = peer.evaluate(*load("test", peer.workload))
+    _, train_ll = peer.evaluate(*load("train", peer.workload))
     return {
-        "test_accuracy": test_accuracy,
+        f"test_{peer.workload.score}": test_score,
         "test_log_likelihood": test_ll,
         "train_log_likelihood": train_ll,
         "peak_mib": peak,

@@ -1,4 +1,4 @@
-"""MNIST from its IDX files: X (n, 784) float32 in [0, 1], y (n,) int64.
+"""MNIST from its IDX files, X (n, 784) float32 in [0, 1], y (n,) int64; generated tables, X (n, p) and y (n,) float32.
 
 The benchmark reads the files itself, so that every peer is handed the same bytes and likeliest's own reader is not a
 part of what is measured.
@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.workloads import Workload
+
 X = NDArray[np.float32]
-Y = NDArray[np.int64]
+Y = NDArray[np.int64] | NDArray[np.float32]
 
 VARIABLE = "LIKELIEST_DATA"
 FILES = {
@@ -51,8 +53,23 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * axes).reshape(shape)
 
 
-def load(split: str, digits: tuple[int, ...], noise: float = 0.0) -> tuple[X, Y]:
-    """The examples of ``split`` ("train" or "test") whose label is one of ``digits``, in the files' order.
+def load(split: str, workload: Workload) -> tuple[X, Y]:
+    """The examples of ``split`` ("train" or "test") that a workload is about."""
+    return mnist(split, workload.digits, workload.noise) if workload.digits else table(split, workload)
+
+
+def table(split: str, workload: Workload) -> tuple[X, Y]:
+    """Standard normal numbers, as many rows for each split; y is a smooth function of five of them plus N(0, 1)."""
+    random = np.random.default_rng([list(FILES).index(split), workload.rows])
+    inputs = aligned_empty((workload.rows, workload.widths[0]))
+    inputs[:] = random.standard_normal(inputs.shape)
+    x = inputs.T
+    signal = 2 * np.sin(x[0] + x[1]) + x[2] * x[3] + x[4]
+    return inputs, (signal + random.standard_normal(workload.rows)).astype(np.float32)
+
+
+def mnist(split: str, digits: tuple[int, ...], noise: float = 0.0) -> tuple[X, Y]:
+    """The examples of ``split`` whose label is one of ``digits``, in the files' order.
 
     ``noise`` > 0 adds uniform random numbers up to it to every pixel, so that none is 0.
     """

@@ -21,8 +21,8 @@ def main() -> None:
     arguments.add_argument("--threads", type=int, required=True)
     options = arguments.parse_args()
 
-    test = load("test", W1.digits)
-    peer = peer_class(options.peer)(W1, *load("train", W1.digits), options.threads)
+    test = load("test", W1)
+    peer = peer_class(options.peer)(W1, *load("train", W1), options.threads)
     for epoch in range(1, MOST_EPOCHS + 1):
         peer.epochs(1)
         accuracy, _ = peer.evaluate(*test)

@@ -23,10 +23,11 @@ LATENCY_WORKLOAD = "W1"
 
 def main() -> None:
     options = parse()
-    try:
-        data.folder()
-    except data.DataError as error:
-        raise SystemExit(str(error)) from None
+    if "first-fit" in options.measure or any(WORKLOADS[name].digits for name in options.workloads):
+        try:
+            data.folder()
+        except data.DataError as error:
+            raise SystemExit(str(error)) from None
     described = machine.describe(options.threads)
     path = options.json or children.ROOT / "benchmarks" / "results" / f"{described['date']}.jsonl".replace(":", "")
     record = Record(path, described)

@@ -28,12 +28,13 @@ def epochs(
 ) -> None:
     """One row per peer: time, ratio, share of the peak, and how well it predicts after as many epochs as the others."""
     rounds = max(map(len, seconds.values()), default=0)
-    title = f"{workload.name}: one epoch, median of {rounds}; test accuracy after {rounds * per_turn + 1} epochs"
-    table = titled(title, ["", "s", "least-most", f"x {REFERENCE}", "least-most", "of peak", "accuracy"])
+    title = f"{workload.name}: one epoch, median of {rounds}; test {workload.score} after {rounds * per_turn + 1} epochs"
+    table = titled(title, ["", "s", "least-most", f"x {REFERENCE}", "least-most", "of peak", workload.score])
     for peer, times in seconds.items():
         row = [peer, *spread(Summary.of(times)), *ratios(times, seconds.get(REFERENCE))]
         row.append(share(workload, results[peer]["examples_per_epoch"], times, peak))
-        table.add_row(*row, f"{results[peer]['test_accuracy']:.2%}")
+        score = results[peer][f"test_{workload.score}"]
+        table.add_row(*row, f"{score:.4f}" if workload.is_normal else f"{score:.2%}")
     console.print(table)
 
 

@@ -33,15 +33,18 @@ class Peer(ABC):
 
     @abstractmethod
     def eta(self, inputs: X) -> NDArray[Any]:
-        """The log-odds of each class, (n, 784) → (n, outputs)."""
+        """The log-odds of each class, or the mean, (n, p) → (n, outputs)."""
 
     @abstractmethod
     def predictor(self, row: X) -> Callable[[], object]:
         """A call that turns one row (1, 784), already in the framework's own array, into its probability."""
 
     def evaluate(self, inputs: X, labels: Y) -> tuple[float, float]:
-        """The accuracy, and the log-likelihood per example."""
+        """The accuracy, or for a Normal the root of the mean squared error; and the log-likelihood per example."""
         eta = np.asarray(self.eta(inputs), np.float64)
+        if self.workload.is_normal:
+            mse = float(np.mean((labels - eta[:, 0]) ** 2))
+            return mse**0.5, -0.5 * (mse + float(np.log(2 * np.pi)))
         if self.workload.is_bernoulli:
             eta = np.hstack([np.zeros_like(eta), eta])
         log_p = eta - np.logaddexp.reduce(eta, axis=1, keepdims=True)

@@ -34,7 +34,7 @@ class Jax(Peer):
     def __init__(self, workload: Workload, inputs: X, labels: Y, threads: int) -> None:
         super().__init__(workload, inputs, labels, threads)
         self.inputs = jnp.asarray(inputs)
-        self.labels = jnp.asarray(labels.astype(np.int32))
+        self.labels = jnp.asarray(labels if workload.is_normal else labels.astype(np.int32))
         self.random = np.random.default_rng(0)
         theta: Parameters = [(glorot(self.random, p, q), jnp.zeros(q)) for p, q in pairwise(workload.widths)]
 
@@ -55,6 +55,8 @@ class Jax(Peer):
 
     def log_likelihood(self, theta: Parameters, x: jax.Array, y: jax.Array) -> jax.Array:
         eta = self.network(theta, x)
+        if self.workload.is_normal:
+            return -0.5 * jnp.mean((y - eta[:, 0]) ** 2)
         if self.workload.is_bernoulli:
             return jnp.mean(y * eta[:, 0] - jax.nn.softplus(eta[:, 0]))
         return jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(eta), y[:, None], axis=1))

@@ -34,17 +34,15 @@ class Keras(Peer):
         super().__init__(workload, inputs, labels, threads)
         keras.utils.set_random_seed(0)
         self.inputs = inputs
-        self.labels = labels.astype(np.float32)[:, None] if workload.is_bernoulli else labels.astype(np.int32)
+        self.labels = labels.astype(np.float32)[:, None] if workload.widths[-1] == 1 else labels.astype(np.int32)
         activation = "sigmoid" if workload.activation == "logistic" else "relu"
         hidden = [keras.layers.Dense(q, activation) for q in workload.widths[1:-1]]
         self.net = keras.Sequential(
             [keras.Input(workload.widths[:1]), *hidden, keras.layers.Dense(workload.widths[-1])]
         )
-        losses = keras.losses
-        loss = losses.BinaryCrossentropy if workload.is_bernoulli else losses.SparseCategoricalCrossentropy
         self.net.compile(
             optimizer=optimizer(workload),
-            loss=loss(from_logits=True),
+            loss=loss(workload),
             steps_per_execution=STEPS_PER_EXECUTION,
             jit_compile=True,
         )
@@ -67,7 +65,16 @@ class Keras(Peer):
 def optimizer(workload: Workload) -> keras.optimizers.Optimizer:
     if workload.optimizer == "gradient ascent":
         return keras.optimizers.SGD(workload.learning_rate)
-    return keras.optimizers.Adam(workload.learning_rate, workload.beta1, workload.beta2, workload.epsilon)
+    # The squared error lacks the ½ of the log-likelihood: with g and ε both doubled, Adam's steps are the same.
+    epsilon = 2 * workload.epsilon if workload.is_normal else workload.epsilon
+    return keras.optimizers.Adam(workload.learning_rate, workload.beta1, workload.beta2, epsilon)
+
+
+def loss(workload: Workload) -> keras.losses.Loss:
+    if workload.is_normal:
+        return keras.losses.MeanSquaredError()
+    kind = keras.losses.BinaryCrossentropy if workload.is_bernoulli else keras.losses.SparseCategoricalCrossentropy
+    return kind(from_logits=True)
 
 
 PEER = Keras

@@ -25,11 +25,8 @@ class Likeliest(Peer):
     def __init__(self, workload: Workload, inputs: X, labels: Y, threads: int) -> None:
         super().__init__(workload, inputs, labels, threads)
         self.inputs, self.labels, self.threads = inputs, labels, threads
-        likelihood = (
-            ll.likelihoods.Bernoulli() if workload.is_bernoulli else ll.likelihoods.Categorical(workload.widths[-1])
-        )
         hidden = [ll.Dense(q, workload.activation) for q in workload.widths[1:-1]]
-        self.net = ll.Network(hidden, likelihood=likelihood)
+        self.net = ll.Network(hidden, likelihood=likelihood(workload), initializer="glorot")
         self.optimizer = (
             ll.optimizers.GradientAscent(workload.learning_rate)
             if workload.optimizer == "gradient ascent"
@@ -55,11 +52,21 @@ class Likeliest(Peer):
         raise NotImplementedError("likeliest evaluates itself: see evaluate")
 
     def evaluate(self, inputs: X, labels: Y) -> tuple[float, float]:
-        accuracy = np.mean(self.net.predict(inputs) == labels)
-        return float(accuracy), float(self.net.log_likelihood(inputs, labels)) / len(labels)
+        predicted = self.net.predict(inputs)
+        if self.workload.is_normal:
+            score = np.sqrt(np.mean((labels - predicted) ** 2))
+        else:
+            score = np.mean(predicted == labels)
+        return float(score), float(self.net.log_likelihood(inputs, labels)) / len(labels)
 
     def predictor(self, row: X) -> Callable[[], object]:
         return lambda: self.net.predict_proba(row)
+
+
+def likelihood(workload: Workload) -> ll.likelihoods.Likelihood:
+    if workload.is_normal:
+        return ll.likelihoods.Normal(scale=1.0)
+    return ll.likelihoods.Bernoulli() if workload.is_bernoulli else ll.likelihoods.Categorical(workload.widths[-1])
 
 
 PEER = Likeliest

@@ -22,6 +22,7 @@ from torch.func import grad
 
 from benchmarks.data import X, Y
 from benchmarks.peers.base import Peer
+from benchmarks.peers.pytorch import LIKELIHOODS, epsilon
 from benchmarks.workloads import Workload
 
 STEPS_PER_CALL = 8
@@ -37,7 +38,7 @@ class PyTorchCompile(Peer):
         torch._inductor.config.cpp_wrapper = True
         self.inputs = torch.from_numpy(inputs)
         self.labels = torch.from_numpy(labels)
-        if workload.is_bernoulli:
+        if workload.widths[-1] == 1:
             self.labels = self.labels.float()[:, None]
         self.parameters = [tensor for p, q in pairwise(workload.widths) for tensor in (glorot(p, q), torch.zeros(q))]
         self.steps_per_call = 1
@@ -50,7 +51,7 @@ class PyTorchCompile(Peer):
                 self.parameters,
                 lr=workload.learning_rate,
                 betas=(workload.beta1, workload.beta2),
-                eps=workload.epsilon,
+                eps=epsilon(workload),
                 fused=True,
             )
             self.steps = self.adam
@@ -62,8 +63,7 @@ class PyTorchCompile(Peer):
         return F.linear(x, *parameters[-2:])
 
     def loss(self, parameters: list[Tensor], x: Tensor, y: Tensor) -> Tensor:
-        eta = self.forward(parameters, x)
-        return F.binary_cross_entropy_with_logits(eta, y) if self.workload.is_bernoulli else F.cross_entropy(eta, y)
+        return LIKELIHOODS[self.workload.likelihood](self.forward(parameters, x), y)
 
     def ascend(self, parameters: list[Tensor], inputs: Tensor, labels: Tensor, rows: Tensor) -> None:
         """Gradient ascent on each minibatch of ``rows`` (steps x batch of them)."""

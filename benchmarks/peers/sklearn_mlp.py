@@ -1,4 +1,6 @@
-"""scikit-learn's MLPClassifier; `partial_fit` is one epoch, shuffled, without the checks for convergence."""
+"""scikit-learn's MLPClassifier and MLPRegressor; `partial_fit` is one epoch, shuffled, without the checks for
+convergence.
+"""
 
 # ruff: noqa: D102 (base.py says what the methods of a peer do)
 
@@ -9,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from benchmarks.data import X, Y
 from benchmarks.peers.base import Peer
@@ -19,12 +21,13 @@ SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 class SklearnMLP(Peer):
-    """MLPClassifier, which starts from Glorot's uniform distribution; without its L2 penalty, which others lack."""
+    """Both start from Glorot's uniform distribution; without their L2 penalty, which others lack."""
 
     def __init__(self, workload: Workload, inputs: X, labels: Y, threads: int) -> None:
         super().__init__(workload, inputs, labels, threads)
         self.inputs, self.labels = inputs, labels
-        self.net = MLPClassifier(
+        kind = MLPRegressor if workload.is_normal else MLPClassifier
+        self.net = kind(
             hidden_layer_sizes=workload.widths[1:-1],
             activation=workload.activation,
             solver="sgd" if workload.optimizer == "gradient ascent" else "adam",
@@ -40,10 +43,15 @@ class SklearnMLP(Peer):
         )
 
     def epoch(self) -> None:
-        self.net.partial_fit(self.inputs, self.labels, classes=np.array(self.workload.digits))
+        if self.workload.is_normal:
+            self.net.partial_fit(self.inputs, self.labels)
+        else:
+            self.net.partial_fit(self.inputs, self.labels, classes=np.array(self.workload.digits))
 
     def eta(self, inputs: X) -> NDArray[Any]:
-        """Log-odds, read back from the probabilities, which are all that it gives; an exact 0 has no logarithm."""
+        """The mean; or log-odds, read back from the probabilities, which are all it gives; an exact 0 has no log."""
+        if self.workload.is_normal:
+            return np.asarray(self.net.predict(inputs))[:, None]
         log_p: NDArray[Any] = np.log(np.maximum(self.net.predict_proba(inputs), SMALLEST))
         return log_p[:, 1:] - log_p[:, :1] if self.workload.is_bernoulli else log_p
 
