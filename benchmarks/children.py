@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
-KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "CC", "CXX", "LIKELIEST_DATA")
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "CC", "CXX", "LIKELIEST_DATA", "LIKELIEST_DATA_UCI")
 
 
 class ChildError(Exception):
@@ -53,16 +53,17 @@ def command(*words: str, threads: int) -> dict[str, Any]:
 
 @dataclass
 class Child:
-    """One peer on one workload, ready for the next line (see child.py)."""
+    """One peer on one workload, ready for the next line (see child.py, or the ``module`` that it runs instead)."""
 
     peer: str
     workload: str
     threads: int
+    module: str = "benchmarks.child"
     ready: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         self.errors: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115 (it lives as long as the process)
-        words = ("-m", "benchmarks.child", self.peer, self.workload, "--threads", str(self.threads))
+        words = ("-m", self.module, self.peer, self.workload, "--threads", str(self.threads))
         self.process = subprocess.Popen(
             **command(*words, threads=self.threads),
             stdin=subprocess.PIPE,
@@ -106,12 +107,14 @@ def last_line(text: str) -> str:
     return lines[-1] if lines else "it ended without a word"
 
 
-def start(peers: list[str], workload: str, threads: int, failed: dict[str, str]) -> list[Child]:
+def start(
+    peers: list[str], workload: str, threads: int, failed: dict[str, str], module: str = "benchmarks.child"
+) -> list[Child]:
     """The children that started, one after another, each warmed up; why the others did not goes into ``failed``."""
     children = []
     for peer in peers:
         try:
-            children.append(Child(peer, workload, threads))
+            children.append(Child(peer, workload, threads, module))
         except ChildError as error:
             failed[peer] = str(error)
     return children

@@ -16,6 +16,12 @@ class Record:
     path: Path
     machine: dict[str, object]
 
+    @classmethod
+    def of_run(cls, path: Path | None, name: str, machine: dict[str, object]) -> Record:
+        """The file at ``path``, or a new one in benchmarks/results that begins with ``name``."""
+        new = f"{name}-{machine['date']}.jsonl".replace(":", "").lstrip("-")
+        return cls(path or Path(__file__).resolve().parent / "results" / new, machine)
+
     def write(self, measurement: str, unit: str, figures: dict[str, list[float]], **more: object) -> None:
         """One line for each peer in ``figures``; what is in ``more`` and named by peer goes to that peer's line."""
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -29,9 +29,8 @@ def main() -> None:
         except data.DataError as error:
             raise SystemExit(str(error)) from None
     described = machine.describe(options.threads)
-    path = options.json or children.ROOT / "benchmarks" / "results" / f"{described['date']}.jsonl".replace(":", "")
-    record = Record(path, described)
-    tables.console.print("  ".join(f"{key}: {value}" for key, value in described.items()), highlight=False)
+    record = Record.of_run(options.json, "", described)
+    tables.heading(described)
 
     if "epochs" in options.measure or "latency" in options.measure:
         peak = machine.fma_peak(options.threads)
@@ -46,8 +45,7 @@ def main() -> None:
         time_imports(options, record)
     if "first-fit" in options.measure:
         time_first_fits(options, record)
-    if path.exists():
-        tables.console.print(f"Written to {path}", highlight=False)
+    tables.written(record.path)
 
 
 def parse() -> argparse.Namespace:

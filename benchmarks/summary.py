@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass
 
@@ -23,3 +24,9 @@ class Summary:
 def ratio(seconds: list[float], reference: list[float]) -> Summary:
     """How many times the reference's time: one ratio per round, so that both have seen the same machine."""
     return Summary.of([a / b for a, b in zip(seconds, reference, strict=True)])
+
+
+def mean_and_error(figures: list[float]) -> tuple[float, float]:
+    """The mean and its standard error; of a single figure the error is not known, NaN."""
+    error = statistics.stdev(figures) / math.sqrt(len(figures)) if len(figures) > 1 else math.nan
+    return statistics.fmean(figures), error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -62,11 +64,24 @@ def durations(
     console.print(table)
 
 
-def titled(title: str, headings: list[str]) -> Table:
-    """An empty table: names to the left, figures to the right."""
+def heading(machine: dict[str, object]) -> None:
+    """Where and when."""
+    console.print("  ".join(f"{key}: {value}" for key, value in machine.items()), highlight=False)
+
+
+def written(path: Path) -> None:
+    """Where the lines of JSON are."""
+    if path.exists():
+        console.print(f"Written to {path}", highlight=False)
+
+
+def titled(title: str, headings: list[str], narrow: bool = False) -> Table:
+    """An empty table: names to the left, figures to the right; a narrow one spares the lines between columns."""
     table = Table(title=title, title_justify="left")
+    if narrow:
+        table.box, table.pad_edge, table.padding = SIMPLE_HEAD, False, (0, 1, 0, 0)
     for heading in headings:
-        table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
+        table.add_column(heading, justify="left" if heading in ("", "set") else "right", no_wrap=True)
     return table
 
 

@@ -1,0 +1,1 @@
+"""What `bench-uci` and `bench-classifiers` are made of: data, peers with nothing said, and the child that fits them."""
