@@ -7,10 +7,10 @@ NATIVE := CMakeLists.txt pyproject.toml $(shell find native -name '*.?pp')
 SANITIZE_FLAGS := -DCMAKE_BUILD_TYPE=Debug -DLIKELIEST_NATIVE_TESTS=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help digits test test-fast test-native lint format types sanitize wheel bench clean
+.PHONY: help digits test test-fast test-native lint format types sanitize wheel bench bench-uci bench-classifiers .venv-bench clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@echo "creating an environment in $(VENV)"
@@ -80,12 +80,24 @@ wheel: $(VENV)/.build ## a wheel in dist/
 	@$(PIP) wheel -qq --no-build-isolation --no-deps -w dist .
 	@ls -l dist/*.whl
 
-bench: $(VENV)/.build ## the benchmarks against PyTorch, JAX, scikit-learn and Keras; LIKELIEST_DATA names a folder with MNIST
-	@test -n "$(LIKELIEST_DATA)" || { echo "set LIKELIEST_DATA to a folder with MNIST's IDX files"; exit 2; }
+# The peers live in an environment of their own; this installs them, and likeliest as it is now.
+.venv-bench: $(VENV)/.build
 	@test -d .venv-bench || { echo "creating an environment for the peers in .venv-bench"; $(PYTHON) -m venv .venv-bench; \
 	  .venv-bench/bin/python -m pip install -qq --upgrade 'pip>=25.1'; }
 	@.venv-bench/bin/python -m pip install -qq -r benchmarks/requirements.txt .
+
+bench: ## speed against PyTorch, JAX, scikit-learn and Keras; LIKELIEST_DATA names a folder with MNIST
+	@test -n "$(LIKELIEST_DATA)" || { echo "set LIKELIEST_DATA to a folder with MNIST's IDX files"; exit 2; }
+	@$(MAKE) -s .venv-bench
 	@.venv-bench/bin/python -m benchmarks.run
+
+bench-uci: ## Regressor() on the published splits; LIKELIEST_DATA_UCI names a folder with the .npz files
+	@test -n "$(LIKELIEST_DATA_UCI)" || { echo "set LIKELIEST_DATA_UCI to a folder with concrete.npz and others"; exit 2; }
+	@$(MAKE) -s .venv-bench
+	@.venv-bench/bin/python -m benchmarks.uci
+
+bench-classifiers: .venv-bench ## Classifier() against scikit-learn's, in ten folds
+	@.venv-bench/bin/python -m benchmarks.classifiers
 
 clean: ## removes the environment and all that was built
 	rm -rf $(VENV) .venv-bench build dist

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
+from typing import Any
 
 from benchmarks import children
 
@@ -31,6 +33,17 @@ def first_fits(peers: list[str], rounds: int, threads: int, failed: dict[str, st
     """Seconds of first_fit.py for each of ``peers``."""
     words: Words = {peer: ("-m", "benchmarks.first_fit", peer, "--threads", str(threads)) for peer in peers}
     return whole_processes(words, rounds, threads, failed)
+
+
+def likelihoods(rounds: int, threads: int, failed: dict[str, str]) -> list[dict[str, Any]]:
+    """What likelihood_speed.py finds out about each likelihood that it could train."""
+    words = ("-m", "benchmarks.likelihood_speed", "--rounds", str(rounds), "--threads", str(threads))
+    answer = subprocess.run(**children.command(*words, threads=threads), capture_output=True, text=True, check=False)
+    if answer.returncode != 0:
+        failed["likelihoods"] = children.last_line(answer.stderr)
+    lines = [json.loads(line) for line in answer.stdout.splitlines()]
+    failed.update({line["likelihood"]: line["failed"] for line in lines if "failed" in line})
+    return [line for line in lines if "failed" not in line]
 
 
 def whole_processes(words: Words, rounds: int, threads: int, failed: dict[str, str]) -> Times:

@@ -1,4 +1,4 @@
-"""Times likeliest and its peers in the same run: epochs, one prediction, imports, and a first fit.
+"""Times likeliest and its peers in the same run: epochs, one prediction, imports, and a first fit; then each likelihood.
 
 python -m benchmarks.run [--workloads W1 W2] [--peers likeliest pytorch jax] [--rounds 9] [--threads 2]
 """
@@ -17,13 +17,14 @@ from benchmarks.peers import PEERS, versions
 from benchmarks.record import Record
 from benchmarks.workloads import WORKLOADS, Workload
 
-MEASUREMENTS = ("epochs", "latency", "imports", "first-fit")
+MEASUREMENTS = ("epochs", "latency", "imports", "first-fit", "likelihoods")
 LATENCY_WORKLOAD = "W1"
 
 
 def main() -> None:
     options = parse()
-    if "first-fit" in options.measure or any(WORKLOADS[name].digits for name in options.workloads):
+    of_workloads = {"epochs", "latency"} & set(options.measure) and any(WORKLOADS[w].digits for w in options.workloads)
+    if of_workloads or "first-fit" in options.measure:
         try:
             data.folder()
         except data.DataError as error:
@@ -45,6 +46,8 @@ def main() -> None:
         time_imports(options, record)
     if "first-fit" in options.measure:
         time_first_fits(options, record)
+    if "likelihoods" in options.measure:
+        time_likelihoods(options, record)
     tables.written(record.path)
 
 
@@ -111,6 +114,16 @@ def time_first_fits(options: argparse.Namespace, record: Record) -> None:
     tables.durations("A whole process: import, load, fit W1 to 99.8 %, predict", seconds)
     tables.failures(failed)
     record.write("first fit", "s", seconds, workload="W1", version=versions([*seconds]))
+
+
+def time_likelihoods(options: argparse.Namespace, record: Record) -> None:
+    failed: dict[str, str] = {}
+    answers = processes.likelihoods(options.rounds, options.threads, failed)
+    tables.likelihoods(answers)
+    tables.failures(failed)
+    seconds = {answer["likelihood"]: answer["seconds"] for answer in answers}
+    more = {key: {answer["likelihood"]: answer[key] for answer in answers} for key in ("outputs", "normal", "alike")}
+    record.write("likelihood epoch", "s", seconds, **more)
 
 
 if __name__ == "__main__":

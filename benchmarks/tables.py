@@ -30,7 +30,9 @@ def epochs(
 ) -> None:
     """One row per peer: time, ratio, share of the peak, and how well it predicts after as many epochs as the others."""
     rounds = max(map(len, seconds.values()), default=0)
-    title = f"{workload.name}: one epoch, median of {rounds}; test {workload.score} after {rounds * per_turn + 1} epochs"
+    title = (
+        f"{workload.name}: one epoch, median of {rounds}; test {workload.score} after {rounds * per_turn + 1} epochs"
+    )
     table = titled(title, ["", "s", "least-most", f"x {REFERENCE}", "least-most", "of peak", workload.score])
     for peer, times in seconds.items():
         row = [peer, *spread(Summary.of(times)), *ratios(times, seconds.get(REFERENCE))]
@@ -61,6 +63,22 @@ def durations(
         if base and base in seconds:
             row.append(figure(above(times, seconds[base]).median * scale))
         table.add_row(*row)
+    console.print(table)
+
+
+def likelihoods(answers: list[dict[str, Any]]) -> None:
+    """One row per likelihood: its speed as a share of two others', round by round."""
+    if not answers:
+        return
+    title = "One epoch of 20-50-η by likelihood, and its speed as a share of that of Normal(), and of as many Normals"
+    headings = ["", "outputs", "ms", "of Normal()", "least-most", "of as many", "least-most"]
+    table = titled(title, headings, narrow=True)
+    for answer in answers:
+        row = [str(answer["outputs"]), figure(1e3 * Summary.of(answer["seconds"]).median)]
+        for key in ("normal", "alike"):
+            share = ratio(answer[key], answer["seconds"])
+            row += [f"{share.median:.0%}", f"{share.least:.0%}-{share.most:.0%}"]
+        table.add_row(answer["likelihood"], *row)
     console.print(table)
 
 

@@ -69,7 +69,7 @@ PEERS: dict[str, Callable[[], Fit]] = {"likeliest": likeliest, "mlp": mlp, "boos
 
 
 def measure(fit: Fit, name: str, fold: int) -> dict[str, Any]:
-    """One fold: seconds of the fit, and for each test row log P(its label), P(the likeliest label) and if that is right."""
+    """One fold: seconds of the fit; for each test row log P(its label), P(the likeliest label) and if that is right."""
     X, y, X_test, y_test = labelled.split(name, fold)
     start = perf_counter()
     model = fit(X, y)

@@ -1,7 +1,7 @@
 """Labelled tables in ten stratified folds: three that scikit-learn ships, and two frames made here.
 
-The frames have what real ones have and those three lack: strings, missing values (more often where they tell something),
-skewed numbers, interactions and labels that no method can know.
+The frames have what real ones have and those three lack: strings, missing values (more often where they tell
+something), skewed numbers, interactions and labels that no method can know.
 """
 
 from __future__ import annotations

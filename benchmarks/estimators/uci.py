@@ -46,7 +46,9 @@ def folder() -> Path:
     """The folder of the .npz files, or an error that says how to name it."""
     name = os.environ.get(VARIABLE)
     if not name:
-        raise DataError(f"Set {VARIABLE}, or --folder, to the folder of {', '.join(f'{f}.npz' for f in SETS.values())}.")
+        raise DataError(
+            f"Set {VARIABLE}, or --folder, to the folder of {', '.join(f'{f}.npz' for f in SETS.values())}."
+        )
     path = Path(name)
     for file in SETS.values():
         if not (path / f"{file}.npz").exists():

@@ -22,7 +22,6 @@ from benchmarks.data import X, Y
 from benchmarks.peers.base import Peer
 from benchmarks.workloads import Workload
 
-
 LIKELIHOODS = {
     "bernoulli": F.binary_cross_entropy_with_logits,
     "categorical": F.cross_entropy,

@@ -1,0 +1,67 @@
+"""The arithmetic of the benchmarks' verdicts."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+
+
+def test_mean_and_error():
+    from benchmarks.summary import mean_and_error
+
+    mean, error = mean_and_error([1.0, 2.0, 4.0])
+    assert mean == pytest.approx(7 / 3)
+    assert error == pytest.approx(np.std([1, 2, 4], ddof=1) / math.sqrt(3))
+    assert math.isnan(mean_and_error([1.0])[1])
+
+
+def test_calibration_error_is_the_weighted_mean_of_the_gaps():
+    """Bin by bin, as it is defined, on edges of bins, too."""
+    from benchmarks.classifiers import BINS, calibration_error
+
+    random = np.random.default_rng(0)
+    confidence = np.append(random.uniform(0.3, 1, 500), [1.0, 1 / 3, 2 / 3])
+    right = random.uniform(size=503) < confidence**2
+    expected = 0.0
+    for k in range(BINS):
+        inside = (confidence > k / BINS) & (confidence <= (k + 1) / BINS)
+        if inside.any():
+            expected += inside.sum() / 503 * abs(right[inside].mean() - confidence[inside].mean())
+    folds = [slice(0, 200), slice(200, 503)]
+    answers = [{"confidence": confidence[fold].tolist(), "right": right[fold].tolist()} for fold in folds]
+    assert calibration_error(answers) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("likeliest", "expected"),
+    [([-0.2, -0.3, -0.4], "not worse"), ([-0.21, -0.35, -0.36], "not worse"), ([-0.25, -0.35, -0.46], "worse")],
+)
+def test_verdict_compares_with_the_better_peer_fold_by_fold(likeliest, expected):
+    from benchmarks.classifiers import verdict
+
+    scores = {"likeliest": likeliest, "mlp": [-0.2, -0.3, -0.4], "boosting": [-0.1, -0.9, -0.1]}
+    difference, found = verdict(scores)
+    gaps = np.subtract(likeliest, scores["mlp"])
+    assert found == expected
+    assert difference == f"{gaps.mean():+.4f} ± {gaps.std(ddof=1) / math.sqrt(3):.4f}"
+
+
+def test_peers_of_a_least_squares_workload_agree_on_its_log_likelihood():
+    from benchmarks.peers.base import Peer
+    from benchmarks.workloads import T1
+
+    stats = pytest.importorskip("scipy.stats")
+    random = np.random.default_rng(0)
+    mean, y = random.standard_normal((2, 50))
+    peer = type("Known", (Peer,), {"epoch": None, "eta": lambda self, inputs: mean[:, None], "predictor": None})
+    rmse, log_likelihood = peer(T1, None, None, 1).evaluate(None, y)
+    assert rmse == pytest.approx(np.sqrt(np.mean((y - mean) ** 2)))
+    assert log_likelihood == pytest.approx(stats.norm.logpdf(y, mean, 1).mean())
