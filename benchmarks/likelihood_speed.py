@@ -111,7 +111,7 @@ def trainer(likelihood: Likelihood, inputs: X, threads: int) -> Callable[[], flo
 
 
 def targets(likelihood: Likelihood, n: int) -> NDArray[Any]:
-    """The first of these kinds of y, (n,) or (n, targets), that the likelihood takes; from the narrowest question on."""
+    """The first of these kinds of y, (n,) or (n, targets), that the likelihood takes."""
     random = np.random.default_rng(0)
     shape = n if likelihood.targets == 1 else (n, likelihood.targets)
     kinds = [

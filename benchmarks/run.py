@@ -1,4 +1,4 @@
-"""Times likeliest and its peers in the same run: epochs, one prediction, imports, and a first fit; then each likelihood.
+"""Times likeliest and its peers in the same run: epochs, one prediction, imports, a first fit; and each likelihood.
 
 python -m benchmarks.run [--workloads W1 W2] [--peers likeliest pytorch jax] [--rounds 9] [--threads 2]
 """

@@ -10,10 +10,10 @@ from typing import Literal
 class Workload:
     """One network of dense layers, p inputs to q outputs each, fitted to n examples in minibatches.
 
-    The output is the log-odds of a Bernoulli, those of a Categorical, or the mean of a Normal whose variance is 1 (least
-    squares). Every peer starts from Glorot's uniform distribution, climbs the mean log-likelihood of a minibatch, in
-    float32, and visits all n examples once per epoch in a new order. The last minibatch is the remainder: no peer may
-    drop it.
+    The output is the log-odds of a Bernoulli, those of a Categorical, or the mean of a Normal whose variance is 1
+    (least squares). Every peer starts from Glorot's uniform distribution, climbs the mean log-likelihood of a
+    minibatch, in float32, and visits all n examples once per epoch in a new order. The last minibatch is the remainder:
+    no peer may drop it.
     """
 
     name: str

@@ -53,10 +53,8 @@ class Likeliest(Peer):
 
     def evaluate(self, inputs: X, labels: Y) -> tuple[float, float]:
         predicted = self.net.predict(inputs)
-        if self.workload.is_normal:
-            score = np.sqrt(np.mean((labels - predicted) ** 2))
-        else:
-            score = np.mean(predicted == labels)
+        rmse, accuracy = np.sqrt(np.mean((labels - predicted) ** 2)), np.mean(predicted == labels)
+        score = rmse if self.workload.is_normal else accuracy
         return float(score), float(self.net.log_likelihood(inputs, labels)) / len(labels)
 
     def predictor(self, row: X) -> Callable[[], object]:
