@@ -29,6 +29,11 @@ WITH_ARGUMENTS = (
     "Normal(scale=1.0)",
     "Normal(scale='learned')",
     "Categorical(3)",
+    "Ordinal(5)",
+    "LogNormal(censored=True)",
+    "Weibull(censored=True)",
+    "Poisson(exposure=True)",
+    "MultivariateNormal(2)",
     "Independent(Normal(), 2)",
     "Independent(Bernoulli(), 3)",
 )
