@@ -28,8 +28,9 @@ def test_calibration_error_is_the_weighted_mean_of_the_gaps():
     from benchmarks.classifiers import BINS, calibration_error
 
     random = np.random.default_rng(0)
-    confidence = np.append(random.uniform(0.3, 1, 500), [1.0, 1 / 3, 2 / 3])
+    confidence = np.append(random.uniform(0.3, 1, 473), [2 / 3] * 30)
     right = random.uniform(size=503) < confidence**2
+    right[473:] = True  # on an edge, and unlike their neighbours on either side
     expected = 0.0
     for k in range(BINS):
         inside = (confidence > k / BINS) & (confidence <= (k + 1) / BINS)
