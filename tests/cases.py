@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.optimize
 import scipy.special
 import scipy.stats
 
@@ -140,20 +141,30 @@ class _ZeroInflated(scipy.stats.rv_discrete):  # type: ignore[misc]
         return pi * (k == 0) + (1 - pi) * scipy.stats.poisson.pmf(k, rate)
 
 
-class _Mixture(scipy.stats.rv_continuous):  # type: ignore[misc]
+class _Mixture:
+    """A frozen mixture of Normals from SciPy's Normals."""
+
     def __init__(self, p: Array, mu: Array, s: Array) -> None:
-        super().__init__()
-        self.parts = list(zip(p / p.sum(), mu, s, strict=True))
+        self.p = p / p.sum()
+        self.parts = [scipy.stats.norm(*row) for row in zip(mu, s, strict=True)]
 
-    def _pdf(self, y: Array) -> Array:
-        return sum(p * scipy.stats.norm.pdf(y, mu, s) for p, mu, s in self.parts)
+    def logpdf(self, y: float) -> float:
+        return math.log(math.fsum(self.p * [part.pdf(y) for part in self.parts]))
 
-    def _cdf(self, y: Array) -> Array:
-        return sum(p * scipy.stats.norm.cdf(y, mu, s) for p, mu, s in self.parts)
+    def cdf(self, y: float) -> float:
+        return math.fsum(self.p * [part.cdf(y) for part in self.parts])
 
-    def _stats(self, *args: Any) -> tuple[float, float, None, None]:
-        mean = sum(p * mu for p, mu, s in self.parts)
-        return mean, sum(p * (s**2 + (mu - mean) ** 2) for p, mu, s in self.parts), None, None
+    def ppf(self, q: float) -> float:
+        return scipy.optimize.brentq(lambda y: self.cdf(y) - q, -100, 100, xtol=1e-13)
+
+    def mean(self) -> float:
+        return math.fsum(self.p * [part.mean() for part in self.parts])
+
+    def var(self) -> float:
+        return math.fsum(self.p * [part.var() + (part.mean() - self.mean()) ** 2 for part in self.parts])
+
+    def rvs(self, random_state: np.random.Generator) -> float:
+        return self.parts[random_state.choice(len(self.p), p=self.p)].rvs(random_state=random_state)
 
 
 def _scale(r: float, least: float = 0.0) -> float:
@@ -180,6 +191,10 @@ def _beta(mu: float, phi: float) -> Any:
     return scipy.stats.beta(mu * phi, (1 - mu) * phi)
 
 
+def _wide_beta(eta: Array) -> Any:
+    return _beta(scipy.special.expit(eta[0]), math.exp(eta[1]))
+
+
 def _nbinom(mu: float, alpha: float) -> Any:
     return scipy.stats.nbinom(1 / alpha, 1 / (1 + alpha * mu))
 
@@ -189,7 +204,7 @@ def _zero_inflated(eta: Array) -> Any:
 
 
 def _mixture(eta: Array, K: int, s: Array) -> Any:
-    return _Mixture(np.exp(eta[:K]), eta[K : 2 * K], s)()
+    return _Mixture(np.exp(eta[:K]), eta[K : 2 * K], s)
 
 
 def _censored(frozen: Callable[[Array], Any]) -> tuple[Any, Any, Any]:
@@ -278,7 +293,8 @@ LIKELIHOODS: dict[str, list[LikelihoodCase]] = {
     "normal": [
         LikelihoodCase(likelihoods.Normal(), lambda eta: scipy.stats.norm(eta[0], _scale(eta[1]))),
         LikelihoodCase(
-            likelihoods.Normal(scale="learned", min_scale=0.3), lambda eta: scipy.stats.norm(eta[0], _scale(eta[1], 0.3))
+            likelihoods.Normal(scale="learned", min_scale=0.3),
+            lambda eta: scipy.stats.norm(eta[0], _scale(eta[1], 0.3)),
         ),
         LikelihoodCase(likelihoods.Normal(scale=0.7), lambda eta: scipy.stats.norm(eta[0], 0.7)),
     ],
@@ -317,13 +333,20 @@ LIKELIHOODS: dict[str, list[LikelihoodCase]] = {
         LikelihoodCase(likelihoods.Weibull(shape=2.0), lambda eta: _weibull(np.array([eta[0], math.log(2)]))),
     ],
     "beta": [
-        LikelihoodCase(likelihoods.Beta(), lambda eta: _beta(scipy.special.expit(eta[0]), math.exp(eta[1]))),
+        LikelihoodCase(
+            likelihoods.Beta(),
+            _wide_beta,
+            draw_one=lambda eta, rng: np.clip(_wide_beta(eta).rvs(random_state=rng), 1e-4, 1 - 1e-4),
+        ),
         LikelihoodCase(likelihoods.Beta(concentration=20.0), lambda eta: _beta(scipy.special.expit(eta[0]), 20.0)),
     ],
     "poisson": [
         LikelihoodCase(likelihoods.Poisson(), lambda eta: scipy.stats.poisson(math.exp(eta[0]))),
         LikelihoodCase(
-            likelihoods.Poisson(exposure=True), lambda eta: scipy.stats.poisson(math.exp(eta[0])), _exposed, _exposed_count
+            likelihoods.Poisson(exposure=True),
+            lambda eta: scipy.stats.poisson(math.exp(eta[0])),
+            _exposed,
+            _exposed_count,
         ),
     ],
     "negative_binomial": [
@@ -596,12 +619,11 @@ class NetworkCase:
 
 TRAINED = (Bernoulli(), Categorical(3))
 
-# Every activation and likelihood that is trained here, in widths around those of registers and panels, and batches around tiles.
+# Every activation, and the likelihoods that are trained here, in widths around those of registers and panels, and
+# batches around tiles.
 SMALL = [
     NetworkCase((Dense(width, activation),), likelihood, (6,), n)
-    for activation, likelihood, width, n in product(
-        ACTIVATIONS, TRAINED, (1, 3, 17, 64, 100), (1, 5, 33)
-    )
+    for activation, likelihood, width, n in product(ACTIVATIONS, TRAINED, (1, 3, 17, 64, 100), (1, 5, 33))
 ]
 
 # Compositions, and shapes that the engines treat in ways of their own.

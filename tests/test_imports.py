@@ -17,6 +17,7 @@ ROOT = Path(likeliest.__file__).parent
 ORDER = """
 xp random
 ops likelihoods priors optimizers initializers schedules averaging threads data
+likelihood_check
 program
 layers engines
 tracing gradient_check summary parameters history progress data_dependent

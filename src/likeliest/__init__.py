@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         LayerNorm,
         RMSNorm,
     )
+    from likeliest.likelihood_check import check_likelihood
     from likeliest.network import Network, SymmetryWarning
 
 __version__ = "0.1.0"
@@ -68,6 +69,7 @@ _NAMES = {
     "Network": "likeliest.network",
     "RMSNorm": "likeliest.layers",
     "SymmetryWarning": "likeliest.network",
+    "check_likelihood": "likeliest.likelihood_check",
 }
 
 __all__ = [
@@ -86,6 +88,7 @@ __all__ = [
     "RMSNorm",
     "SymmetryWarning",
     "averaging",
+    "check_likelihood",
     "data_dependent",
     "datasets",
     "handout",

@@ -72,7 +72,11 @@ def resolve(value: Any) -> Likelihood:
         try:
             value = kind()
         except TypeError:
-            examples = {Categorical: "Categorical(10)", Ordinal: "Ordinal(5)", Independent: "Independent(Normal(), 3)"}
+            examples: dict[Any, str] = {
+                Categorical: "Categorical(10)",
+                Ordinal: "Ordinal(5)",
+                Independent: "Independent(Normal(), 3)",
+            }
             cure = examples.get(kind, f"{kind.__name__}(3)" if issubclass(kind, Likelihood) else "an object of it")
             raise ValueError(f"likelihood: {kind.__name__} needs arguments; give an object such as {cure}") from None
     if isinstance(value, Likelihood):

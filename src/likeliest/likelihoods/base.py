@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -195,7 +196,7 @@ def check_numbers(
     wrong = (y < low) | (whole & (y != np.round(y)))
     cure = "round or count again" if whole else "shift y, or take a likelihood on all real numbers"
     refuse(y, wrong, likelihood, needs, cure)
-    return y
+    return np.asarray(y)
 
 
 FLOAT32 = np.finfo(np.float32)
@@ -208,10 +209,8 @@ def numbers(y: Any, likelihood: str) -> npt.NDArray[np.float64]:
     except ValueError:
         raise ValueError("y: expected rows of one length, found a ragged list; give each example as many") from None
     if y.dtype.kind == "O":
-        try:
+        with suppress(TypeError, ValueError):
             y = y.astype(np.float64)
-        except (TypeError, ValueError):
-            pass
     if y.dtype.kind not in "biuf":
         raise ValueError(f"y: {likelihood} expected numbers, found dtype {y.dtype}; convert them first")
     return np.asarray(y, np.float64)
@@ -248,11 +247,11 @@ def check_labels(y: Any, classes: int, likelihood: str) -> npt.NDArray[np.int64]
     wrong = (labels != y) | (labels < 0) | (labels >= classes)
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
-        raise ValueError(f"{needs}, found {y[row]} in row {row}; {_cure(y, float(y[row]), classes)}")
+        raise ValueError(f"{needs}, found {y[row]} in row {row}; {_cure(y, float(y[row]), classes, likelihood)}")
     return labels
 
 
-def _cure(y: npt.NDArray[Any], found: float, classes: int) -> str:
+def _cure(y: npt.NDArray[Any], found: float, classes: int, likelihood: str) -> str:
     """What to do about a label that does not fit."""
     if np.isnan(found):
         return "drop the examples without a label"
@@ -261,4 +260,5 @@ def _cure(y: npt.NDArray[Any], found: float, classes: int) -> str:
         return f"code the two classes as 0 and 1: y = (y == {finite.max()})"
     if found != round(found) or finite.min() < 0:
         return "number the classes from 0: classes, y = numpy.unique(y, return_inverse=True)"
-    return f"for {int(finite.max()) + 1} classes use Categorical({int(finite.max()) + 1})"
+    kind = "Ordinal" if likelihood.startswith("Ordinal") else "Categorical"
+    return f"for {int(finite.max()) + 1} classes use {kind}({int(finite.max()) + 1})"

@@ -70,16 +70,16 @@ class Beta(Shaped):
         wrong = ~((y >= CLOSEST) & (y <= 1 - CLOSEST))
         cure = "move 0 and 1 inside: y = (y * (len(y) - 1) + 0.5) / len(y)"
         refuse(y, wrong, repr(self), "numbers strictly between 0 and 1", cure)
-        return y
+        return np.asarray(y)
 
     def parts(self, xp: Any, eta: Any) -> tuple[Any, Any, Any, Any, Any]:
-        """log μ, log(1 − μ), φ, a, b: (n,) each."""
+        """Log μ, log(1 − μ), φ, a, b: (n,) each."""
         m, log_phi = cut(xp, eta[:, 0], LOG_MEAN), self.log_shape(xp, eta)
         log_mu, log_rest = -xp.softplus(-m), -xp.softplus(m)
         return log_mu, log_rest, xp.exp(log_phi), xp.exp(log_phi + log_mu), xp.exp(log_phi + log_rest)
 
     def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
-        """a A + b B − log y(1 − y) + S(φ) − S(a) − S(b)."""
+        """With A and B as above: a A + b B − log y(1 − y) + S(φ) − S(a) − S(b)."""
         log_mu, log_rest, phi, a, b = self.parts(xp, eta)
         log_y, log_z = xp.log(y), xp.log1p(-y)
         s = xp.stirling(phi) - xp.stirling(a) - xp.stirling(b)
@@ -95,7 +95,7 @@ class Beta(Shaped):
         return self.columns(eta, a * np.exp(log_rest) * (A - B), a * A + b * B + phi * xp.stirling_slope(phi))
 
     def fisher(self, eta: Array) -> Array:
-        """Jᵀ I J, with I of (a, b): diag(ψ'(a), ψ'(b)) − ψ'(φ), and J = ∂(a, b)/∂η = [[w, a], [−w, b]], w = φμ(1 − μ)."""
+        """Jᵀ I J, I = diag(ψ'(a), ψ'(b)) − ψ'(φ) of (a, b), J = ∂(a, b)/∂η = [[w, a], [−w, b]], w = φμ(1 − μ)."""
         from scipy.special import polygamma
 
         _, log_rest, phi, a, b = self.parts(numpy_namespace, eta)

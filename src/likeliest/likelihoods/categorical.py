@@ -72,7 +72,7 @@ class Categorical(Likelihood):
         return self.probabilities(xp, eta)
 
     def variance(self, eta: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """P (1 − p), of the indicator of each class: (n, K)."""
+        """Variances p (1 − p), of the indicator of each class: (n, K)."""
         p = self.probabilities(numpy_namespace, eta)
         return np.asarray(p * (1 - p))
 

@@ -172,7 +172,7 @@ class Shaped(Likelihood):
 
 
 def log_squared_scale(variance: float, min_scale: float) -> float:
-    """R such that min_scale² + e^r is the variance, or as little above min_scale² as 1 % of it."""
+    """The r such that min_scale² + e^r is the variance, or as little above min_scale² as 1 % of it."""
     return float(np.log(max(variance - min_scale**2, 0.01 * variance)))
 
 
@@ -200,7 +200,7 @@ def weighted_quantiles(y: Array, p: Any, weights: Array | None) -> Array:
     """The quantiles p (k,) of y (n,): linear between the midpoints of the weights' running sum."""
     order = np.argsort(y, kind="stable")
     w = weights_of(y, weights)[order]
-    return np.interp(p, np.cumsum(w) - w / 2, np.asarray(y, np.float64)[order])
+    return np.asarray(np.interp(p, np.cumsum(w) - w / 2, np.asarray(y, np.float64)[order]))
 
 
 def inverse_softplus(z: float) -> float:

@@ -29,7 +29,7 @@ def check_exposed(y: Any, likelihood: str) -> npt.NDArray[np.float64]:
     wrong = np.zeros(y.shape, bool)
     wrong[:, 1] = ~(y[:, 1] > 0)
     refuse(y, wrong, likelihood, "exposures above 0", "leave out the rows without exposure")
-    return y
+    return np.asarray(y)
 
 
 def smallest_count(cdf: Callable[[Array], Array], p: Array, n: int) -> npt.NDArray[np.float64]:

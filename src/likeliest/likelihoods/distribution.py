@@ -23,8 +23,8 @@ class Distribution:
     """The predictive distributions of n examples: of loc + scale · Y, Y ~ P(y | η).
 
     Numbers for each example are (n,); with d targets an example, (n, d), and each target is taken by itself by
-    everything but ``logpdf``, ``pdf``, ``logpmf``, ``pmf`` and ``rvs``, which are joint. For classes ``mean``, ``var`` and
-    ``std`` are those of the indicator of each class, (n, K); for Bernoulli they are of y itself, (n,).
+    everything but ``logpdf``, ``pdf``, ``logpmf``, ``pmf`` and ``rvs``, which are joint. For classes ``mean``, ``var``
+    and ``std`` are those of the indicator of each class, (n, K); for Bernoulli they are of y itself, (n,).
 
     Arguments broadcast as in SciPy: ``ppf(0.5)`` is (n,), ``ppf([[0.1], [0.9]])`` is (2, n).
 
@@ -138,7 +138,7 @@ class Distribution:
         """The log of the density at y, of all targets together; −∞ outside the support."""
         self._only(discrete=False, name="logpdf")
         jacobian = np.sum(np.broadcast_to(np.log(self.scale), self._row))
-        return self._joint(y) - jacobian
+        return np.asarray(self._joint(y) - jacobian)
 
     def pdf(self, y: Any) -> Array:
         """The density at y, of all targets together."""
@@ -146,7 +146,7 @@ class Distribution:
         return np.exp(self.logpdf(y))
 
     def logpmf(self, y: Any) -> Array:
-        """log P(Y = y), of all targets together; −∞ where y is impossible."""
+        """Log P(Y = y), of all targets together; −∞ where y is impossible."""
         self._only(discrete=True, name="logpmf")
         return self._joint(y)
 
@@ -189,7 +189,7 @@ class Distribution:
         return np.asarray((np.asarray(y, np.float64) - self.loc) / self.scale)
 
     def _each(self, function: Callable[[Array, Array], Array], argument: Array) -> Array:
-        """A function of η and of an argument that broadcasts against (n,) or (n, targets), for all of its leading axes."""
+        """A function of η and of an argument that broadcasts against (n,) or (n, targets), for all leading axes."""
         rows = (len(self), *self._row)
         shape = np.broadcast_shapes(argument.shape, rows)
         values = [function(self.eta, block) for block in self._blocks(argument, shape)]
@@ -201,7 +201,7 @@ class Distribution:
         return np.broadcast_to(argument, shape).reshape(math.prod(shape[:first]), *shape[first:])
 
     def _joint(self, y: Any) -> Array:
-        """log P(Y | η) of all targets together, −∞ outside the support."""
+        """Log P(Y | η) of all targets together, −∞ outside the support."""
         likelihood, rows = self.likelihood, (len(self), *self._row)
         Y = self._plain(y)
         shape = np.broadcast_shapes(Y.shape, rows)

@@ -66,7 +66,7 @@ class Gamma(Shaped):
         return check_positive(y, repr(self))
 
     def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
-        """a (u − (e^u − 1)) − log y − S(a)."""
+        """With u = log y − log μ: a (u − (e^u − 1)) − log y − S(a)."""
         log_y, a = xp.log(y), xp.exp(self.log_shape(xp, eta))
         u = log_y - cut(xp, eta[:, 0], LOG_MEAN)
         return a * (u - xp.expm1(u)) - log_y - xp.stirling(a)

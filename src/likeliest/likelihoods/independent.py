@@ -21,8 +21,8 @@ Array = npt.NDArray[Any]
 class Independent(Likelihood):
     """Several targets with one likelihood each, independent given x.
 
-    ``Independent(Bernoulli(), d)`` is for d labels of which any may be 1 (multi-label), ``Independent(Normal(), d)`` for
-    regression with d outputs.
+    ``Independent(Bernoulli(), d)`` is for d labels of which any may be 1 (multi-label), ``Independent(Normal(), d)``
+    for regression with d outputs.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ class Laplace(LocationScale):
         """½ e^z below μ, 1 − ½ e^(−z) above."""
         z = (y - eta[:, 0]) / np.sqrt(self.squared_scale(np, eta))
         tail = 0.5 * np.exp(-np.abs(z))
-        return np.where(z < 0, tail, 1 - tail)
+        return np.asarray(np.where(z < 0, tail, 1 - tail))
 
     def quantile(self, eta: Array, p: Array) -> Array:
         """μ + b log 2p below the median, μ − b log 2(1 − p) above."""

@@ -75,7 +75,7 @@ class MultivariateNormal(Likelihood):
 
     @property
     def width(self) -> int:
-        """d means, d scales and d(d−1)/2 slopes."""
+        """As many as d means, d scales and d(d−1)/2 slopes."""
         return self.count * (self.count + 3) // 2
 
     @property
@@ -99,7 +99,7 @@ class MultivariateNormal(Likelihood):
         return float(self.min_scale) ** 2 + xp.exp(cut(xp, eta[:, d : 2 * d], LOG_MEAN))
 
     def residuals(self, xp: Any, eta: Any, y: Any) -> Any:
-        """e = (I − A)(y − μ): (n, d)."""
+        """Residuals e = (I − A)(y − μ): (n, d)."""
         d, D = self.count, y - eta[:, : self.count]
         e = [D[:, 0]]
         first = 2 * d

@@ -70,7 +70,7 @@ class NegativeBinomial(Shaped):
         return check_counts(y, repr(self))
 
     def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
-        """y log μ − y + (y + r) (log(1 + y/r) − log(1 + μ/r)) + S(y + r) − S(r) − log y!."""
+        """With r = 1/α: y log μ − y + (y + r) (log(1 + y/r) − log(1 + μ/r)) + S(y + r) − S(r) − log y!."""
         log_mu, log_r = cut(xp, eta[:, 0], LOG_MEAN), -self.log_shape(xp, eta)
         r = xp.exp(log_r)
         mixed = (y + r) * (xp.log1p(y / r) - xp.softplus(log_mu - log_r))
@@ -93,7 +93,7 @@ class NegativeBinomial(Shaped):
         log_mu, log_alpha = cut(np, eta[:, 0], LOG_MEAN), self.log_shape(np, eta)
         by_mean = np.exp(log_mu - numpy_namespace.softplus(log_mu + log_alpha))
         if self.width == 1:
-            return by_mean[:, None, None]
+            return np.asarray(by_mean[:, None, None])
         last = self.quantile(eta, np.full(len(eta), 1 - 1e-12))
         by_alpha = np.empty_like(by_mean)
         for i, row in enumerate(np.asarray(eta)):

@@ -32,8 +32,8 @@ class Ordinal(Likelihood):
     Parameters
     ----------
     classes : int
-        K, at least 2; the labels 0 … K − 1 in order. η is f, and K − 1 numbers t that do not depend on x, with t_2 … cut
-        off at ±40.
+        K, at least 2; the labels 0 … K − 1 in order. η is f, and K − 1 numbers t that do not depend on x, with
+        t_2 … cut off at ±40.
 
     Examples
     --------
@@ -54,7 +54,7 @@ class Ordinal(Likelihood):
 
     @property
     def width(self) -> int:
-        """f and the K − 1 thresholds."""
+        """One for f, and the K − 1 thresholds."""
         return int(self.classes)
 
     @property
@@ -67,12 +67,12 @@ class Ordinal(Likelihood):
         return check_labels(y, self.classes, f"Ordinal({self.classes})")
 
     def thresholds(self, xp: Any, eta: Any) -> tuple[Any, Any]:
-        """c (n, K − 1), and the gaps d between them (n, K − 2)."""
+        """Thresholds c (n, K − 1), and the gaps d between them (n, K − 2)."""
         gaps = xp.softplus(cut(xp, eta[:, 2:], LOG_MEAN))
         return xp.concatenate([eta[:, 1:2], eta[:, 1:2] + xp.cumsum(gaps, axis=1)], axis=1), gaps
 
     def log_probabilities(self, xp: Any, eta: Any) -> Any:
-        """log P(Y = k) of every class: (n, K)."""
+        """Log P(Y = k) of every class: (n, K)."""
         c, gaps = self.thresholds(xp, eta)
         f, none = eta[:, :1], xp.zeros_like(eta[:, :1])
         below = xp.concatenate([-xp.softplus(f - c), none], axis=1)
@@ -80,7 +80,7 @@ class Ordinal(Likelihood):
         return below + above + xp.concatenate([none, xp.log(-xp.expm1(-gaps)), none], axis=1)
 
     def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
-        """log σ(c_{y+1} − f) + log σ(f − c_y) + log(1 − e^(−d_{y+1}))."""
+        """Log σ(c_{y+1} − f) + log σ(f − c_y) + log(1 − e^(−d_{y+1}))."""
         return xp.take_along_axis(self.log_probabilities(xp, eta), y[:, None], axis=-1)[:, 0]
 
     def score(self, eta: Array, y: Array) -> Array:
@@ -107,14 +107,15 @@ class Ordinal(Likelihood):
     def fisher(self, eta: Array) -> Array:
         """Σ_k P(Y = k) s_k s_kᵀ, s_k the score of k."""
         scores = self.scores(eta)
-        return np.einsum("nk,nki,nkj->nij", self.probabilities(numpy_namespace, eta), scores, scores)
+        p = self.probabilities(numpy_namespace, eta)
+        return np.asarray(np.einsum("nk,nki,nkj->nij", p, scores, scores))
 
     def mean(self, xp: Any, eta: Any) -> Any:
         """The probability of each class: (n, K)."""
         return self.probabilities(xp, eta)
 
     def variance(self, eta: Array) -> Array:
-        """p (1 − p), of the indicator of each class: (n, K)."""
+        """Variances p (1 − p), of the indicator of each class: (n, K)."""
         p = self.probabilities(numpy_namespace, eta)
         return np.asarray(p * (1 - p))
 
@@ -131,7 +132,7 @@ class Ordinal(Likelihood):
         return xp.exp(self.log_probabilities(xp, eta))
 
     def start(self, y: Array, weights: Array | None = None) -> npt.NDArray[np.float64]:
-        """f = 0, and the thresholds that give each class its share of y, none less than half an example."""
+        """With f = 0, the thresholds that give each class its share of y, none less than half an example."""
         share = np.bincount(y, weights_of(y, weights), self.classes) + 0.5 / max(len(y), 1)
         below = np.cumsum(share / share.sum())[:-1]
         c = np.log(below) - np.log1p(-below)

@@ -54,14 +54,14 @@ class Poisson(Likelihood):
         return check_exposed(y, repr(self)) if self.exposure else check_counts(y, repr(self))
 
     def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
-        """y (η + log E) − λE − log y!."""
+        """As above, y (η + log E) − λE − log y!."""
         log_mu = cut(xp, eta[:, 0], LOG_MEAN)
         if self.exposure:
             y, log_mu = y[:, 0], log_mu + xp.log(y[:, 1])
         return y * log_mu - xp.exp(log_mu) - xp.gammaln(y + 1.0)
 
     def score(self, eta: Array, y: Array) -> Array:
-        """y − λE."""
+        """The count less its mean, y − λE."""
         rate = self.mean(np, eta)
         d = y[:, 0] - rate * y[:, 1] if self.exposure else y - rate
         return np.asarray((d * uncut(eta[:, 0], LOG_MEAN))[:, None].astype(eta.dtype))

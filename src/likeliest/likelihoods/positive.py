@@ -15,7 +15,7 @@ def check_positive(y: Any, likelihood: str) -> npt.NDArray[np.float64]:
     y = check_numbers(y, 1, likelihood)
     cure = "shift y, leave such rows out, or take a likelihood on all real numbers"
     refuse(y, ~(y >= FLOAT32.tiny), likelihood, "numbers above 0", cure)
-    return y
+    return np.asarray(y)
 
 
 def check_times(y: Any, likelihood: str) -> npt.NDArray[np.float64]:
@@ -29,4 +29,4 @@ def check_times(y: Any, likelihood: str) -> npt.NDArray[np.float64]:
     wrong = np.zeros(y.shape, bool)
     wrong[:, 1] = (y[:, 1] != 0) & (y[:, 1] != 1)
     refuse(y, wrong, likelihood, "0 (censored) or 1 (observed)", "the second column says whether the event was seen")
-    return y
+    return np.asarray(y)

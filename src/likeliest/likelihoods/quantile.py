@@ -7,6 +7,7 @@ D_k = ∂/∂q_k = (τ_k − [y < q_k]) / s:     ∂/∂η_1 = Σ_k D_k,     ∂
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -41,9 +42,9 @@ class Quantile(Likelihood):
 
     Notes
     -----
-    The predictive distribution passes through the quantiles: y is linear between them in Φ⁻¹(p), and goes on like that
-    beyond the first and the last. It is exact where y is Normal; ``mean`` and ``variance`` are its moments. It takes two
-    quantiles or more.
+    The predictive distribution passes through the quantiles: y is linear between them in Φ⁻¹(p), and goes on like
+    that beyond the first and the last. It is exact where y is Normal; ``mean`` and ``variance`` are its moments. It
+    takes two quantiles or more.
 
     Examples
     --------
@@ -66,11 +67,7 @@ class Quantile(Likelihood):
             taus = tuple(float(tau) for tau in self.probabilities)
         except (TypeError, ValueError):
             taus = ()
-        if (
-            not taus
-            or not all(0 < tau < 1 for tau in taus)
-            or any(a >= b for a, b in zip(taus, taus[1:], strict=False))
-        ):
+        if not taus or not all(0 < tau < 1 for tau in taus) or any(a >= b for a, b in pairwise(taus)):
             raise ValueError(
                 f"probabilities: Quantile expected increasing numbers between 0 and 1, such as (0.05, 0.5, 0.95), "
                 f"found {self.probabilities!r}"
@@ -96,7 +93,8 @@ class Quantile(Likelihood):
 
     def score(self, eta: Array, y: Array) -> Array:
         """∂/∂η_1 = Σ_k D_k and ∂/∂η_j = σ(η_j) Σ_{k ≥ j} D_k, with D_k = (τ_k − [y < q_k]) / s."""
-        D = (np.array(self.probabilities) - (y[:, None] < quantiles(numpy_namespace, eta))) / self.scale
+        q = quantiles(numpy_namespace, eta)
+        D = (np.array(self.probabilities) - (y[:, None] < q) + 0 * q) / self.scale  # 0 q: a NaN must show
         after = np.cumsum(D[:, ::-1], axis=1)[:, ::-1]
         return np.asarray(after * self.slopes(eta)).astype(eta.dtype)
 
@@ -160,6 +158,7 @@ class Interpolated(Likelihood):
 
     levels: tuple[float, ...]
     name: ClassVar[str] = "interpolated"
+    standardizes = True
 
     @property
     def width(self) -> int:
@@ -167,7 +166,7 @@ class Interpolated(Likelihood):
         return len(self.levels)
 
     def pieces(self, xp: Any, eta: Any) -> tuple[Any, Any, Any, Any]:
-        """q (n, K), z (K,), a and b (n, K − 1)."""
+        """Knots q (n, K) and z (K,), a and b (n, K − 1)."""
         from scipy.special import ndtri
 
         q, z = quantiles(xp, eta), ndtri(np.array(self.levels))
@@ -185,12 +184,12 @@ class Interpolated(Likelihood):
         return P, -np.diff(density), P - np.diff(edge)
 
     def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
-        """log φ(z) − log b_k, on the piece that y is on."""
+        """Log φ(z) − log b_k, on the piece that y is on."""
         z, b = self.standard(eta, y)
         return -0.5 * (np.log(2 * np.pi) + z * z) - np.log(b)
 
     def standard(self, eta: Array, y: Array) -> tuple[Array, Array]:
-        """z = (y − a_k) / b_k and b_k, k the piece that y is on: (n,) each."""
+        """The z = (y − a_k) / b_k and b_k, k the piece that y is on: (n,) each."""
         q, _, a, b = self.pieces(numpy_namespace, eta)
         rows, k = np.arange(len(eta)), np.sum(np.asarray(y)[:, None] > q[:, 1:-1], axis=1)
         return (y - a[rows, k]) / b[rows, k], b[rows, k]

@@ -80,7 +80,7 @@ class Weibull(Shaped):
         return check_times(y, repr(self)) if self.censored else check_positive(y, repr(self))
 
     def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
-        """log k + z − E(z) − log y, or −E(z) where censored."""
+        """Log k + z − E(z) − log y, or −E(z) where censored."""
         log_y, log_k = xp.log(y[:, 0] if self.censored else y), self.log_shape(xp, eta)
         z = xp.exp(log_k) * (log_y - cut(xp, eta[:, 0], LOG_MEAN))
         gone = xp.exp(xp.minimum(z, TANGENT)) * (1 + xp.maximum(z - TANGENT, 0.0))

@@ -41,7 +41,7 @@ class ZeroInflatedPoisson(Likelihood):
 
     @property
     def width(self) -> int:
-        """log λ and the log-odds g of an extra zero."""
+        """Log λ and the log-odds g of an extra zero."""
         return 2
 
     def check(self, y: Any) -> Array:
