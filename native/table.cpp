@@ -4,6 +4,7 @@
 #include "likelihoods/bernoulli.hpp"
 #include "likelihoods/categorical.hpp"
 #include "likelihoods/normal.hpp"
+#include "likelihoods/student_t.hpp"
 #include "ops/affine.hpp"
 #include "ops/dropout.hpp"
 #include "ops/elu.hpp"
@@ -48,7 +49,7 @@ constexpr ScalarKernel<T> scalars[] = {
 };
 
 template <class T>
-constexpr LikelihoodKernel<T> likelihoods[] = {bernoulli<T>, categorical<T>, rowwise<T, Normal>};
+constexpr LikelihoodKernel<T> likelihoods[] = {bernoulli<T>, categorical<T>, rowwise<T, Normal>, rowwise<T, StudentT>};
 
 template <class T, class P>
 constexpr PriorKernel<T> prior{P::name, P::template constants<T>, P::template add<T>};
