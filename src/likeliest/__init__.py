@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         priors,
         schedules,
     )
+    from likeliest.estimators import Classifier, Regressor
     from likeliest.fit import DivergenceError, Epoch
     from likeliest.history import History
     from likeliest.layers import (
@@ -57,6 +58,7 @@ _MODULES = (
 _NAMES = {
     "Activation": "likeliest.layers",
     "BatchNorm": "likeliest.layers",
+    "Classifier": "likeliest.estimators",
     "Dense": "likeliest.layers",
     "DivergenceError": "likeliest.fit",
     "Dropout": "likeliest.layers",
@@ -68,6 +70,7 @@ _NAMES = {
     "LayerNorm": "likeliest.layers",
     "Network": "likeliest.network",
     "RMSNorm": "likeliest.layers",
+    "Regressor": "likeliest.estimators",
     "SymmetryWarning": "likeliest.network",
     "check_likelihood": "likeliest.likelihood_check",
 }
@@ -75,6 +78,7 @@ _NAMES = {
 __all__ = [
     "Activation",
     "BatchNorm",
+    "Classifier",
     "Dense",
     "DivergenceError",
     "Dropout",
@@ -86,6 +90,7 @@ __all__ = [
     "LayerNorm",
     "Network",
     "RMSNorm",
+    "Regressor",
     "SymmetryWarning",
     "averaging",
     "check_likelihood",

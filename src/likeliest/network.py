@@ -8,14 +8,14 @@ import operator
 import secrets
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from likeliest import gradient_check, initializers, likelihoods, random, schedules, tracing
+from likeliest import gradient_check, initializers, likelihoods, optimizers, random, schedules, tracing
 from likeliest.averaging import Averaging
 from likeliest.data import as_examples, as_weights, check_same_length, non_finite_message
 from likeliest.engines import ENGINES, make_engine
@@ -62,8 +62,8 @@ class Network:
         numbers, …; see `likeliest.likelihoods`. An object of your own with ``log_prob(xp, eta, y)`` will do.
     prior : Prior or mapping, optional
         What is believed of the weights: `likeliest.priors`. One for all weights, or by the name of a layer
-        (``{"dense_1": Normal(0.1)}``) or of a parameter (``{"dense_1.b": Normal(1.0)}``); biases are free unless they
-        are named. Without one, fitting is maximum likelihood; with one, maximum a posteriori.
+        (``{"dense_1": Normal(0.1)}``) or of a parameter (``{"dense_1.b": Normal(1.0)}``), and ``"weights"`` for all
+        others; biases are free unless they are named. Without one, fitting is maximum likelihood; with one, maximum a posteriori.
     initializer : Initializer or str, optional
         Where the weights of layers that do not say otherwise start, the output layer included; by default each layer's
         own choice.
@@ -208,7 +208,7 @@ class Network:
         X: Any,
         y: Any,
         *,
-        optimizer: Optimizer | None = None,
+        optimizer: Optimizer | str | None = None,
         epochs: int = 10,
         batch_size: int | None = 32,
         sample_weight: Any = None,
@@ -239,8 +239,8 @@ class Network:
             The examples, of any real number type; memory-mapped arrays are read as they are needed.
         y : (n,) array
             The targets, as the likelihood wants them.
-        optimizer : Optimizer, optional
-            ``Adam()`` by default, or the one of the last fit.
+        optimizer : Optimizer or str, optional
+            One of `likeliest.optimizers`, or its name. ``Adam()`` by default, or the one of the last fit.
         epochs : int
             How many passes over the data, at least 1.
         batch_size : int or None
@@ -281,10 +281,7 @@ class Network:
         DivergenceError
             When the log-likelihood runs away; the last good θ is kept.
         """
-        if optimizer is not None and not isinstance(optimizer, Optimizer):
-            raise ValueError(
-                f"optimizer: expected one of likeliest.optimizers, such as Adam(0.001); found {optimizer!r}"
-            )
+        optimizer = None if optimizer is None else optimizers.resolve(optimizer)
         epochs = _check_integer("epochs", epochs, 1)
         batch_size = None if batch_size is None else _check_integer("batch_size", batch_size, 1)
         early_stopping = None if early_stopping is None else _check_integer("early_stopping", early_stopping, 1)
@@ -473,6 +470,21 @@ class Network:
         count = self._threads(threads)
         return self._built().output(self._examples(X, count), count)
 
+    def hidden(self, X: Any, *, threads: int | None = None) -> Array:
+        """h, the values of the last hidden layer, which the output layer takes: (n, ...) -> (n, m_h).
+
+        Without hidden layers, the examples themselves.
+        """
+        engine, count = self._built(), self._threads(threads)
+        X = self._examples(X, count)
+        program, theta = engine.program.hidden(), {name: engine.get(name) for name in engine.program.parameters}
+        if all(step.operation == "reshape" for step in program.steps):
+            return np.asarray(X.reshape(len(X), -1), self.dtype)
+        twin = make_engine(self.engine, program, _NoLikelihood(program.values[OUTPUT][0]), self.dtype)
+        for name in program.parameters:
+            twin.set(name, theta[name])
+        return twin.output(X, count)
+
     def predict_dist(self, X: Any, *, threads: int | None = None) -> Distribution:
         """The distribution of y for each example, with the method names of SciPy's: ``mean``, ``ppf``, ``interval`` ….
 
@@ -649,6 +661,20 @@ class Network:
                 for slot, value in values.items():
                     engine.set(name, value, slot)
             self._engine = engine
+
+
+@dataclass(frozen=True)
+class _NoLikelihood(Likelihood):
+    """For an engine that only computes values."""
+
+    columns: int
+
+    @property
+    def width(self) -> int:
+        return self.columns
+
+    def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
+        raise NotImplementedError
 
 
 def _check_full_batch(
