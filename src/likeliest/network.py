@@ -63,7 +63,8 @@ class Network:
     prior : Prior or mapping, optional
         What is believed of the weights: `likeliest.priors`. One for all weights, or by the name of a layer
         (``{"dense_1": Normal(0.1)}``) or of a parameter (``{"dense_1.b": Normal(1.0)}``), and ``"weights"`` for all
-        others; biases are free unless they are named. Without one, fitting is maximum likelihood; with one, maximum a posteriori.
+        others; biases are free unless they are named. Without one, fitting is maximum likelihood; with one, maximum a
+        posteriori.
     initializer : Initializer or str, optional
         Where the weights of layers that do not say otherwise start, the output layer included; by default each layer's
         own choice.

@@ -8,7 +8,7 @@ strings become codes, for an `Embedding`.
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from likeliest.data import non_finite_message
 from likeliest.likelihoods.columns import weighted_quantiles
 
 Array = npt.NDArray[Any]
 
 BEND = 5.0  # standardized numbers grow as they are up to here, and logarithmically beyond
+ROWS = 1 << 16  # of an array that are made ready at a time, which bounds the memory
 RARE = 2  # a category seen less often is taken together with those never seen
 QUARTILES = 1.3489795003921634  # the distance between the quartiles of a Normal with standard deviation 1
 DIGITS = 1e-9  # a column that varies by less than this part of itself is constant, but for rounding
@@ -35,12 +35,10 @@ class Table:
 
     Attributes
     ----------
-    features : int
-        p, how many columns the table has.
     numeric : tuple of int
         The columns that are numbers.
     center, scale : (len(numeric),) array
-        Their centre and scale; (1,) where one pair holds for all of them.
+        Their centre and scale; (1,) for images and other arrays of more than two axes, which have one for all numbers.
     indicated : tuple of int
         Which of the numeric columns had gaps.
     categories : tuple of (column, values)
@@ -49,7 +47,6 @@ class Table:
         What to call the columns in messages.
     """
 
-    features: int
     numeric: tuple[int, ...]
     center: Array
     scale: Array
@@ -101,39 +98,31 @@ class Table:
         ValueError
             When a column is neither, or there is a gap where none is allowed.
         """
-        columns = columns_of(X)
-        names = tuple(name for name, _ in columns)
-        chosen = _chosen(categorical, names)
+        images = isinstance(X, np.ndarray) and X.ndim > 2
+        columns = [("all", X.reshape(-1))] if images else columns_of(X)
+        chosen = _chosen(categorical, tuple(name for name, _ in columns))
         numeric: list[int] = []
-        categories = []
-        if isinstance(X, np.ndarray) and X.dtype.kind in "biuf" and not chosen:  # at once
-            numeric = list(range(X.shape[1]))
-            stack = X.astype(np.float64, copy=False)
-        else:
-            found = [
-                _values(column, name, j in chosen, categorical is not None) for j, (name, column) in enumerate(columns)
-            ]
-            numeric = [j for j, values in enumerate(found) if values.dtype != object]
-            categories = [(j, _common(values, weights)) for j, values in enumerate(found) if values.dtype == object]
-            stack = np.stack([found[j] for j in numeric], axis=1) if numeric else np.empty((len(X), 0))
-        numeric_names = tuple(names[j] for j in numeric)
-        _refuse_infinite(stack, numeric_names)
-        gaps = np.isnan(stack)
-        if missing == "error":
-            _refuse_gaps(gaps, numeric_names)
-        places = [_place(column, weights) if standardize else (0.0, 1.0) for column in stack.T]
+        indicated: list[int] = []
+        categories, places = [], []
+        for j, (name, column) in enumerate(columns):
+            values = _values(column, name, j in chosen, categorical is not None)
+            if values.dtype == object:
+                categories.append((j, _common(values, weights)))
+                continue
+            _refuse_infinite(values[:, None], (name,))
+            if np.isnan(values).any():
+                if missing == "error" or images:
+                    _refuse_gaps(np.isnan(values)[:, None], (name,))
+                indicated.append(len(numeric))
+            numeric.append(j)
+            w = None if images else weights
+            places.append(_place(values, w) if standardize else (0.0, 1.0))
         center, scale = np.array(places, np.float64).reshape(-1, 2).T
-        return cls(
-            len(columns),
-            tuple(numeric),
-            center,
-            scale,
-            tuple(int(k) for k in np.flatnonzero(gaps.any(axis=0))),
-            tuple(categories),
-            names,
-            standardize,
-            missing,
-        )
+        if images:
+            columns = [(str(j), None) for j in range(X[0].size)]
+            numeric = list(range(len(columns)))
+        names = tuple(name for name, _ in columns)
+        return cls(tuple(numeric), center, scale, tuple(indicated), tuple(categories), names, standardize, missing)
 
     def transform(self, X: Any, dtype: Any = np.float32) -> Array:
         """The table as numbers (n, m).
@@ -143,52 +132,56 @@ class Table:
         ValueError
             When there is something in it that does not fit, such as infinity, or a string among numbers.
         """
-        stack = self._numbers(X)
-        _refuse_infinite(stack, self._numeric_names)
-        gaps = np.isnan(stack)
-        if self.missing == "error":
-            _refuse_gaps(gaps, self._numeric_names)
-        z = self._standardized(stack)
-        z[gaps] = 0
-        count, indicators = len(self.numeric), len(self.indicated)
         out = np.empty((len(X), self.width), dtype)
-        with np.errstate(over="ignore"):
-            out[:, :count] = z
-        wrong = ~np.isfinite(out[:, :count])
-        if wrong.any():
-            row, k = (int(i) for i in np.argwhere(wrong)[0])
-            raise ValueError(
-                f"X: found {stack[row, k]} in row {row}, column {self._numeric_names[k]!r}, too large for "
-                f"{np.dtype(dtype)}; scale the data, or leave standardize=True"
-            )
-        out[:, count : count + indicators] = gaps[:, list(self.indicated)]
+        count, indicators = len(self.numeric), len(self.indicated)
+        for rows, stack in self._blocks(X):
+            _refuse_infinite(stack, self._numeric_names, rows.start)
+            gaps = np.isnan(stack)
+            if self.missing == "error":
+                _refuse_gaps(gaps, self._numeric_names, rows.start)
+            z = self._standardized(stack)
+            z[gaps] = 0
+            with np.errstate(over="ignore"):
+                out[rows, :count] = z
+            wrong = ~np.isfinite(out[rows, :count])
+            if wrong.any():
+                row, k = (int(i) for i in np.argwhere(wrong)[0])
+                raise ValueError(
+                    f"X: found {stack[row, k]} in row {rows.start + row}, column {self._numeric_names[k]!r}, too large "
+                    f"for {np.dtype(dtype)}; scale the data, or leave standardize=True"
+                )
+            out[rows, count : count + indicators] = gaps[:, list(self.indicated)]
         if self.categories:
             columns = columns_of(X)
             for k, (j, values) in enumerate(self.categories):
                 code = {value: i + 1 for i, value in enumerate(values)}
                 name, column = columns[j]
                 out[:, count + indicators + k] = [code.get(v, 0) for v in _values(column, name, True, True)]
-        return out
+        return out.reshape(X.shape) if isinstance(X, np.ndarray) and X.ndim > 2 else out
 
     @property
     def _numeric_names(self) -> tuple[str, ...]:
         return tuple(self.names[j] for j in self.numeric)
 
-    def _numbers(self, X: Any) -> Array:
-        """The numeric columns as float64 (n, len(numeric)), NaN where there is a gap."""
-        if isinstance(X, np.ndarray) and X.dtype.kind in "biuf" and not self.categories:
-            return X.astype(np.float64, copy=False)
+    def _blocks(self, X: Any) -> Iterator[tuple[slice, Array]]:
+        """Blocks of rows, with their numbers as float64 (rows, len(numeric)), NaN where there is a gap."""
+        if isinstance(X, np.ndarray) and X.dtype.kind in "biuf":
+            for first in range(0, len(X), ROWS):
+                rows = slice(first, min(first + ROWS, len(X)))
+                block = X[rows].reshape(rows.stop - first, -1).astype(np.float64)
+                yield rows, block[:, list(self.numeric)] if self.categories else block
+            return
         columns = columns_of(X)
         stack = np.empty((len(X), len(self.numeric)))
         for k, j in enumerate(self.numeric):
             name, column = columns[j]
             stack[:, k] = _values(column, name, False, False)
-        return stack
+        yield slice(0, len(X)), stack
 
     def _standardized(self, stack: Array) -> Array:
-        """Z = (x − centre) / scale, bent beyond ±5: (n, len(numeric)), a fresh array."""
+        """Z = (x − centre) / scale, bent beyond ±5: (n, len(numeric))."""
         if not self.standardize:
-            return np.array(stack)
+            return stack
         with np.errstate(over="ignore"):  # the difference of two numbers near the largest there are
             z = stack - self.center
             z /= self.scale
@@ -272,8 +265,8 @@ def _values(column: Any, name: str, is_category: bool, may_be: bool) -> Array:
                 (i, v) for i, v in enumerate(objects) if v is not None and not isinstance(v, numbers.Real)
             )
             raise ValueError(
-                f"X: expected real numbers, found {wrong!r} in row {row}, column {name!r}; a column of strings is taken "
-                'for categories when the model is fitted to it (categorical_features="from_dtype")'
+                f"X: expected real numbers, found {wrong!r} in row {row}, column {name!r}; a column of strings is "
+                'taken for categories when the model is fitted to it (categorical_features="from_dtype")'
             )
     for row, value in enumerate(objects):
         if value is not None and not isinstance(value, str | bytes | numbers.Real):
@@ -293,22 +286,23 @@ def _is_gap(value: Any) -> bool:
     return isinstance(value, float | Decimal) and value != value
 
 
-def _refuse_infinite(stack: Array, names: tuple[str, ...]) -> None:
+def _refuse_infinite(stack: Array, names: tuple[str, ...], first: int = 0) -> None:
     """A ValueError that names the first infinity."""
     infinite = np.isinf(stack)
     if infinite.any():
         row, column = (int(i) for i in np.argwhere(infinite)[0])
         raise ValueError(
-            non_finite_message(stack, row, column).replace(f"column {column};", f"column {names[column]!r};")
+            f"X: found {stack[row, column]} in row {first + row}, column {names[column]!r}; drop the row or fill in "
+            "the value first"
         )
 
 
-def _refuse_gaps(gaps: Array, names: tuple[str, ...]) -> None:
+def _refuse_gaps(gaps: Array, names: tuple[str, ...], first: int = 0) -> None:
     """A ValueError that names the first gap."""
     if gaps.any():
         row, column = (int(i) for i in np.argwhere(gaps)[0])
         raise ValueError(
-            f"X: found NaN in row {row}, column {names[column]!r}; drop the row, fill in the value, or say "
+            f"X: found NaN in row {first + row}, column {names[column]!r}; drop the row, fill in the value, or say "
             'missing="indicator"'
         )
 

@@ -261,7 +261,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             counts = np.bincount(Z[:, j].astype(int), minlength=K)
             if counts[0] == 0:
                 name = next(name for name in network.parameters if name.endswith(f".E{j}"))
-                E = network.parameters[name]
+                E = np.array(network.parameters[name])
                 E[0] = counts @ E / counts.sum()
                 network.parameters[name] = E
 
@@ -335,9 +335,8 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
                     input_name="X",
                 )
             elif len(X) == 0 or len(columns_of(X)) == 0:
-                raise ValueError(
-                    f"X: expected a table with rows and columns, found {len(X)} sample(s) and {len(columns_of(X))} feature(s)"
-                )
+                shape = f"{len(X)} sample(s) and {len(columns_of(X))} feature(s)"
+                raise ValueError(f"X: expected a table with rows and columns, found {shape}")
             validate_data(self, X, reset=reset, skip_check_array=True)
         except (ValueError, TypeError) as error:
             raise _named(error, "X") from None
@@ -371,7 +370,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
     # What a fitted estimator gives -----------------------------------------------------------------------------------
 
     def predict_dist(self, X: Any) -> Distribution:
-        """The distribution of y for each example, with SciPy's method names: ``mean``, ``std``, ``ppf``, ``interval`` ….
+        """The distribution of y for each example, with SciPy's method names: ``mean``, ``std``, ``ppf`` ….
 
         Parameters
         ----------
@@ -516,4 +515,4 @@ def _metadata(sample_weight: Any, X_val: Any, y_val: Any) -> dict[str, Any] | No
 
 def _embedding_width(categories: int) -> int:
     """How many numbers a category becomes."""
-    return min(categories, max(2, round(1.6 * categories**0.56)))
+    return min(categories, max(2, int(1.6 * categories**0.56 + 0.5)))

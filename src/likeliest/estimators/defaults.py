@@ -1,4 +1,4 @@
-"""Defaults: what ``Classifier()`` and ``Regressor()`` do where nothing is said; docs/decisions/09-defaults.md has why."""
+"""What ``Classifier()`` and ``Regressor()`` do where nothing is said; docs/decisions/09-defaults.md tells why."""
 
 from __future__ import annotations
 
