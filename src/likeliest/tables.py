@@ -212,7 +212,11 @@ def _chosen(categorical: Any, names: tuple[str, ...]) -> set[int]:
     """The columns that are said to be categories."""
     if categorical is None or (isinstance(categorical, str) and categorical == "from_dtype"):
         return set()
-    if isinstance(categorical, str) or not isinstance(categorical, Iterable):
+    if (
+        isinstance(categorical, str)
+        or not isinstance(categorical, Iterable)
+        or getattr(categorical, "shape", None) == ()
+    ):
         raise ValueError(
             f'categorical_features: expected "from_dtype", None or a list of columns, found {categorical!r}'
         )

@@ -46,17 +46,17 @@ class Optimizer(ABC):
 
 def check_positive(name: str, value: Any, hint: str) -> None:
     """A ValueError unless value is a positive, finite number."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < float(value) < math.inf:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value < math.inf:
         raise ValueError(f"{name}: expected a positive number, found {value!r}; {hint}")
 
 
 def check_not_negative(name: str, value: Any) -> None:
     """A ValueError unless value is a finite number of at least 0."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) < math.inf:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= value < math.inf:
         raise ValueError(f"{name}: expected a number of at least 0, found {value!r}")
 
 
 def check_fraction(name: str, value: Any) -> None:
     """A ValueError unless 0 <= value < 1."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) < 1:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= value < 1:
         raise ValueError(f"{name}: expected a number in [0, 1), found {value!r}")
