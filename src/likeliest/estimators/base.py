@@ -440,15 +440,25 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         tags.non_deterministic = False
         return tags
 
-    def _html_repr(self) -> str:
-        """scikit-learn's box with the settings and, once there is one, the network."""
-        box: str = super()._html_repr()
-        if not hasattr(self, "network_"):
-            return box
+    def _drawing(self) -> str:
+        """The network as HTML."""
         from likeliest.html import network_html
 
         names = getattr(self, "feature_names_in_", None)
-        return box + network_html(self.network_, feature_names=None if names is None else [str(n) for n in names])
+        return network_html(self.network_, feature_names=None if names is None else [str(n) for n in names])
+
+    def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
+        """scikit-learn's table of what was learned, which it has from version 1.9 on, and below it the network."""
+        table = super()._get_fitted_attr_html(doc_link)
+        attributes: str = table._repr_html_inner()
+        table._repr_html_inner = lambda: attributes + self._drawing()
+        return table
+
+    def _html_repr(self) -> str:
+        """scikit-learn's box with the settings and, once there is one, the network."""
+        box: str = super()._html_repr()
+        drawn = hasattr(super(), "_get_fitted_attr_html") or not hasattr(self, "network_")
+        return box if drawn else box + self._drawing()
 
 
 def _metadata(sample_weight: Any, X_val: Any, y_val: Any) -> dict[str, Any] | None:

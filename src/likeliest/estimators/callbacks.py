@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -60,7 +61,9 @@ class Hooks:
     def _end(self, epoch: Epoch) -> bool:
         context, self.epoch = self.epoch, None
         stop = context.call_on_fit_task_end(
-            estimator=self.estimator, reconstruction_attributes=lambda: self.state(epoch.network), **self.data
+            estimator=self.estimator,
+            reconstruction_attributes=lambda: self.state(copy.copy(epoch.network)),
+            **self.data,
         )
         if not stop and len(self.fit._children_map) < (self.fit.max_subtasks or 0):
             self._begin()
