@@ -119,7 +119,8 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         weights = as_weights(sample_weight, len(X))
         validation = self._check_validation(X_val, y_val)
         recipe = self._recipe(len(X), held_out=validation is not None)
-        data = {"X": X, "y": y, "metadata": _metadata(sample_weight, X_val, y_val)}
+        # Callbacks hand the metadata on to scorers, which know of weights only.
+        data = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
         if recipe.optimizer.full_batch and not recipe.holds_out:
             X, y, weights = merged(X, y, weights)
         likelihood, targets, learned = self._read_targets(y, weights, recipe, reset=not goes_on)
@@ -459,12 +460,6 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         box: str = super()._html_repr()
         drawn = hasattr(super(), "_get_fitted_attr_html") or not hasattr(self, "network_")
         return box if drawn else box + self._drawing()
-
-
-def _metadata(sample_weight: Any, X_val: Any, y_val: Any) -> dict[str, Any] | None:
-    given = {"sample_weight": sample_weight, "X_val": X_val, "y_val": y_val}
-    found = {name: value for name, value in given.items() if value is not None}
-    return found or None
 
 
 def _embedding_width(categories: int) -> int:
