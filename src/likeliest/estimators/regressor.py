@@ -20,7 +20,7 @@ from likeliest.likelihoods.base import refuse
 Array = npt.NDArray[Any]
 
 LARGEST = 1e300  # |y|, so that nothing made of it overflows
-SMALLEST = 1e-300  # a scale of y, so that nothing divided by it overflows
+SMALLEST = 1e-307  # a scale of y, so that nothing divided by it overflows
 
 
 class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
@@ -200,8 +200,14 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
             if usual and not self.standardize:
                 likelihood = likelihood.standardized(1 / float(np.max(_spread(y, weights)[1])))
             elif not usual:
-                likelihood = likelihood.standardized(scale)
-        return likelihood, likelihood.check((y - center) / scale), {"target_center_": center, "target_scale_": scale}
+                try:
+                    likelihood = likelihood.standardized(scale)
+                except ValueError:  # it has numbers in the units of y, so that all targets need the same
+                    scale = np.full(several, np.exp(np.mean(np.log(scale))))
+                    likelihood = likelihood.standardized(scale)
+        with np.errstate(over="ignore"):  # an infinity is refused
+            z = (y - center) / scale
+        return likelihood, likelihood.check(z), {"target_center_": center, "target_scale_": scale}
 
     def _place(self, y: Array, weights: Array | None, likelihood: Likelihood) -> tuple[Any, Any]:
         """Centre and scale of y, where the likelihood is one on all real numbers."""
