@@ -53,7 +53,14 @@ def _norm(x: Array, gamma: Array, beta: Array, mean: float, variance: float, eps
 
 
 def _batch_norm(
-    x: Array, gamma: Array, beta: Array, mean: Array, variance: Array, epsilon: float, momentum: float, training: Any = 0
+    x: Array,
+    gamma: Array,
+    beta: Array,
+    mean: Array,
+    variance: Array,
+    epsilon: float,
+    momentum: float,
+    training: Any = 0,
 ) -> Array:
     h = np.empty_like(x)
     for j, column in enumerate(x.T.tolist()):
@@ -65,10 +72,7 @@ def _batch_norm(
 def _layer_norm(x: Array, gamma: Array, beta: Array, epsilon: float) -> Array:
     rows = x.tolist()
     return np.stack(
-        [
-            _norm(np.array(row), gamma, beta, statistics.fmean(row), statistics.pvariance(row), epsilon)
-            for row in rows
-        ]
+        [_norm(np.array(row), gamma, beta, statistics.fmean(row), statistics.pvariance(row), epsilon) for row in rows]
     )
 
 
@@ -110,10 +114,8 @@ OPERATIONS: dict[str, OperationCase] = {
     "batch_norm": OperationCase(
         ((6, 4), (4,), (4,), (4,), (4,)),
         _batch_norm,
-        lambda torch, x, gamma, beta, mean, variance, epsilon, momentum, training=False: (
-            torch.nn.functional.batch_norm(
-                x, mean.clone(), variance.clone(), gamma, beta, training, 1 - momentum, epsilon
-            )
+        lambda torch, x, gamma, beta, mean, variance, epsilon, momentum, training=False: torch.nn.functional.batch_norm(
+            x, mean.clone(), variance.clone(), gamma, beta, training, 1 - momentum, epsilon
         ),
         {"epsilon": 0.01, "momentum": 0.8},
         {"training": True},
@@ -140,9 +142,7 @@ OPERATIONS: dict[str, OperationCase] = {
     "layer_norm": OperationCase(
         ((5, 7), (7,), (7,)),
         _layer_norm,
-        lambda torch, x, gamma, beta, epsilon: torch.nn.functional.layer_norm(
-            x, gamma.shape, gamma, beta, epsilon
-        ),
+        lambda torch, x, gamma, beta, epsilon: torch.nn.functional.layer_norm(x, gamma.shape, gamma, beta, epsilon),
         {"epsilon": 0.1},
     ),
     "rms_norm": OperationCase(
