@@ -4,6 +4,7 @@
 #include "likelihoods/bernoulli.hpp"
 #include "likelihoods/categorical.hpp"
 #include "likelihoods/normal.hpp"
+#include "likelihoods/poisson.hpp"
 #include "likelihoods/student_t.hpp"
 #include "ops/affine.hpp"
 #include "ops/dropout.hpp"
@@ -49,7 +50,9 @@ constexpr ScalarKernel<T> scalars[] = {
 };
 
 template <class T>
-constexpr LikelihoodKernel<T> likelihoods[] = {bernoulli<T>, categorical<T>, rowwise<T, Normal>, rowwise<T, StudentT>};
+constexpr LikelihoodKernel<T> likelihoods[] = {
+    bernoulli<T>, categorical<T>, rowwise<T, Normal>, rowwise<T, StudentT>, rowwise<T, Poisson>,
+};
 
 template <class T, class P>
 constexpr PriorKernel<T> prior{P::name, P::template constants<T>, P::template add<T>};
