@@ -1,4 +1,5 @@
-// log(1 + u), log n!, and the Gamma function by Stirling's formula, on whole registers, in float and in double.
+// log(1 + u), log-odds, the tail of the Normal, log n!, and the Gamma function by Stirling's formula, on whole
+// registers, in float and in double.
 //
 // Series for large a reach small a by the recurrence Gamma(a + 1) = a Gamma(a), for all lanes alike: a lane's number
 // never depends on its neighbours. A NaN stays a NaN.
@@ -13,6 +14,35 @@ LIKELIEST_INLINE Vector<T> log1p(Vector<T> u) {
   const Vector<T> sum = u + T(1);
   return log<T>(sum) + (u < T(1e18) ? (u - (sum - T(1))) / sum : Vector<T>{});  // far out nothing is lost
 }
+
+// A probability p from its log-odds z, and 1 - p: sigma(z) and sigma(-z), with full relative precision, and their logs.
+template <class T>
+struct LogOdds {
+  Vector<T> p, rest, log_p, log_rest;
+  LIKELIEST_INLINE explicit LogOdds(Vector<T> z) {
+    const Vector<T> e = exp<T>(-magnitude<T>(z)), larger = T(1) / (e + T(1)), smaller = e * larger;
+    const Vector<T> l = log1p_of_fraction<T>(e);
+    const auto negative = z < T(0);
+    p = negative ? smaller : larger;
+    rest = negative ? larger : smaller;
+    log_p = negative ? z - l : -l;
+    log_rest = negative ? -l : -z - l;
+  }
+};
+
+// log Phi(-z), how likely a standard Normal is above z, and the hazard phi(z) / Phi(-z), which is its slope times -1.
+template <class T>
+struct NormalTail {
+  Vector<T> log, hazard;
+  LIKELIEST_INLINE explicit NormalTail(Vector<T> z) {
+    constexpr T density = T(0.39894228040143267794);  // phi(0)
+    const auto below = z < T(0);
+    const Vector<T> square = T(-0.5) * z * z, e = exp<T>(square);
+    const Vector<T> w = T(0.5) * scaled_erfc<T>(magnitude<T>(z) * T(0.70710678118654752440));  // Phi(-|z|) = e w
+    log = below ? log1p_of_fraction<T>(-e * w) : square + ::likeliest::LIKELIEST_ISA::log<T>(w);
+    hazard = (below ? e * density : broadcast(density)) / (below ? T(1) - e * w : w);
+  }
+};
 
 // From `least` on, `terms` of Stirling's series are right to the last bit.
 template <class T>

@@ -17,7 +17,14 @@ struct Shape {
       : log(::likeliest::LIKELIEST_ISA::log<T>(broadcast(a))), value(broadcast(a)), slope{} {}
 };
 
-// Of<T> is what a page makes of a shape: computed once where it is given (not 0), else for every register.
+// A shape with S(a) = log Gamma(a) - (a log a - a) and its slope.
+template <class T>
+struct StirlingShape : Shape<T> {
+  Stirling<T> S;
+  LIKELIEST_INLINE explicit StirlingShape(const Shape<T>& shape) : Shape<T>(shape), S(shape.value) {}
+};
+
+// Of is what a page makes of a shape: computed once where it is given (not 0), else for every register.
 template <class T, class Of>
 struct ShapeSetting {
   T given;
