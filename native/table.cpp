@@ -2,9 +2,17 @@
 #include "engine/kernels.hpp"
 #include "kernels/gemm.hpp"
 #include "likelihoods/bernoulli.hpp"
+#include "likelihoods/beta.hpp"
 #include "likelihoods/categorical.hpp"
+#include "likelihoods/gamma.hpp"
+#include "likelihoods/laplace.hpp"
+#include "likelihoods/log_normal.hpp"
+#include "likelihoods/negative_binomial.hpp"
 #include "likelihoods/normal.hpp"
+#include "likelihoods/poisson.hpp"
 #include "likelihoods/student_t.hpp"
+#include "likelihoods/weibull.hpp"
+#include "likelihoods/zero_inflated_poisson.hpp"
 #include "ops/affine.hpp"
 #include "ops/dropout.hpp"
 #include "ops/elu.hpp"
@@ -49,7 +57,20 @@ constexpr ScalarKernel<T> scalars[] = {
 };
 
 template <class T>
-constexpr LikelihoodKernel<T> likelihoods[] = {bernoulli<T>, categorical<T>, rowwise<T, Normal>, rowwise<T, StudentT>};
+constexpr LikelihoodKernel<T> likelihoods[] = {
+    bernoulli<T>,
+    categorical<T>,
+    rowwise<T, Normal>,
+    rowwise<T, Laplace>,
+    rowwise<T, StudentT>,
+    rowwise<T, LogNormal>,
+    rowwise<T, Gamma>,
+    rowwise<T, Weibull>,
+    rowwise<T, Beta>,
+    rowwise<T, Poisson>,
+    rowwise<T, NegativeBinomial>,
+    rowwise<T, ZeroInflatedPoisson>,
+};
 
 template <class T, class P>
 constexpr PriorKernel<T> prior{P::name, P::template constants<T>, P::template add<T>};

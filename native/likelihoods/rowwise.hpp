@@ -15,12 +15,22 @@ LIKELIEST_INLINE Vector<T> gather_rows(const T* from, std::ptrdiff_t stride, std
   return load(lanes);
 }
 
+// What a page computes of the likelihood's constants alone, once for all rows: its Constants<T>, where it has them.
+template <class T, class L>
+LIKELIEST_INLINE auto prepare(const T* constants) {
+  if constexpr (requires { typename L::template Constants<T>; })
+    return typename L::template Constants<T>(constants);
+  else
+    return constants;
+}
+
 // L has evaluate<T>(eta, components, y, constants, score): from registers of eta's components and of the numbers of y
 // to a register of log P, writing d log P / d eta of each component to `score`.
 template <class T, class L>
 void score_rows(const Scoring<T>& s) noexcept {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
   const std::ptrdiff_t components = s.width / s.groups, numbers = s.targets / s.groups;
+  const auto constants = prepare<T, L>(s.constants);
   Vector<T> eta[L::max_components], slope[L::max_components], y[L::max_targets];
   for (std::ptrdiff_t row = 0; row < s.eta.rows; row += lanes) {
     const std::ptrdiff_t count = s.eta.rows - row < lanes ? s.eta.rows - row : lanes;
@@ -36,7 +46,7 @@ void score_rows(const Scoring<T>& s) noexcept {
         eta[j] = gather_rows(from + j * s.groups + group, s.eta.stride, count);
       for (std::ptrdiff_t j = 0; j < numbers; ++j)
         y[j] = gather_rows(s.y + row * s.targets + group * numbers + j, s.targets, count);
-      total += L::template evaluate<T>(eta, components, y, s.constants, slope);
+      total += L::template evaluate<T>(eta, components, y, constants, slope);
       if (!to) continue;
       for (std::ptrdiff_t j = 0; j < components; ++j) {
         const Vector<T> scaled = slope[j] * factor;
