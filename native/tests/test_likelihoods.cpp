@@ -132,17 +132,12 @@ void score(const Table<T>& table, const Page& page, const Rows<T>& rows, std::ve
   std::vector<T> weight(std::size_t(rows.n), T(1)), constants(page.constants.begin(), page.constants.end());
   constants.resize(kMaxConstants);
   log_prob.assign(std::size_t(rows.n), T(0)), g.assign(rows.eta.size(), T(0));
-  find(table, page.name)
-      .score({{rows.eta.data(), rows.n, rows.stride, rows.stride},
-              page.components,
-              1,
-              std::ptrdiff_t(page.y[0].size()),
-              rows.y.data(),
-              weight.data(),
-              T(1),
-              constants.data(),
-              log_prob.data(),
-              g.data()});
+  Scoring<T> s{};
+  s.eta = {rows.eta.data(), rows.n, rows.stride, rows.stride};
+  s.width = page.components, s.groups = 1, s.targets = std::ptrdiff_t(page.y[0].size());
+  s.y = rows.y.data(), s.weight = weight.data(), s.scale = T(1), s.constants = constants.data();
+  s.log_prob = log_prob.data(), s.score = g.data();
+  find(table, page.name).score(s);
 }
 
 template <class T>
