@@ -3,9 +3,14 @@
 #include "kernels/gemm.hpp"
 #include "likelihoods/bernoulli.hpp"
 #include "likelihoods/categorical.hpp"
+#include "likelihoods/multivariate_normal.hpp"
 #include "likelihoods/normal.hpp"
+#include "likelihoods/normal_mixture.hpp"
+#include "likelihoods/ordinal.hpp"
+#include "likelihoods/quantile.hpp"
 #include "likelihoods/student_t.hpp"
 #include "ops/affine.hpp"
+#include "ops/append.hpp"
 #include "ops/dropout.hpp"
 #include "ops/elu.hpp"
 #include "ops/gaussian_noise.hpp"
@@ -49,7 +54,16 @@ constexpr ScalarKernel<T> scalars[] = {
 };
 
 template <class T>
-constexpr LikelihoodKernel<T> likelihoods[] = {bernoulli<T>, categorical<T>, rowwise<T, Normal>, rowwise<T, StudentT>};
+constexpr LikelihoodKernel<T> likelihoods[] = {
+    bernoulli<T>,
+    categorical<T>,
+    ordinal<T>,
+    rowwise<T, Normal>,
+    rowwise<T, StudentT>,
+    rowwise<T, Quantile>,
+    rowwise<T, NormalMixture>,
+    rowwise<T, MultivariateNormal>,
+};
 
 template <class T, class P>
 constexpr PriorKernel<T> prior{P::name, P::template constants<T>, P::template add<T>};
@@ -108,6 +122,7 @@ constexpr Table<T> table{
     sum_products<T>,
     dropout_mask<T>,
     add_noise<T>,
+    append<T>,
     hadamard<T>,
     normalize_rows<T>,
     normalize_rows_backward<T>,

@@ -13,6 +13,10 @@ LIKELIEST_INLINE Vector<T> clip(Vector<T> x, T low, T high) {
 template <class T>
 struct SquaredScale {
   Vector<T> inverse, log, share;  // 1 / s^2, log s^2 and d log s^2 / dr
+  LIKELIEST_INLINE explicit SquaredScale(T fixed)
+      : inverse(broadcast(T(1) / (fixed * fixed))),
+        log(T(2) * ::likeliest::LIKELIEST_ISA::log<T>(broadcast(fixed))),
+        share{} {}
   LIKELIEST_INLINE SquaredScale(Vector<T> r, T min_squared) {
     const Vector<T> clipped = clip<T>(r, T(-40), T(40)), e = exp<T>(clipped), squared = e + min_squared;
     inverse = T(1) / squared;
