@@ -129,7 +129,6 @@ struct Worker {
   bool training = false;                // noise, and statistics of the minibatch
   Key noise{0, 0};
   std::int64_t t = 0;
-  const Custom* custom = nullptr;
   T scale = T(1);
   double floor = 0, total = 0;
 
@@ -482,8 +481,8 @@ class Plan {
   // A likelihood of the user's, for all rows; what fails shows as NaN.
   static void call_back(const Worker<T>& w, const Scoring<T>& s) {
     for (std::ptrdiff_t i = 0; i < s.eta.rows; ++i) std::fill_n(s.score + i * s.eta.stride, s.eta.columns, T(0));
-    const bool good =
-        w.custom && *w.custom && (*w.custom)(s.eta.rows, s.width, s.eta.stride, s.eta.data, s.y, s.log_prob, s.score);
+    const Custom* custom = w.data->custom;
+    const bool good = custom && (*custom)(s.eta.rows, s.width, s.eta.stride, s.eta.data, s.y, s.log_prob, s.score);
     for (std::ptrdiff_t i = 0; i < s.eta.rows; ++i) {
       s.log_prob[i] = good ? s.log_prob[i] * s.weight[i] : std::numeric_limits<T>::quiet_NaN();
       for (std::ptrdiff_t j = 0; j < s.width; ++j) s.score[i * s.eta.stride + j] *= s.weight[i] * s.scale;

@@ -14,6 +14,7 @@ void test_random();
 void test_schedule();
 void test_pool(bool quick);
 void test_engine(bool quick);
+void test_regularization(bool quick);
 }  // namespace likeliest::tests
 
 int main(int count, char** arguments) {
@@ -28,6 +29,7 @@ int main(int count, char** arguments) {
   test_schedule();
   test_pool(quick);
   test_engine(quick);
+  test_regularization(quick);
   std::printf("native: %d passed, %d failed\n", checks - failures, failures);
   return failures != 0;
 }

@@ -89,7 +89,7 @@ def find_learning_rate(
     Parameters
     ----------
     network : Network
-        From whose θ the steps start; one that is not built starts from the θ of the seed.
+        From whose θ the steps start; one that is not built starts as ``fit`` would, from the θ of the seed.
     X : (n, ...) array or data frame
         The examples.
     y : (n,) array
@@ -124,10 +124,13 @@ def find_learning_rate(
         if isinstance(value, bool) or value != int(value) or value < least:
             raise ValueError(f"{name}: expected a whole number of at least {least}, found {value!r}")
     twin, threads = copy.copy(network), resolve_threads(None)
-    if twin._engine is None:
+    fresh = twin._engine is None
+    if fresh:
         twin.build(as_examples(X).shape[1:], seed)
     X = twin._examples(X, threads)
     y = twin._targets(X, y)
+    if fresh:
+        twin._start_output(y, None)
     rates = np.geomspace(low, high, steps)
     engine = twin._built()
     unit: Any = replace(optimizer, **{"learning_rate": 1.0})

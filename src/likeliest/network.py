@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from likeliest import gradient_check, initializers, likelihoods, random, schedules, tracing
 from likeliest.averaging import Averaging
-from likeliest.data import as_examples, as_weights, check_same_length, non_finite_message
+from likeliest.data import as_examples, as_weights, check_codes, check_same_length, non_finite_message
 from likeliest.engines import ENGINES, make_engine
 from likeliest.engines.base import AVERAGE, Engine, Terms
 from likeliest.fit import Callback, Position, Validation, climb, fit
@@ -355,6 +355,8 @@ class Network:
         }
         if position.optimizer.full_batch:
             _check_full_batch(position.optimizer, schedule, averaging, clip_norm, engine.program)
+            if self.likelihood.training() is not self.likelihood:
+                raise ValueError(f"optimizer: {type(position.optimizer).__name__} does not smooth labels; use Adam()")
             method, how = climb, {"log_prior": self._log_prior_and_score, "prior_scale": 1 / (highest * n)}
         try:
             history: History = method(
@@ -611,6 +613,7 @@ class Network:
         found = engine.first_non_finite(X, threads)
         if found is not None:
             raise ValueError(non_finite_message(X, *found, argument))
+        check_codes(X, engine.program, argument)
 
     def _targets(self, X: Array, y: Any, X_name: str = "X", y_name: str = "y") -> Array:
         if y is None:
