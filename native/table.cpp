@@ -2,13 +2,21 @@
 #include "engine/kernels.hpp"
 #include "kernels/gemm.hpp"
 #include "likelihoods/bernoulli.hpp"
+#include "likelihoods/beta.hpp"
 #include "likelihoods/categorical.hpp"
+#include "likelihoods/gamma.hpp"
+#include "likelihoods/laplace.hpp"
+#include "likelihoods/log_normal.hpp"
 #include "likelihoods/multivariate_normal.hpp"
+#include "likelihoods/negative_binomial.hpp"
 #include "likelihoods/normal.hpp"
 #include "likelihoods/normal_mixture.hpp"
 #include "likelihoods/ordinal.hpp"
+#include "likelihoods/poisson.hpp"
 #include "likelihoods/quantile.hpp"
 #include "likelihoods/student_t.hpp"
+#include "likelihoods/weibull.hpp"
+#include "likelihoods/zero_inflated_poisson.hpp"
 #include "ops/affine.hpp"
 #include "ops/append.hpp"
 #include "ops/dropout.hpp"
@@ -59,10 +67,18 @@ constexpr LikelihoodKernel<T> likelihoods[] = {
     categorical<T>,
     ordinal<T>,
     rowwise<T, Normal>,
+    rowwise<T, MultivariateNormal>,
+    rowwise<T, Laplace>,
     rowwise<T, StudentT>,
+    rowwise<T, LogNormal>,
+    rowwise<T, Gamma>,
+    rowwise<T, Weibull>,
+    rowwise<T, Beta>,
+    rowwise<T, Poisson>,
+    rowwise<T, NegativeBinomial>,
+    rowwise<T, ZeroInflatedPoisson>,
     rowwise<T, Quantile>,
     rowwise<T, NormalMixture>,
-    rowwise<T, MultivariateNormal>,
 };
 
 template <class T, class P>

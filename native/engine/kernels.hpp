@@ -122,8 +122,9 @@ struct Scoring {
   const T* constants;  // of the likelihood
   T* log_prob;         // weight[i] * log P(y_i | eta_i)
   T* score;            // null, or weight[i] * scale * d log P / d eta, with eta's stride
-  T* scratch;          // 2 width + targets registers, for this thread alone
+  T* scratch;          // for this thread alone: 2 width + targets registers and kSpare more
 };
+inline constexpr std::ptrdiff_t kSpare = 4;
 
 template <class T>
 struct LikelihoodKernel {

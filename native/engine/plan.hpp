@@ -32,7 +32,7 @@ struct Workspace {
   Workspace(const Network<T>& network, int threads, std::ptrdiff_t rows, bool training)
       : rows(rows),
         used(threads, network.storages[0], network.stride(0), network.nodes.front().shards),
-        scratch_size(network.table.lanes * (2 * network.width() + network.targets)),
+        scratch_size(network.table.lanes * (2 * network.width() + network.targets + kSpare)),
         network_(&network) {
     std::vector<std::pair<T**, std::ptrdiff_t>> pieces;
     const std::size_t storages = network.storages.size(), nodes = network.nodes.size();

@@ -19,7 +19,7 @@ struct Ordinal {
     // The thresholds around class y, and what the gap between them was made from; sigma(t_j) waits in score[j].
     Vector<T> c = eta[1], lower = c, upper = c, own = zero;
     for (std::ptrdiff_t j = 2; j < K; ++j) {
-      const Vector<T> t = clip<T>(eta[j], T(-40), T(40));
+      const Vector<T> t = Cut<T>(eta[j], T(kLogMean)).value;
       c += softplus<T>(t);
       lower = k == T(j) ? c : lower;
       upper = k == T(j - 1) ? c : upper;
@@ -33,7 +33,7 @@ struct Ordinal {
     score[1] = alpha - beta;
     for (std::ptrdiff_t j = 2; j < K; ++j) {
       const Vector<T> up = score[j] * ((k >= T(j - 1) ? alpha : zero) - (k >= T(j) ? beta : zero));
-      score[j] = magnitude<T>(eta[j]) > T(40) ? zero : up + (k == T(j - 1) ? logistic<T>(-own) : zero);
+      score[j] = (up + (k == T(j - 1) ? logistic<T>(-own) : zero)) * Cut<T>(eta[j], T(kLogMean)).slope;
     }
     const Vector<T> below = last ? zero : softplus<T>(f - upper), above = first ? zero : softplus<T>(lower - f);
     return spoilt - below - above - (first | last ? zero : softplus<T>(-own));
@@ -58,7 +58,7 @@ struct Ordinal {
         for (std::ptrdiff_t i = 0; i < count; ++i) p[(row + i) * classes + k] = share[i];
         gap = broadcast(T(1));
         if (k + 2 < classes) {
-          const Vector<T> t = clip<T>(column(k + 2), T(-40), T(40));
+          const Vector<T> t = Cut<T>(column(k + 2), T(kLogMean)).value;
           c += softplus<T>(t);
           gap = logistic<T>(t);
         }

@@ -36,14 +36,25 @@ struct Places {
   }
 };
 
+// What a page computes of the likelihood's constants alone, once for all rows: its Constants<T>, where it has them.
+template <class T, class L>
+LIKELIEST_INLINE auto prepare(const T* constants) {
+  if constexpr (requires { typename L::template Constants<T>; })
+    return typename L::template Constants<T>(constants);
+  else
+    return constants;
+}
+
 // L has evaluate<T>(eta, components, y, constants, score): from registers of eta's components and of the numbers of y
-// to a register of log P, writing d log P / d eta of each component to `score`.
+// to a register of log P, writing d log P / d eta of each component to `score`. It may write the score of components
+// that eta lacks because they are fixed: the next target's are written after it.
 template <class T, class L>
 void score_rows(const Scoring<T>& s) noexcept {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
   const std::ptrdiff_t components = s.width / s.groups, numbers = s.targets / s.groups;
+  const auto constants = prepare<T, L>(s.constants);
   Vector<T>* const eta = reinterpret_cast<Vector<T>*>(s.scratch);
-  Vector<T>*const slope = eta + s.width, *const y = slope + s.width;
+  Vector<T>*const y = eta + s.width, *const slope = y + s.targets;
   for (std::ptrdiff_t row = 0; row < s.eta.rows; row += lanes) {
     const std::ptrdiff_t count = s.eta.rows - row < lanes ? s.eta.rows - row : lanes;
     Places from{s.groups, components}, to = from;
@@ -56,8 +67,8 @@ void score_rows(const Scoring<T>& s) noexcept {
     const Vector<T> weight = gather_rows(s.weight + row, 1, count), factor = weight * s.scale;
     Vector<T> total{};
     for (std::ptrdiff_t g = 0; g < s.groups; ++g)
-      total += L::template evaluate<T>(eta + g * components, components, y + g * numbers, s.constants,
-                                       slope + g * components);
+      total +=
+          L::template evaluate<T>(eta + g * components, components, y + g * numbers, constants, slope + g * components);
     total *= weight;
     for (std::ptrdiff_t i = 0; i < count; ++i) s.log_prob[row + i] = total[i];
     if (!s.score) continue;

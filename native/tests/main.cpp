@@ -6,6 +6,7 @@
 
 namespace likeliest::tests {
 void test_mathematics();
+void test_likelihoods();
 void test_products();
 void test_optimizers();
 void test_columns();
@@ -21,6 +22,7 @@ int main(int count, char** arguments) {
   using namespace likeliest::tests;
   const bool quick = count > 1 && std::strcmp(arguments[1], "--quick") == 0;
   test_mathematics();
+  test_likelihoods();
   test_products();
   test_optimizers();
   test_columns();
