@@ -8,13 +8,18 @@
 #include "likelihoods/gamma.hpp"
 #include "likelihoods/laplace.hpp"
 #include "likelihoods/log_normal.hpp"
+#include "likelihoods/multivariate_normal.hpp"
 #include "likelihoods/negative_binomial.hpp"
 #include "likelihoods/normal.hpp"
+#include "likelihoods/normal_mixture.hpp"
+#include "likelihoods/ordinal.hpp"
 #include "likelihoods/poisson.hpp"
+#include "likelihoods/quantile.hpp"
 #include "likelihoods/student_t.hpp"
 #include "likelihoods/weibull.hpp"
 #include "likelihoods/zero_inflated_poisson.hpp"
 #include "ops/affine.hpp"
+#include "ops/append.hpp"
 #include "ops/dropout.hpp"
 #include "ops/elu.hpp"
 #include "ops/gaussian_noise.hpp"
@@ -61,7 +66,9 @@ template <class T>
 constexpr LikelihoodKernel<T> likelihoods[] = {
     bernoulli<T>,
     categorical<T>,
+    ordinal<T>,
     rowwise<T, Normal>,
+    rowwise<T, MultivariateNormal>,
     rowwise<T, Laplace>,
     rowwise<T, StudentT>,
     rowwise<T, LogNormal>,
@@ -71,6 +78,8 @@ constexpr LikelihoodKernel<T> likelihoods[] = {
     rowwise<T, Poisson>,
     rowwise<T, NegativeBinomial>,
     rowwise<T, ZeroInflatedPoisson>,
+    rowwise<T, Quantile>,
+    rowwise<T, NormalMixture>,
 };
 
 template <class T, class P>
@@ -133,6 +142,7 @@ constexpr Table<T> table{
     sum_products<T>,
     dropout_mask<T>,
     add_noise<T>,
+    append<T>,
     hadamard<T>,
     normalize_rows<T>,
     normalize_rows_backward<T>,

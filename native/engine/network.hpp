@@ -64,7 +64,6 @@ struct Network {
     if (program.likelihood.name != "custom")
       likelihood = &find(table.likelihoods, table.likelihood_count, program.likelihood.name, "likelihood");
     require(groups >= 1 && targets >= 1 && targets % groups == 0 && classes >= 0, "no such likelihood");
-    require(groups == 1 || (likelihood && likelihood->takes_groups), "this likelihood is for one target");
     constants.resize(kMaxConstants + constants.size());  // so that a kernel may read what is not there
     training_constants.resize(kMaxConstants + training_constants.size());
     require(program.rules.empty() || program.rules.size() == program.parameters.size(), "a parameter without a rule");

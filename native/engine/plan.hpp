@@ -26,10 +26,13 @@ struct Workspace {
   std::vector<T*> saved, inverse;      // by node: a mask or x_hat, and 1 / sigma
   T *y, *weight, *log_prob;
   UsedColumns<T> used;  // of x
+  T* scratch;           // of a likelihood or a row of any value, one part a thread
+  std::ptrdiff_t scratch_size;
 
   Workspace(const Network<T>& network, int threads, std::ptrdiff_t rows, bool training)
       : rows(rows),
         used(threads, network.storages[0], network.stride(0), network.nodes.front().shards),
+        scratch_size(network.table.lanes * (2 * network.width() + network.targets + kSpare)),
         network_(&network) {
     std::vector<std::pair<T**, std::ptrdiff_t>> pieces;
     const std::size_t storages = network.storages.size(), nodes = network.nodes.size();
@@ -38,6 +41,7 @@ struct Workspace {
     for (std::size_t s = 0; s < storages; ++s) {
       // x may be kept in parts, one a thread; see part_of_x.
       const std::ptrdiff_t apart = s == 0 ? threads * kApart<T> : 0;
+      scratch_size = std::max(scratch_size, network.stride(int(s)));
       pieces.emplace_back(&values[s], rows * (network.stride(int(s)) + apart));
       if (training && s > 0) pieces.emplace_back(&gradients[s], rows * network.stride(int(s)));
     }
@@ -53,8 +57,10 @@ struct Workspace {
       if (node.shards > 1) pieces.emplace_back(&shards[k], node.shards * rows * network.stride(node.output));
     }
     for (T** piece : {&weight, &log_prob}) pieces.emplace_back(piece, rows);
-    pieces.emplace_back(&y, rows * network.targets);
+    pieces.emplace_back(&y, rows * network.targets + network.table.lanes);
     const std::ptrdiff_t line = std::ptrdiff_t(kLine / sizeof(T));
+    scratch_size = round_up(scratch_size, line);
+    pieces.emplace_back(&scratch, threads * scratch_size);
     std::ptrdiff_t total = 0;
     for (const auto& [piece, count] : pieces) total += round_up(count, line);
     arena_ = Memory<T>(std::size_t(total));
@@ -127,6 +133,7 @@ struct Worker {
   double floor = 0, total = 0;
 
   Range my(std::ptrdiff_t n) const { return share(n, thread, threads); }
+  T* scratch() const { return space->scratch + thread * space->scratch_size; }
 };
 
 template <class T>
@@ -172,7 +179,8 @@ class Plan {
             w.scale,
             (training ? network_.training_constants : network_.constants).data(),
             log_prob,
-            score};
+            score,
+            w.scratch()};
   }
 
  private:
@@ -406,13 +414,13 @@ class Plan {
         network_.table.dropout_mask({mask, rows, width, in}, width, first, key.low, key.high, node.rate);
         return network_.table.hadamard({x, rows, padded(node.input), in}, mask, h);
       }
-      for (std::ptrdiff_t i = 0; i < rows; ++i) std::copy_n(x + i * in, width, h + i * out);
+      T* rest = w.scratch();
+      std::fill_n(rest, padded(node.output), T(0));
+      if (node.kind == Kind::append)
+        std::copy_n(w.theta + slice_of(node.bias).offset, slice_of(node.bias).columns, rest + width);
+      network_.table.append({x, rows, padded(node.input), in}, width, rest, {h, rows, padded(node.output), out});
       if (node.kind == Kind::noise && w.training)
         network_.table.add_noise({h, rows, width, out}, width, first, key.low, key.high, node.constants[0]);
-      if (node.kind == Kind::append) {
-        const Slice& c = slice_of(node.bias);
-        for (std::ptrdiff_t i = 0; i < rows; ++i) std::copy_n(w.theta + c.offset, c.columns, h + i * out + width);
-      }
     });
   }
 
@@ -586,10 +594,9 @@ class Plan {
       const std::ptrdiff_t rows = r.end - r.begin, width = network_.storages[std::size_t(node.input)];
       if (node.kind == Kind::dropout && w.training)
         return network_.table.hadamard({from, rows, padded(node.input), in}, w.space->saved[k] + r.begin * in, to);
-      for (std::ptrdiff_t i = 0; i < rows; ++i) {
-        std::copy_n(from + i * out, width, to + i * in);
-        std::fill(to + i * in + width, to + i * in + padded(node.input), T(0));
-      }
+      T* rest = w.scratch();
+      std::fill_n(rest, padded(node.input), T(0));
+      network_.table.append({from, rows, padded(node.input), out}, width, rest, {to, rows, padded(node.input), in});
     });
   }
 
@@ -728,10 +735,17 @@ class Plan {
         const Slice& E = slice_of(parameters[c]);
         T* sums = w.gradient + E.offset;
         if (w.stepper || !w.accumulate) std::fill_n(sums, E.size(), T(0));
-        for (std::ptrdiff_t i = 0; i < w.rows; ++i) {
-          const std::ptrdiff_t code =
-              node.kind == Kind::append ? 0 : code_of(x[i * in + std::ptrdiff_t(node.constants[c])], E.height);
-          for (std::ptrdiff_t j = 0; j < E.columns; ++j) sums[E.index(code, j)] += g[i * out + column + j];
+        if (node.kind == Kind::append) {
+          T* all = w.scratch();  // the sums of all columns, since a block begins at a register
+          std::fill_n(all, padded(node.output), T(0));
+          std::copy_n(sums, E.columns, all + column);
+          network_.table.sum_rows({g, w.rows, padded(node.output), out}, all, true);
+          std::copy_n(all + column, E.columns, sums);
+        } else {
+          for (std::ptrdiff_t i = 0; i < w.rows; ++i) {
+            const std::ptrdiff_t code = code_of(x[i * in + std::ptrdiff_t(node.constants[c])], E.height);
+            for (std::ptrdiff_t j = 0; j < E.columns; ++j) sums[E.index(code, j)] += g[i * out + column + j];
+          }
         }
         if (w.stepper) w.stepper->on(parameters[c]).apply(0, sums, E.size());
         column += E.columns;

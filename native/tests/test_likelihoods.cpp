@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/isa.hpp"
+#include "engine/memory.hpp"
 #include "tests/check.hpp"
 
 namespace likeliest::tests {
@@ -131,13 +132,23 @@ template <class T>
 void score(const Table<T>& table, const Page& page, const Rows<T>& rows, std::vector<T>& log_prob, std::vector<T>& g) {
   std::vector<T> weight(std::size_t(rows.n), T(1)), constants(page.constants.begin(), page.constants.end());
   constants.resize(kMaxConstants);
+  const auto targets = std::ptrdiff_t(page.y[0].size());
+  std::vector<T> y = rows.y;
+  y.resize(y.size() + std::size_t(table.lanes), std::numeric_limits<T>::quiet_NaN());
+  const Memory<T> scratch(std::size_t(table.lanes * (2 * page.components + targets + kSpare)));
   log_prob.assign(std::size_t(rows.n), T(0)), g.assign(rows.eta.size(), T(0));
-  Scoring<T> s{};
-  s.eta = {rows.eta.data(), rows.n, rows.stride, rows.stride};
-  s.width = page.components, s.groups = 1, s.targets = std::ptrdiff_t(page.y[0].size());
-  s.y = rows.y.data(), s.weight = weight.data(), s.scale = T(1), s.constants = constants.data();
-  s.log_prob = log_prob.data(), s.score = g.data();
-  find(table, page.name).score(s);
+  find(table, page.name)
+      .score({{rows.eta.data(), rows.n, rows.stride, rows.stride},
+              page.components,
+              1,
+              targets,
+              y.data(),
+              weight.data(),
+              T(1),
+              constants.data(),
+              log_prob.data(),
+              g.data(),
+              scratch.data()});
 }
 
 template <class T>
