@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import math
 import re
 from typing import Any
@@ -84,6 +85,18 @@ def test_score_is_the_derivative_of_log_prob(prior: Prior) -> None:
     assert (np.abs(prior.score(theta) - expected) <= 1e-7 * np.abs(expected) + rounding).all()
     assert prior.score(np.zeros(2)).tolist() == [0, 0]
     np.testing.assert_array_equal(prior.score(-theta), -prior.score(theta))
+
+
+@pytest.mark.parametrize("z", [1.5, 30.0, 141.0, 142.0, 1e3, 1e5])
+def test_horseshoes_score_far_out_against_fifty_digits(z: float) -> None:
+    """Where 1 − 1/(u e^u E₁(u)) cancels: from the continued fraction of E₁, in decimal arithmetic."""
+    with decimal.localcontext(prec=50):
+        u = (decimal.Decimal(z) ** 2 + decimal.Decimal("1e-6")) / 2
+        tail = decimal.Decimal(0)
+        for k in range(300, 0, -1):
+            tail = k * k / (u + 2 * k + 1 - tail)
+        expected = float(decimal.Decimal(z) * (1 - (u + 1 - tail) / u))
+    assert Horseshoe(0.5).score(np.array([0.5 * z]))[0] == pytest.approx(2 * expected, rel=1e-11)
 
 
 @every
