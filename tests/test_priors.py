@@ -387,6 +387,28 @@ def test_normal_is_the_multilayer_perceptrons_alpha(alpha: float, kind: str) -> 
     np.testing.assert_allclose(net.predict_proba(X) if classifier else net.predict(X), theirs, atol=3e-3)
 
 
+def test_the_multilayer_perceptron_divides_alpha_by_the_minibatch() -> None:
+    """Its minibatches of m are pulled by α/m and not by α/n: as by a prior with s = √(m/(n α))."""
+    from sklearn.neural_network import MLPClassifier
+
+    alpha, m, rate = 2.0, N // 3, 0.1
+    options: dict[str, Any] = {"momentum": 0, "learning_rate_init": rate, "shuffle": False, "random_state": 0}
+    peer = MLPClassifier((3,), activation="tanh", solver="sgd", alpha=alpha, batch_size=m, **options)
+    peer.partial_fit(X, Y, classes=[0, 1, 2])
+    net = ll.Network([ll.Dense(3, "tanh")], likelihood=Categorical(3), dtype="float64").build(4)
+    for name, W, b in zip(("dense_1", "output"), peer.coefs_, peer.intercepts_, strict=True):
+        net.parameters[f"{name}.W"], net.parameters[f"{name}.b"] = W, b
+    peer.partial_fit(X, Y)
+    prior = Normal(math.sqrt(m / (N * alpha)))
+    for batch in np.split(np.arange(N), 3):
+        for name, g in net.gradient(X[batch], Y[batch], threads=1).items():
+            pull = prior.score(net.parameters[name]) / N if name.endswith("W") else 0.0
+            net.parameters[name] = net.parameters[name] + rate * (g / m + pull)
+    for name, W, b in zip(("dense_1", "output"), peer.coefs_, peer.intercepts_, strict=True):
+        np.testing.assert_allclose(net.parameters[f"{name}.W"], W, rtol=1e-9)
+        np.testing.assert_allclose(net.parameters[f"{name}.b"], b, rtol=1e-9)
+
+
 def test_normal_is_decoupled_decay_for_gradient_ascent() -> None:
     """θ ← θ − ε λ θ + ε g, with g of the mean log-likelihood, is a step with the prior of 1/(s² n) = λ."""
     decay, rate = 0.3, 0.2

@@ -43,7 +43,8 @@ class Net {
     program.rules.push_back(std::move(rule));
     return int(program.parameters.size()) - 1;
   }
-  void step(const std::string& operation, std::ptrdiff_t q, std::vector<int> parameters, std::vector<double> constants) {
+  void step(const std::string& operation, std::ptrdiff_t q, std::vector<int> parameters,
+            std::vector<double> constants) {
     const int input = int(program.widths.size()) - 1;
     program.widths.push_back(q);
     program.steps.push_back({operation, input, input + 1, std::move(parameters), std::move(constants)});
@@ -113,7 +114,8 @@ std::vector<T> trained(const Net& net, const std::string& isa, double clip_norm,
   for (std::size_t k = 0; k < net.program.parameters.size(); ++k) {
     const Shape s = net.program.parameters[k];
     std::vector<T> theta(std::size_t(s.height * s.columns));
-    for (std::size_t i = 0; i < theta.size(); ++i) theta[i] = T(std::sin(double(i * 12.9898 + k)) * 0.3 + (s.height == 1));
+    for (std::size_t i = 0; i < theta.size(); ++i)
+      theta[i] = T(std::sin(double(i * 12.9898 + k)) * 0.3 + (s.height == 1));
     engine->set(int(k), Engine::kTheta, theta.data());
   }
   const std::vector<double> h{0.01, 0.9, 0.999, 1e-8};
