@@ -215,12 +215,6 @@ def test_a_nan_in_eta_shows(case: LikelihoodCase, dtype: str) -> None:
         assert np.isnan(np.concatenate([gradient[name].ravel() for name in names])[column])
 
 
-@pytest.mark.parametrize("name", sorted(NO_KERNEL))
-def test_a_likelihood_without_a_kernel_says_so(name: str) -> None:
-    with pytest.raises(ValueError, match=f"no kernel for the likelihood '{name}': use engine"):
-        Network([], likelihood=LIKELIHOODS[name][0].likelihood).build(3)
-
-
 # JAX and PyTorch -----------------------------------------------------------------------------------------------------
 
 

@@ -65,9 +65,9 @@ class Network:
         (``{"dense_1": Normal(0.1)}``) or of a parameter (``{"dense_1.b": Normal(1.0)}``), and ``"weights"`` for all
         others; biases are free unless they are named. Without one, fitting is maximum likelihood; with one, maximum a
         posteriori.
-    initializer : Initializer or str, optional
+    initializer : Initializer, str or mapping, optional
         Where the weights of layers that do not say otherwise start, the output layer included; by default each layer's
-        own choice.
+        own choice. A mapping has the names of layers: ``{"output": "zeros"}``.
     engine : {"native", "reference"}
         What computes: the C++ core, or NumPy to be read and to check against.
     dtype : {"float32", "float64"}
@@ -97,7 +97,7 @@ class Network:
         *,
         likelihood: Likelihood | str,
         prior: Prior | Mapping[str, Prior] | None = None,
-        initializer: Initializer | str | None = None,
+        initializer: Initializer | str | Mapping[str, Initializer | str] | None = None,
         engine: str = "native",
         dtype: str = "float32",
     ) -> None:
@@ -112,7 +112,8 @@ class Network:
             raise ValueError(f"engine: expected one of {ENGINES}, found {engine!r}")
         if str(np.dtype(dtype)) not in ("float32", "float64"):
             raise ValueError(f'dtype: expected "float32" or "float64", found {dtype!r}')
-        initializers.resolve(initializer, "initializer", initializers.Zeros())
+        for one in initializer.values() if isinstance(initializer, Mapping) else [initializer]:
+            initializers.resolve(one, "initializer", initializers.Zeros())
         self.likelihood: Likelihood = likelihoods.resolve(likelihood)
         self.prior = prior
         self.initializer = initializer
@@ -180,6 +181,10 @@ class Network:
         if shared:
             net.emit("append", eta, net.parameter("c", (shared,), initializers.Zeros()), name=OUTPUT)
         program = net.finish()
+        if isinstance(self.initializer, Mapping):
+            layers = {name.rpartition(".")[0] for name in program.parameters}
+            for wrong in self.initializer.keys() - layers:
+                raise ValueError(f"initializer: there is no layer {wrong!r}; there are {', '.join(sorted(layers))}")
         engine = make_engine(self.engine, program, self.likelihood, self.dtype, priors_by_name(self.prior, program))
         for index, (name, parameter_shape) in enumerate(program.parameters.items()):
             fan_in, fan_out = (1, *parameter_shape)[-2:]

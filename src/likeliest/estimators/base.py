@@ -21,7 +21,7 @@ from likeliest.data import as_weights, check_same_length
 from likeliest.estimators import defaults
 from likeliest.estimators.callbacks import CallbackSupportMixin, Hooks, with_callbacks
 from likeliest.history import History
-from likeliest.layers import Dense, Dropout, Embedding, Layer
+from likeliest.layers import Dropout, Embedding, Layer
 from likeliest.likelihoods import Distribution, Likelihood
 from likeliest.network import Network
 from likeliest.tables import Table, columns_of
@@ -142,8 +142,8 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             batch_size=recipe.batch_size,
             sample_weight=weights,
             schedule=recipe.schedule,
-            averaging=self.averaging,
-            clip_norm=self.clip_norm,
+            averaging=recipe.averaging,
+            clip_norm=recipe.clip_norm,
             validation=held_out,
             validation_every=looks,
             early_stopping=None if held_out is None else patience,
@@ -182,7 +182,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             batch_size=recipe.batch_size,
             sample_weight=weights,
             schedule=None if self.schedule == "auto" else self.schedule,
-            clip_norm=self.clip_norm,
+            clip_norm=None if self.clip_norm == "auto" else self.clip_norm,
             threads=self._threads(),
             verbose=self.verbose,
             **again,
@@ -207,12 +207,14 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
 
     def _recipe(self, n: int, held_out: bool) -> defaults.Recipe:
         """The recipe for n rows, with what the settings say instead."""
-        recipe = defaults.recipe(n, is_regressor(self))
+        usual = isinstance(self.likelihood, str) and self.likelihood == "auto"
+        recipe = defaults.recipe(n, is_regressor(self), usual, self.validation_fraction)
         said: dict[str, Any] = {"holds_out": recipe.holds_out and self.early_stopping == "auto"}
         said["holds_out"] |= held_out or self.early_stopping is True
         if self.optimizer != "auto":
             optimizer = optimizers.resolve(self.optimizer)
-            said |= {"optimizer": optimizer, "schedule": schedules.resolve(None if optimizer.full_batch else "cosine")}
+            schedule = schedules.resolve(None if optimizer.full_batch else "cosine")
+            said |= {"optimizer": optimizer, "schedule": schedule, "averaging": None, "clip_norm": None}
         if self.schedule != "auto":
             said["schedule"] = schedules.resolve(self.schedule)
         if self.max_iter is not None:
@@ -223,6 +225,9 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             said["prior"] = self.prior
         if self.dtype is not None:
             said["dtype"] = self.dtype
+        for name in ("averaging", "clip_norm"):
+            if getattr(self, name) != "auto":
+                said[name] = getattr(self, name)
         return replace(recipe, **said)
 
     def _network(self, likelihood: Likelihood, table: Table, recipe: defaults.Recipe) -> Network:
@@ -232,7 +237,12 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         if self.prior == "auto" and isinstance(prior, dict) and not likelihood.shared:
             prior = prior["weights"]  # there is no scale of its own that the other part could be about
         return Network(
-            [*embedded, *self._layers()], likelihood=likelihood, prior=prior, engine=self.engine, dtype=recipe.dtype
+            [*embedded, *self._layers()],
+            likelihood=likelihood,
+            prior=prior,
+            initializer={"output": "zeros"},
+            engine=self.engine,
+            dtype=recipe.dtype,
         )
 
     def _layers(self) -> list[Layer]:
@@ -241,7 +251,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         widths = (self.hidden,) if isinstance(self.hidden, int | np.integer) else tuple(self.hidden)
         layers: list[Layer] = []
         for width in widths:
-            layers.append(Dense(int(width), self.activation))
+            layers.append(defaults.dense(int(width), self.activation))
             if self.dropout:
                 layers.append(Dropout(self.dropout))
         return layers
@@ -303,8 +313,8 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             raise ValueError(
                 f'prior: expected "auto", None or one of likeliest.priors, such as Normal(1.0); found {self.prior!r}'
             )
-        if self.averaging is not None and not isinstance(self.averaging, Averaging):
-            raise ValueError(f"averaging: expected EMA() or SWA() of likeliest.averaging, found {self.averaging!r}")
+        if not (self.averaging is None or self.averaging == "auto" or isinstance(self.averaging, Averaging)):
+            raise ValueError(f'averaging: expected "auto", None, EMA() or SWA(), found {self.averaging!r}')
         if not (isinstance(self.schedule, str) and self.schedule == "auto"):
             schedules.resolve(self.schedule)
         if not (isinstance(self.optimizer, str) and self.optimizer == "auto"):

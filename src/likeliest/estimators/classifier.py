@@ -47,9 +47,9 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         ``"auto"`` goes by the number of rows.
     schedule : Schedule, str or None
         How the learning rate changes; ``"auto"`` rises and falls.
-    averaging : Averaging, optional
+    averaging : Averaging, "auto" or None
         ``EMA()`` or ``SWA()``: keep an average of θ over the steps.
-    clip_norm : float, optional
+    clip_norm : float, "auto" or None
         A gradient longer than this is scaled back to it.
     max_iter : int, optional
         How many passes over the data; by default so many that the number of steps suffices.
@@ -125,8 +125,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         prior: Any = "auto",
         optimizer: Any = "auto",
         schedule: Any = "auto",
-        averaging: Any = None,
-        clip_norm: Any = None,
+        averaging: Any = "auto",
+        clip_norm: Any = "auto",
         max_iter: Any = None,
         batch_size: Any = "auto",
         early_stopping: Any = "auto",
