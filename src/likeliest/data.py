@@ -116,7 +116,10 @@ def as_weights(sample_weight: Any, n: int) -> npt.NDArray[np.float64] | None:
     """
     if sample_weight is None:
         return None
-    w = np.asarray(sample_weight)
+    try:
+        w = np.asarray(sample_weight)
+    except ValueError:
+        raise ValueError("sample_weight: expected one weight an example, found a ragged list") from None
     if w.dtype.kind not in "biuf":
         raise ValueError(f"sample_weight: expected numbers, found dtype {w.dtype}")
     if w.shape != (n,):
@@ -125,6 +128,6 @@ def as_weights(sample_weight: Any, n: int) -> npt.NDArray[np.float64] | None:
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise ValueError(f"sample_weight: expected finite numbers of at least 0, found {w[row]} in row {row}")
-    if not w.any():
+    if w.max(initial=0) < np.finfo(np.float64).tiny:  # nothing may be divided by those even smaller
         raise ValueError("sample_weight: all sample weights are zero, so there is nothing to learn from")
     return w.astype(np.float64)

@@ -213,7 +213,11 @@ def _chosen(categorical: Any, names: tuple[str, ...]) -> set[int]:
     """The columns that are said to be categories."""
     if categorical is None or (isinstance(categorical, str) and categorical == "from_dtype"):
         return set()
-    if isinstance(categorical, str) or not isinstance(categorical, Iterable):
+    if (
+        isinstance(categorical, str)
+        or not isinstance(categorical, Iterable)
+        or getattr(categorical, "shape", None) == ()
+    ):
         raise ValueError(
             f'categorical_features: expected "from_dtype", None or a list of columns, found {categorical!r}'
         )
@@ -241,7 +245,10 @@ def is_categorical(column: Any) -> bool:
 def _values(column: Any, name: str, is_category: bool, may_be: bool) -> Array:
     """The column as float64 with NaN for gaps, or as objects with None for gaps when it holds categories."""
     category = is_category or (may_be and is_categorical(column))
-    array = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
+    if hasattr(column, "to_pylist") and is_categorical(column):  # Arrow's to_numpy forgets the gaps among these
+        array = np.array([*column.to_pylist(), None], dtype=object)[:-1]
+    else:
+        array = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
     if array.dtype.kind in "biuf" and not category:
         return array.astype(np.float64)
     if array.dtype.kind in "Mm":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -19,11 +20,15 @@ def resolve_threads(threads: Any) -> int:
         When the argument or the variable is not a whole number of at least 1.
     """
     if threads is not None:
-        if isinstance(threads, bool) or not hasattr(threads, "__index__") or not 1 <= int(threads) <= 1024:
+        try:
+            count = 0 if isinstance(threads, bool) else operator.index(threads)
+        except TypeError:
+            count = 0
+        if not 1 <= count <= 1024:
             raise ValueError(
                 f"threads: expected a whole number from 1 to 1024, or None for all CPUs; found {threads!r}"
             )
-        return int(threads)
+        return count
     own = os.environ.get("LIKELIEST_NUM_THREADS")
     if own:
         if not own.isdigit() or not 1 <= int(own) <= 1024:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -16,12 +16,14 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from likeliest import optimizers, schedules
-from likeliest.averaging import Averaging
 from likeliest.data import as_weights, check_same_length
 from likeliest.estimators import defaults
+from likeliest.estimators.arguments import blaming, holds_strings, is_frame, merged
 from likeliest.estimators.callbacks import CallbackSupportMixin, Hooks, with_callbacks
+from likeliest.estimators.settings import check_settings, is_word
+from likeliest.fit import DivergenceError
 from likeliest.history import History
-from likeliest.layers import Dropout, Embedding, Layer
+from likeliest.layers import BatchNorm, Dropout, Embedding, GaussianNoise, Layer
 from likeliest.likelihoods import Distribution, Likelihood
 from likeliest.network import Network
 from likeliest.tables import Table, columns_of
@@ -108,8 +110,12 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         DivergenceError
             When the log-likelihood runs away.
         """
+        with self._keeping_what_is_known_of_X():
+            return self._fit(X, y, sample_weight, X_val, y_val)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any) -> Any:
+        check_settings(self)
         goes_on = bool(self.warm_start) and hasattr(self, "network_")
-        self._check_settings()
         X = self._examples(X, reset=not goes_on, y=y)
         weights = as_weights(sample_weight, len(X))
         validation = self._check_validation(X_val, y_val)
@@ -122,7 +128,6 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         weights = self._weighted(targets, weights, learned)
         table = self.table_ if goes_on else self._read_table(X, weights)
         network = self.network_ if goes_on else self._network(likelihood, table, recipe)
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         state = self._state(table, learned)
         hooks = Hooks(self, recipe.epochs, data, state)
         Z = table.transform(X, network.dtype)
@@ -132,26 +137,34 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             held_out = (X_val, self._targets_like(validation[1], likelihood, learned))
         elif recipe.holds_out:
             held_out = float(self.validation_fraction)
+            if not 0 < round(held_out * len(X)) < len(X):
+                raise ValueError(
+                    f"validation_fraction: expected one that leaves some of the {len(X)} examples on both sides, found "
+                    f"{held_out}"
+                )
         looks = max(1, recipe.epochs // defaults.LOOKS)
         patience = recipe.epochs if self.n_iter_no_change is None else max(int(self.n_iter_no_change), looks)
-        history = network.fit(
-            Z,
-            targets,
-            optimizer=recipe.optimizer,
-            epochs=recipe.epochs,
-            batch_size=recipe.batch_size,
-            sample_weight=weights,
-            schedule=recipe.schedule,
-            averaging=recipe.averaging,
-            clip_norm=recipe.clip_norm,
-            validation=held_out,
-            validation_every=looks,
-            early_stopping=None if held_out is None else patience,
-            seed=seed,
-            threads=self._threads(),
-            callbacks=hooks.of_network,
-            verbose=self.verbose,
-        )
+        how = {
+            "optimizer": recipe.optimizer,
+            "epochs": recipe.epochs,
+            "batch_size": recipe.batch_size,
+            "sample_weight": weights,
+            "schedule": recipe.schedule,
+            "averaging": recipe.averaging,
+            "clip_norm": recipe.clip_norm,
+            "seed": int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max)),
+            "threads": self._threads(),
+            "verbose": self.verbose,
+        }
+        choose = {"validation": held_out, "validation_every": looks} if held_out is not None else {}
+        if choose:
+            choose["early_stopping"] = patience
+        if goes_on or not is_word(self.optimizer, "auto"):
+            history = network.fit(Z, targets, **how, **choose, callbacks=hooks.of_network)
+        else:
+            network, history = self._fit_somehow(network, Z, targets, how, choose, hooks)
+            if recipe.refits and held_out is not None and validation is None and history.stopped != "interrupted":
+                network = self._refit(network, history, Z, targets, how)
         self._fill_unseen(network, table, Z)
         self.__dict__.update(state(network))
         self.history_ = self._in_units_of_y(history)
@@ -159,10 +172,47 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         hooks.close(network)
         return self
 
+    def _fit_somehow(
+        self, network: Network, Z: Array, targets: Array, how: dict[str, Any], choose: dict[str, Any], hooks: Hooks
+    ) -> tuple[Network, History]:
+        """The network fitted; with a smaller learning rate where the usual one makes it diverge."""
+        fresh = copy.copy(network)
+        for factor in (1.0, 0.3, 0.1):
+            if not how["optimizer"].full_batch:
+                how["optimizer"] = replace(how["optimizer"], learning_rate=factor * how["optimizer"].learning_rate)
+            try:
+                return network, network.fit(Z, targets, **how, **choose, callbacks=hooks.of_network)
+            except DivergenceError:
+                network = copy.copy(fresh)
+        return network, network.fit(Z, targets, **how, **choose, callbacks=hooks.of_network)
+
+    def _refit(self, network: Network, history: History, Z: Array, targets: Array, how: dict[str, Any]) -> Network:
+        """A network fitted anew to all rows, for as long as the held-out rows found best."""
+        best = history.best_epoch
+        if best is None:
+            return network
+        anew = Network(
+            network.layers,
+            likelihood=network.likelihood,
+            prior=network.prior,
+            initializer=network.initializer,
+            engine=network.engine,
+            dtype=network.dtype,
+        )
+        try:
+            anew.fit(Z, targets, **how, callbacks=[lambda epoch: epoch.number > best])
+        except DivergenceError:
+            return network
+        return anew
+
     def _pass(self, X: Any, y: Any, sample_weight: Any) -> Any:
         """One pass over these examples, for ``partial_fit``."""
+        with self._keeping_what_is_known_of_X():
+            return self._one_pass(X, y, sample_weight)
+
+    def _one_pass(self, X: Any, y: Any, sample_weight: Any) -> Any:
         first = not hasattr(self, "network_")
-        self._check_settings()
+        check_settings(self)
         X = self._examples(X, reset=first, y=y)
         weights = as_weights(sample_weight, len(X))
         recipe = self._recipe(defaults.FEW, held_out=False)
@@ -173,7 +223,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         network = self._network(likelihood, table, recipe) if first else self.network_
         again: dict[str, Any] = {}
         if first:
-            optimizer = optimizers.Adam(0.003) if self.optimizer == "auto" else recipe.optimizer
+            optimizer = optimizers.Adam(0.003) if is_word(self.optimizer, "auto") else recipe.optimizer
             again = {"optimizer": optimizer, "seed": int(check_random_state(self.random_state).randint(2**31 - 1))}
         history = network.fit(
             table.transform(X, network.dtype),
@@ -181,8 +231,8 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             epochs=1,
             batch_size=recipe.batch_size,
             sample_weight=weights,
-            schedule=None if self.schedule == "auto" else self.schedule,
-            clip_norm=None if self.clip_norm == "auto" else self.clip_norm,
+            schedule=None if is_word(self.schedule, "auto") else self.schedule,
+            clip_norm=None if is_word(self.clip_norm, "auto") else self.clip_norm,
             threads=self._threads(),
             verbose=self.verbose,
             **again,
@@ -191,6 +241,19 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         self.history_ = self._in_units_of_y(history)
         self.n_iter_ = getattr(self, "n_iter_", 0) * (not first) + history.epochs
         return self
+
+    @contextmanager
+    def _keeping_what_is_known_of_X(self) -> Iterator[None]:
+        """Its width and names stay those of the last fit when this one fails."""
+        names = ("n_features_in_", "feature_names_in_")
+        before = {name: self.__dict__[name] for name in names if name in self.__dict__}
+        try:
+            yield
+        except BaseException:
+            for name in names:
+                self.__dict__.pop(name, None)
+            self.__dict__.update(before)
+            raise
 
     def _state(self, table: Table, learned: dict[str, Any]) -> Callable[[Network], dict[str, Any]]:
         """From a network to all attributes that predictions need."""
@@ -207,34 +270,49 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
 
     def _recipe(self, n: int, held_out: bool) -> defaults.Recipe:
         """The recipe for n rows, with what the settings say instead."""
-        usual = isinstance(self.likelihood, str) and self.likelihood == "auto"
-        recipe = defaults.recipe(n, is_regressor(self), usual, self.validation_fraction)
-        said: dict[str, Any] = {"holds_out": recipe.holds_out and self.early_stopping == "auto"}
-        said["holds_out"] |= held_out or self.early_stopping is True
-        if self.optimizer != "auto":
+        usual, share = is_word(self.likelihood, "auto"), float(self.validation_fraction)
+        recipe = defaults.recipe(n, is_regressor(self), usual, share)
+        if recipe.optimizer.full_batch and is_word(self.optimizer, "auto") and self._wants_steps():
+            recipe = replace(defaults.recipe(max(n, defaults.FEW), is_regressor(self), usual, share), holds_out=False)
+        holds_out = recipe.holds_out if is_word(self.early_stopping, "auto") else bool(self.early_stopping)
+        said: dict[str, Any] = {"holds_out": holds_out or held_out}
+        if not is_word(self.optimizer, "auto"):
             optimizer = optimizers.resolve(self.optimizer)
             schedule = schedules.resolve(None if optimizer.full_batch else "cosine")
             said |= {"optimizer": optimizer, "schedule": schedule, "averaging": None, "clip_norm": None}
-        if self.schedule != "auto":
+        if not is_word(self.schedule, "auto"):
             said["schedule"] = schedules.resolve(self.schedule)
         if self.max_iter is not None:
             said["epochs"] = int(self.max_iter)
-        if self.batch_size != "auto":
+        if not is_word(self.batch_size, "auto"):
             said["batch_size"] = self.batch_size
-        if self.prior != "auto":
+        if not is_word(self.prior, "auto"):
             said["prior"] = self.prior
         if self.dtype is not None:
             said["dtype"] = self.dtype
         for name in ("averaging", "clip_norm"):
-            if getattr(self, name) != "auto":
+            if not is_word(getattr(self, name), "auto"):
                 said[name] = getattr(self, name)
         return replace(recipe, **said)
+
+    def _wants_steps(self) -> bool:
+        """Whether something is asked for that an optimizer on all examples at once does not have."""
+        return (
+            not (is_word(self.schedule, "auto") or self.schedule is None)
+            or not (is_word(self.batch_size, "auto") or self.batch_size is None)
+            or not (is_word(self.averaging, "auto") or self.averaging is None)
+            or not (is_word(self.clip_norm, "auto") or self.clip_norm is None)
+            or any(
+                isinstance(layer, Dropout | GaussianNoise | BatchNorm) or getattr(layer, "max_norm", None)
+                for layer in self._layers()
+            )
+        )
 
     def _network(self, likelihood: Likelihood, table: Table, recipe: defaults.Recipe) -> Network:
         """The network that the settings and the table ask for, without θ."""
         embedded = [Embedding(tuple((j, K, _embedding_width(K)) for j, K in table.codes))] if table.categories else []
         prior: Any = recipe.prior
-        if self.prior == "auto" and isinstance(prior, dict) and not likelihood.shared:
+        if is_word(self.prior, "auto") and isinstance(prior, dict) and not likelihood.shared:
             prior = prior["weights"]  # there is no scale of its own that the other part could be about
         return Network(
             [*embedded, *self._layers()],
@@ -280,61 +358,16 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
 
     # Arguments --------------------------------------------------------------------------------------------------------
 
-    def _check_settings(self) -> None:
-        """A ValueError or TypeError for a setting that makes no sense, before any work."""
-        if self.layers is None:
-            try:
-                widths = (self.hidden,) if not isinstance(self.hidden, Sequence | np.ndarray) else tuple(self.hidden)
-                if any(isinstance(width, bool) or operator.index(width) < 1 for width in widths):
-                    raise TypeError
-            except TypeError:
-                raise ValueError(f"hidden: expected widths of layers such as (50,), found {self.hidden!r}") from None
-        if self.max_iter is not None and (isinstance(self.max_iter, bool) or not _is_whole(self.max_iter, 1)):
-            raise ValueError(f"max_iter: expected a whole number of at least 1, or None, found {self.max_iter!r}")
-        if not (self.batch_size is None or self.batch_size == "auto" or _is_whole(self.batch_size, 1)):
-            raise ValueError(
-                f'batch_size: expected "auto", a whole number of at least 1 or None, found {self.batch_size!r}'
-            )
-        if not (isinstance(self.early_stopping, bool | np.bool_) or self.early_stopping == "auto"):
-            raise ValueError(f'early_stopping: expected True, False or "auto", found {self.early_stopping!r}')
-        if self.n_iter_no_change is not None and not _is_whole(self.n_iter_no_change, 1):
-            raise ValueError(
-                f"n_iter_no_change: expected a whole number of at least 1, or None, found {self.n_iter_no_change!r}"
-            )
-        if not isinstance(self.validation_fraction, float | np.floating) or not 0 < self.validation_fraction < 1:
-            raise ValueError(
-                f"validation_fraction: expected a number between 0 and 1, found {self.validation_fraction!r}"
-            )
-        if self.missing not in ("indicator", "error"):
-            raise ValueError(f'missing: expected "indicator" or "error", found {self.missing!r}')
-        if not isinstance(self.standardize, bool | np.bool_):
-            raise ValueError(f"standardize: expected True or False, found {self.standardize!r}")
-        if isinstance(self.prior, str) and self.prior != "auto":
-            raise ValueError(
-                f'prior: expected "auto", None or one of likeliest.priors, such as Normal(1.0); found {self.prior!r}'
-            )
-        if not (self.averaging is None or self.averaging == "auto" or isinstance(self.averaging, Averaging)):
-            raise ValueError(f'averaging: expected "auto", None, EMA() or SWA(), found {self.averaging!r}')
-        if not (isinstance(self.schedule, str) and self.schedule == "auto"):
-            schedules.resolve(self.schedule)
-        if not (isinstance(self.optimizer, str) and self.optimizer == "auto"):
-            optimizers.resolve(self.optimizer)
-        if self.n_jobs not in (None, -1):
-            try:
-                resolve_threads(self.n_jobs)
-            except ValueError as error:
-                raise ValueError(str(error).replace("threads:", "n_jobs:", 1)) from None
-
     def _examples(self, X: Any, reset: bool, **y: Any) -> Any:
         """X as a frame or an array, its names and width learned or checked."""
         if y and y["y"] is None:
             raise ValueError(
                 f"y: this {type(self).__name__} estimator requires y to be passed, but the target y is None"
             )
-        try:
+        with blaming("X"):
             if not is_frame(X):
                 dtype = None if hasattr(X, "dtype") and getattr(X.dtype, "kind", "") in "OUST" else "numeric"
-                if isinstance(X, list | tuple) and _holds_strings(X):
+                if isinstance(X, list | tuple) and holds_strings(X):
                     X, dtype = np.array(X, dtype=object), None
                 X = check_array(
                     X,
@@ -348,8 +381,6 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
                 shape = f"{len(X)} sample(s) and {len(columns_of(X))} feature(s)"
                 raise ValueError(f"X: expected a table with rows and columns, found {shape}")
             validate_data(self, X, reset=reset, skip_check_array=True)
-        except (ValueError, TypeError) as error:
-            raise _named(error, "X") from None
         return X
 
     def _check_validation(self, X_val: Any, y_val: Any) -> tuple[Any, Any] | None:
@@ -464,57 +495,6 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
 
         names = getattr(self, "feature_names_in_", None)
         return box + network_html(self.network_, feature_names=None if names is None else [str(n) for n in names])
-
-
-def merged(X: Any, y: Any, weights: Array | None) -> tuple[Any, Any, Array | None]:
-    """The examples in an order of their own, each once, with the sum of its weights; those of weight 0 left out.
-
-    A row of weight 2 then gives to the bit the same fit as two rows. Only for arrays of numbers; others stay.
-    """
-    labels = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
-    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.kind not in "biuf" or len(labels) != len(X):
-        return X, y, weights
-    w = np.ones(len(X)) if weights is None else weights
-    X, labels, w = X[w > 0], labels[w > 0], w[w > 0]
-    keys = [*X.T]
-    for column in labels.reshape(len(labels), -1).T:
-        try:
-            keys.append(np.unique(column, return_inverse=True)[1])
-        except TypeError:  # of several types: what y is made of is checked later
-            return X, labels, w
-    order = np.lexsort(keys)
-    same = np.ones(len(order) - 1, bool)
-    for key in keys:
-        same &= (key[order][1:] == key[order][:-1]) | (
-            (key[order][1:] != key[order][1:]) & (key[order][:-1] != key[order][:-1])
-        )
-    first = np.flatnonzero(np.concatenate([[True], ~same]))
-    return X[order][first], labels[order][first], np.add.reduceat(w[order], first)
-
-
-def is_frame(X: Any) -> bool:
-    """Whether X is a data frame: pandas, polars or Arrow."""
-    return hasattr(X, "column_names") or (hasattr(X, "columns") and hasattr(X, "__len__") and not hasattr(X, "toarray"))
-
-
-def _holds_strings(X: Any) -> bool:
-    """Whether a list of rows has a string, or nothing, somewhere."""
-    return any(
-        isinstance(value, str | bytes) or value is None for row in X if isinstance(row, list | tuple) for value in row
-    )
-
-
-def _named(error: Exception, argument: str) -> Exception:
-    """The error with the argument's name in front."""
-    text = str(error)
-    return error if text.startswith(f"{argument}:") else type(error)(f"{argument}: {text}")
-
-
-def _is_whole(value: Any, least: int) -> bool:
-    try:
-        return not isinstance(value, bool) and bool(operator.index(value) >= least)
-    except TypeError:
-        return False
 
 
 def _metadata(sample_weight: Any, X_val: Any, y_val: Any) -> dict[str, Any] | None:

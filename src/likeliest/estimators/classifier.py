@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from likeliest import likelihoods
+from likeliest.estimators.arguments import blaming
 from likeliest.estimators.base import Estimator
 from likeliest.estimators.defaults import Recipe
 from likeliest.likelihoods import Bernoulli, Categorical, Independent, Likelihood, Ordinal
@@ -57,6 +58,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         How many examples a step takes; None for all.
     early_stopping : bool or "auto"
         Whether a part of the data is held out, to keep the θ that predicts it best; ``"auto"``: unless there are few.
+        Where all the rest is ``"auto"`` too and there are not many, all of the data is then fitted for that long.
     validation_fraction : float
         That part.
     n_iter_no_change : int, optional
@@ -115,7 +117,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        hidden: Any = (50,),
+        hidden: Any = (64, 64),
         *,
         activation: str = "gelu",
         layers: Any = None,
@@ -214,20 +216,20 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             raise ValueError(f"y: Input y contains NaN or infinity, in row {row}; drop the examples without a label")
         if y.ndim == 0 or y.size == 0:
             raise ValueError(f"y: expected a label for each example, found shape {y.shape}")
-        try:
+        with blaming("y"):
             check_classification_targets(y)
             kind = type_of_target(y, input_name="y")
-        except ValueError as error:
-            raise ValueError(f"y: {error}; give labels, or use Regressor for numbers") from None
         if kind == "multilabel-indicator":
             return self._read_labels(y, reset)
         if kind == "multiclass-multioutput":
             raise ValueError(
                 "y: expected one label an example, or a column of 0 and 1 for each label; found several columns"
             )
-        y = column_or_1d(y, warn=True)
+        with blaming("y"):
+            y = column_or_1d(y, warn=True)
+            present = np.unique(y)
         if reset:
-            classes = self._announced if hasattr(self, "_announced") else np.unique(y)
+            classes = self._announced if hasattr(self, "_announced") else present
         else:
             classes = self.classes_
             if isinstance(classes, list) or getattr(self, "_multilabel", False):
@@ -295,6 +297,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
                 of_class[present] = compute_class_weight(
                     given, classes=classes[present], y=classes[y], sample_weight=weights
                 )
+            if not (np.isfinite(of_class) & (of_class >= 0)).all():
+                raise ValueError(f"expected finite numbers of at least 0, found {self.class_weight!r}")
         except (ValueError, TypeError) as error:
             raise ValueError(f"class_weight: {error}") from None
         return np.asarray(of_class[y] * (1.0 if weights is None else weights))
@@ -319,6 +323,11 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         if self._multilabel:
             return (p > 0.5).astype(np.int64)
         return np.asarray(self.classes_[np.argmax(p, axis=1)])
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of the examples whose class is predicted; of a table of labels, whose labels all are."""
+        with blaming("y"):
+            return float(super().score(X, y, sample_weight))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

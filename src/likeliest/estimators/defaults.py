@@ -15,7 +15,8 @@ from likeliest.priors import Normal, Prior
 from likeliest.schedules import Constant, Schedule, WarmUp
 
 FEW = 100  # rows, below which nothing is held out: all are taken at once, and the prior has to hold θ back
-MANY = 10_000  # rows, from which on a minibatch has more of them
+MANY = 3_000  # rows, from which on a minibatch has more of them
+PLENTY = 10_000  # rows, from which on those that were held out are not missed
 STEPS = 10_000
 LOOKS = 80  # at the held-out rows
 
@@ -31,6 +32,7 @@ class Recipe:
     epochs: int
     batch_size: int | None
     holds_out: bool
+    refits: bool
     dtype: str
     prior: Prior | dict[str, Prior] | None
     likelihood: Likelihood
@@ -55,7 +57,9 @@ def recipe(n: int, regression: bool, usual: bool, held_out: float) -> Recipe:
         prior: Any = Normal(0.35)
         if regression:  # the prior of log s² lets no handful of rows look like a perfect fit
             prior = {"weights": prior, "output.c": Normal(0.3)}
-        return Recipe(LBFGS(), Constant(), None, None, 300, None, False, "float64", prior, StudentT(scale="learned"))
+        return Recipe(
+            LBFGS(), Constant(), None, None, 300, None, False, False, "float64", prior, StudentT(scale="learned")
+        )
     batch_size = 32 if n < MANY else 256
     steady = usual and regression
     return Recipe(
@@ -66,8 +70,9 @@ def recipe(n: int, regression: bool, usual: bool, held_out: float) -> Recipe:
         math.ceil(STEPS / math.ceil((1 - held_out) * n / batch_size)),
         batch_size,
         True,
+        n < PLENTY,
         "float32",
-        Normal(0.45),
+        Normal(0.4),
         StudentT(min_scale=1e-3),
     )
 

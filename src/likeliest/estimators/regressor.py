@@ -11,11 +11,16 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import column_or_1d
 
 from likeliest import likelihoods
-from likeliest.estimators.base import Estimator, _named
+from likeliest.estimators.arguments import blaming
+from likeliest.estimators.base import Estimator
 from likeliest.estimators.defaults import Recipe
 from likeliest.likelihoods import Distribution, Independent, Likelihood
+from likeliest.likelihoods.base import refuse
 
 Array = npt.NDArray[Any]
+
+LARGEST = 1e300  # |y|, so that nothing made of it overflows
+SMALLEST = 1e-300  # a scale of y, so that nothing divided by it overflows
 
 
 class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
@@ -53,6 +58,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         How many examples a step takes; None for all.
     early_stopping : bool or "auto"
         Whether a part of the data is held out, to keep the θ that predicts it best; ``"auto"``: unless there are few.
+        Where all the rest is ``"auto"`` too and there are not many, all of the data is then fitted for that long.
     validation_fraction : float
         That part.
     n_iter_no_change : int, optional
@@ -110,7 +116,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        hidden: Any = (50,),
+        hidden: Any = (64, 64),
         *,
         activation: str = "gelu",
         layers: Any = None,
@@ -167,7 +173,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         """Y as z = (y − centre) / scale, (n,) or (n, targets)."""
         if hasattr(y, "to_numpy"):
             y = y.to_numpy()
-        try:
+        with blaming("y"):
             y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y", estimator=self)
             if y.dtype.kind not in "biuf":
                 raise ValueError(f"expected numbers, found dtype {y.dtype}; use Classifier for labels")
@@ -175,9 +181,8 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
                 raise ValueError(f"expected shape (n,) or (n, targets), found {y.shape}")
             if y.ndim == 2 and y.shape[1] == 1:
                 y = column_or_1d(y, warn=True)
-        except (ValueError, TypeError) as error:
-            raise _named(error, "y") from None
         y = y.astype(np.float64)
+        refuse(y, np.abs(y) > LARGEST, "Regressor", f"numbers up to {LARGEST:g}", "scale y")
         several = 1 if y.ndim == 1 else y.shape[1]
         if not reset:
             likelihood = self.network_.likelihood
@@ -234,6 +239,11 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         """E[y | x], (n,) or (n, targets); of Student's t the location, also where there is no mean."""
         return self.predict_dist(X).mean()
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R², the part of the variance of y that is predicted; `log_likelihood` judges the whole distribution."""
+        with blaming("y"):
+            return float(super().score(X, y, sample_weight))
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
@@ -249,4 +259,4 @@ def _spread(y: Array, weights: Array | None) -> tuple[Any, Any]:
     mean = np.average(v, axis=0, weights=w)
     deviation = np.sqrt(np.average((v - mean) ** 2, axis=0, weights=w))
     scale = np.where(deviation > 1e-9, deviation, 1.0)
-    return (mean * largest)[()], (scale * largest)[()]
+    return (mean * largest)[()], np.maximum(scale * largest, SMALLEST)[()]

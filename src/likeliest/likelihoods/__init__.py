@@ -5,6 +5,7 @@ A likelihood owns the output end of backpropagation. Its ``score`` is ∂ log P(
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from likeliest.likelihoods.base import Likelihood
@@ -81,12 +82,23 @@ def resolve(value: Any) -> Likelihood:
             raise ValueError(f"likelihood: {kind.__name__} needs arguments; give an object such as {cure}") from None
     if isinstance(value, Likelihood):
         return value
-    if callable(getattr(value, "log_prob", None)):
+    if _takes_three(getattr(value, "log_prob", None)):
         return Custom(value)
     raise ValueError(
         f"likelihood: expected one of likeliest.likelihoods, such as Bernoulli() or Categorical(10), a name such as "
         f'"normal", or an object with log_prob(xp, eta, y); found {value!r}'
     )
+
+
+def _takes_three(log_prob: Any) -> bool:
+    """Whether it can be called as log_prob(xp, eta, y); a prior's, for one, cannot."""
+    try:
+        inspect.signature(log_prob).bind(None, None, None)
+    except TypeError:
+        return False
+    except ValueError:  # a compiled function may have no signature
+        return True
+    return True
 
 
 __all__ = [

@@ -47,7 +47,7 @@ def resolve(value: Any) -> Optimizer:
     Examples
     --------
     >>> resolve("adam")
-    Adam(learning_rate=0.001, decay1=0.9, decay2=0.999, epsilon=1e-08)
+    Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08)
     """
     if isinstance(value, Optimizer):
         return value

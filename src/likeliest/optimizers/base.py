@@ -44,19 +44,24 @@ class Optimizer(ABC):
         return tuple(float(value) for value in astuple(self))
 
 
+def _is_real(value: Any) -> bool:
+    """Whether it is a real number; it may be too large for a float."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
 def check_positive(name: str, value: Any, hint: str) -> None:
     """A ValueError unless value is a positive, finite number."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < float(value) < math.inf:
+    if not _is_real(value) or not 0 < value < math.inf:
         raise ValueError(f"{name}: expected a positive number, found {value!r}; {hint}")
 
 
 def check_not_negative(name: str, value: Any) -> None:
     """A ValueError unless value is a finite number of at least 0."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) < math.inf:
+    if not _is_real(value) or not 0 <= value < math.inf:
         raise ValueError(f"{name}: expected a number of at least 0, found {value!r}")
 
 
 def check_fraction(name: str, value: Any) -> None:
     """A ValueError unless 0 <= value < 1."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) < 1:
+    if not _is_real(value) or not 0 <= value < 1:
         raise ValueError(f"{name}: expected a number in [0, 1), found {value!r}")

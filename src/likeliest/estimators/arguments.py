@@ -1,0 +1,72 @@
+"""X and y as users have them: frames, lists, repeated rows, and whose fault an error is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+def merged(X: Any, y: Any, weights: Array | None) -> tuple[Any, Any, Array | None]:
+    """The examples in an order of their own, each once, with the sum of its weights; those of weight 0 left out.
+
+    A row of weight 2 then gives to the bit the same fit as two rows. Only for arrays of numbers; others stay.
+    """
+    try:
+        labels = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
+    except ValueError:  # ragged, which is said later
+        return X, y, weights
+    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.kind not in "biuf" or labels.shape[:1] != (len(X),):
+        return X, y, weights
+    w = np.ones(len(X)) if weights is None else weights
+    X, labels, w = X[w > 0], labels[w > 0], w[w > 0]
+    keys = [*X.T]
+    for column in labels.reshape(len(labels), -1).T:
+        try:
+            keys.append(np.unique(column, return_inverse=True)[1])
+        except TypeError:  # of several types: what y is made of is checked later
+            return X, labels, w
+    order = np.lexsort(keys)
+    same = np.ones(len(order) - 1, bool)
+    for key in keys:
+        same &= (key[order][1:] == key[order][:-1]) | (
+            (key[order][1:] != key[order][1:]) & (key[order][:-1] != key[order][:-1])
+        )
+    first = np.flatnonzero(np.concatenate([[True], ~same]))
+    return X[order][first], labels[order][first], np.add.reduceat(w[order], first)
+
+
+def is_frame(X: Any) -> bool:
+    """Whether X is a data frame: pandas, polars or Arrow."""
+    return hasattr(X, "column_names") or (hasattr(X, "columns") and hasattr(X, "__len__") and not hasattr(X, "toarray"))
+
+
+def holds_strings(X: Any) -> bool:
+    """Whether a list of rows has a string, or nothing, somewhere."""
+    return any(
+        isinstance(value, str | bytes) or value is None for row in X if isinstance(row, list | tuple) for value in row
+    )
+
+
+@contextmanager
+def blaming(argument: str) -> Iterator[None]:
+    """Errors that name no argument get this one's name in front."""
+    try:
+        with np.errstate(invalid="ignore", over="ignore"):  # scikit-learn sums and casts to see what it has
+            yield
+    except OverflowError as error:
+        raise ValueError(f"{argument}: found a number too large for float64 ({error}); scale it") from None
+    except (ValueError, TypeError) as error:
+        text = str(error)
+        if text.startswith(NAMED):
+            raise
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(f"{argument}: {text}") from None
+
+
+NAMED = tuple(f"{name}:" for name in ("X", "y", "sample_weight", "class_weight", "categorical_features", "missing"))
