@@ -65,13 +65,12 @@ LIKELIEST_INLINE Vector<T> exp(Vector<T> x) {
   return (q.expm1_r + T(1)) * q.scale1 * q.scale2;
 }
 
-// e^x - 1, with full relative precision near 0.
+// e^x - 1, with full relative precision near 0; up to x = exp_high - 1 nothing overflows.
 template <class T>
 LIKELIEST_INLINE Vector<T> expm1(Vector<T> x) {
   const Reduced<T> q = reduce<T>(x);
   const Vector<T> scale = q.scale1 * q.scale2;
-  const Vector<T> large = (q.expm1_r + T(1)) * q.scale1 * q.scale2 - T(1);  // where scale itself may overflow
-  return x > T(1) ? large : q.expm1_r * scale + (scale - T(1));
+  return q.expm1_r * scale + (scale - T(1));
 }
 
 // log(1 + u) for -1/2 <= u <= 1, as 2 artanh(s) = 2 (s + s^3/3 + s^5/5 + ...) with |s| = |u / (2 + u)| <= 1/3.

@@ -84,7 +84,7 @@ template <class T>
 struct Raised {
   static constexpr int least = GammaLimits<T>::least;
   Vector<T> b, rising, harmonic;
-  typename VectorOf<T>::integers small;
+  Integers<T> small;
   LIKELIEST_INLINE explicit Raised(Vector<T> a) : small(a < T(least)) {
     Vector<T> product = a, sum = broadcast(T(1));  // sum / product is the sum of 1 / (a + k)
 #pragma GCC unroll 8

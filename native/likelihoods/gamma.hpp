@@ -19,9 +19,11 @@ struct Gamma {
   template <class T>
   LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t components, const Vector<T>* y,
                                              const Constants<T>& constants, Vector<T>* score) {
+    constexpr T highest = Limits<T>::exp_high - T(1);  // beyond, e^u overflows
     const StirlingShape<T> a = constants.shape(eta + 1);
     const Cut<T> log_mu(eta[0], T(kLogMean));
-    const Vector<T> log_y = log<T>(y[0]), u = log_y - log_mu.value, e = expm1<T>(u);
+    const Vector<T> log_y = log<T>(y[0]), u = log_y - log_mu.value;
+    const Vector<T> e = expm1<T>(u > highest ? broadcast(highest) : u);
     score[0] = a.value * e * log_mu.slope;
     if (components > 1) score[1] = a.value * (u - e - a.S.slope) * a.slope;
     return a.value * (u - e) - log_y - a.S.value;
