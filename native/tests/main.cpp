@@ -16,6 +16,7 @@ void test_schedule();
 void test_pool(bool quick);
 void test_engine(bool quick);
 void test_regularization(bool quick);
+void test_columns_of_eta(bool quick);
 }  // namespace likeliest::tests
 
 int main(int count, char** arguments) {
@@ -32,6 +33,7 @@ int main(int count, char** arguments) {
   test_pool(quick);
   test_engine(quick);
   test_regularization(quick);
+  test_columns_of_eta(quick);
   std::printf("native: %d passed, %d failed\n", checks - failures, failures);
   return failures != 0;
 }

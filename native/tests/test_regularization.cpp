@@ -11,21 +11,26 @@
 namespace likeliest::tests {
 namespace {
 
-constexpr std::ptrdiff_t kInputs = 9, kExamples = 150, kBatch = 64;
+constexpr std::ptrdiff_t kInputs = 9;
+struct Size {
+  std::ptrdiff_t examples, batch;
+  bool in_blocks() const { return batch > 1024; }
+};
+constexpr Size kSmall{150, 64}, kLarge{2300, 1100};
 
 // x with two columns of codes -> embedding -> dropout -> affine -> batch_norm -> relu -> noise -> affine -> layer_norm
-// -> affine -> rms_norm -> affine -> append.
+// -> affine -> rms_norm -> affine -> append. Without batch_norm, large minibatches go through in blocks.
 class Net {
  public:
   Program program{{kInputs}, {}, {}, {}, {}};
 
-  explicit Net(const std::string& likelihood) {
+  explicit Net(const std::string& likelihood, bool in_blocks = false) {
     program.likelihood = {likelihood, {0, 0}, {0, 0}, 1, 1, 0};
     const int cities = parameter(5, 3, {"laplace", {0.7}, true}), days = parameter(7, 18, {"normal", {2.0}, true});
     step("embedding", kInputs - 2 + 3 + 18, {cities, days}, {2, 5});
     step("dropout", width(), {}, {0.25});
     affine(70, {"horseshoe", {0.3}, true, true, 1.5});
-    norm("batch_norm", {1e-5, 0.9});
+    if (!in_blocks) norm("batch_norm", {1e-5, 0.9});
     step("relu", width(), {}, {});
     step("gaussian_noise", width(), {}, {0.1});
     affine(33, {"student_t", {1.0, 4.0}, true});
@@ -67,18 +72,18 @@ template <class T>
 struct Data {
   std::vector<T> X, y;
   std::vector<std::uint32_t> order;
-  Data() : X(std::size_t(kExamples * kInputs)), y(std::size_t(kExamples)) {
+  explicit Data(Size n) : X(std::size_t(n.examples * kInputs)), y(std::size_t(n.examples)) {
     for (std::size_t i = 0; i < X.size(); ++i) X[i] = T((i * 7919 + 13) % 997) / 500 - 1;
     for (std::size_t i = 0; i < y.size(); ++i) {
       X[i * kInputs + 2] = T(i % 5), X[i * kInputs + 5] = T(i * 3 % 7);
       y[i] = T((i * 31 / 7) % 11) / 5;
-      order.push_back(std::uint32_t(i * 17 % std::size_t(kExamples)));
+      order.push_back(std::uint32_t(i * 17 % y.size()));
     }
   }
   Examples examples(const Custom* custom) const {
     const Type type = sizeof(T) == 4 ? Type::f32 : Type::f64;
     const auto size = std::ptrdiff_t(sizeof(T));
-    return {{X.data(), type, kExamples, kInputs, kInputs * size, size}, y.data(), nullptr, custom};
+    return {{X.data(), type, std::ptrdiff_t(y.size()), kInputs, kInputs * size, size}, y.data(), nullptr, custom};
   }
 };
 
@@ -106,8 +111,8 @@ std::vector<T> all(const Engine& engine, const Program& program, int which) {
 }
 
 template <class T>
-std::vector<T> trained(const Net& net, const std::string& isa, double clip_norm, int threads) {
-  const Data<T> data;
+std::vector<T> trained(const Net& net, Size n, const std::string& isa, double clip_norm, int threads) {
+  const Data<T> data(n);
   const Custom custom = by_hand<T>;
   const Examples examples = data.examples(net.program.likelihood.name == "custom" ? &custom : nullptr);
   const auto engine = make_engine(net.program, sizeof(T) == 8, isa);
@@ -121,7 +126,7 @@ std::vector<T> trained(const Net& net, const std::string& isa, double clip_norm,
   const std::vector<double> h{0.01, 0.9, 0.999, 1e-8};
   engine->start("adam", h, h);
   engine->average(true);
-  const std::vector<std::int64_t> bounds{0, kBatch, 2 * kBatch, kExamples};
+  const std::vector<std::int64_t> bounds{0, n.batch, 2 * n.batch, n.examples};
   const std::vector<double> factors{1, 0.5, 1}, rates{1, 0, 0.5};
   std::vector<double> totals(3);
   for (int epoch = 0; epoch < 3; ++epoch) {
@@ -139,19 +144,20 @@ std::vector<T> trained(const Net& net, const std::string& isa, double clip_norm,
 template <class T>
 void test_threads(const std::string& isa, bool quick) {
   for (const char* likelihood : {"normal", "custom"})
-    for (const double clip_norm : {std::numeric_limits<double>::infinity(), 0.5}) {
-      const Net net(likelihood);
-      const std::vector<T> first = trained<T>(net, isa, clip_norm, 1);
-      for (const T x : first) CHECK(std::isfinite(x));
-      for (const int threads : {2, 3, 8})
-        if (!quick || threads < 8) CHECK(trained<T>(net, isa, clip_norm, threads) == first);
-    }
+    for (const double clip_norm : {std::numeric_limits<double>::infinity(), 0.5})
+      for (const Size n : {kSmall, kLarge}) {
+        const Net net(likelihood, n.in_blocks());
+        const std::vector<T> first = trained<T>(net, n, isa, clip_norm, 1);
+        for (const T x : first) CHECK(std::isfinite(x));
+        for (const int threads : {2, 3, 8})
+          if (!quick || threads < 8) CHECK(trained<T>(net, n, isa, clip_norm, threads) == first);
+      }
 }
 
 // A likelihood that fails stops the step before its update; one that calls the engine is refused, and does not hang.
 void test_custom_that_fails() {
   const Net net("custom");
-  const Data<double> data;
+  const Data<double> data(kSmall);
   const auto engine = make_engine(net.program, true, available_isas().back());
   const std::vector<double> h{0.1};
   engine->start("gradient_ascent", h, h);
@@ -166,7 +172,7 @@ void test_custom_that_fails() {
     }
     return false;
   };
-  const std::vector<std::int64_t> bounds{0, kBatch, kExamples};
+  const std::vector<std::int64_t> bounds{0, kSmall.batch, kSmall.examples};
   const std::vector<double> factors{1, 1};
   const std::vector<double> before = all<double>(*engine, net.program, Engine::kTheta);
   std::vector<double> totals(2);
