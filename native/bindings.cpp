@@ -300,14 +300,22 @@ std::optional<std::pair<std::ptrdiff_t, std::ptrdiff_t>> first_non_finite_of(con
 
 // One permutation of 0 .. n - 1 for each counter in [first, last): the epochs of one seed.
 nb::object permutations(std::uint32_t key0, std::uint32_t key1, std::uint32_t first, std::uint32_t last,
-                        std::uint32_t n) {
+                        std::uint32_t n, int threads) {
   std::uint32_t* out;
-  auto result = new_array<std::uint32_t>({last - first, n}, &out);
+  const std::uint32_t count = last - first;
+  auto result = new_array<std::uint32_t>({count, n}, &out);
   {
     nb::gil_scoped_release release;
-    std::vector<std::uint32_t> scratch(3 * std::size_t(n));
-    for (std::uint32_t epoch = first; epoch < last; ++epoch)
-      permutation(threefry({key0, key1}, {epoch, 0}), n, out + std::size_t(epoch - first) * n, scratch.data());
+    // A thread takes every so many'th epoch, where there is enough to do for several.
+    threads = std::min<std::size_t>(std::size_t(threads), std::max<std::size_t>(std::size_t(count) * n / 4096, 1));
+    std::vector<std::vector<std::uint64_t>> scratch(std::size_t(threads),
+                                                    std::vector<std::uint64_t>(2 * std::size_t(n)));
+    auto job = [&](int thread, Team& team) noexcept {
+      for (std::uint32_t k = std::uint32_t(thread); k < count; k += std::uint32_t(team.threads()))
+        permutation(threefry({key0, key1}, {first + k, 0}), n, out + std::size_t(k) * n,
+                    scratch[std::size_t(thread)].data());
+    };
+    run_on_pool(threads, job);
   }
   return nb::cast(result);
 }

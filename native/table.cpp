@@ -1,6 +1,7 @@
 // The list of all kernels. This file is compiled once for each instruction set; LIKELIEST_ISA is its name.
 #include "engine/kernels.hpp"
 #include "kernels/gemm.hpp"
+#include "kernels/narrow.hpp"
 #include "likelihoods/bernoulli.hpp"
 #include "likelihoods/beta.hpp"
 #include "likelihoods/categorical.hpp"
@@ -119,6 +120,9 @@ constexpr Table<T> table{
     kLanes<T>,
     multiply<T>,
     multiply_transposed<T>,
+    multiply_narrow<T>,
+    multiply_narrow_back<T>,
+    narrow_gradient<T>,
     transpose_weight<T>,
     mark_used<T>,
     sum_rows<T>,

@@ -471,6 +471,37 @@ LIKELIHOODS: dict[str, list[LikelihoodCase]] = {
     ],
 }
 
+ORDINARY = (1e-3, 0.1, 0.5, 1.0, 3.0, 40.0, 1e4)
+
+
+def ordinary_targets(likelihood: Likelihood) -> Array:
+    """Valid y of every ordinary size, (n,) or (n, targets)."""
+    if likelihood.classes is not None:
+        return np.arange(likelihood.classes)
+    low, high = likelihood.support
+    values = [y for y in (*ORDINARY, *(-y for y in ORDINARY), 0.0) if low <= y <= high]
+    if likelihood.discrete:
+        values = [y for y in values if y == round(y)]
+    elif np.isfinite(low):
+        values = [y for y in values if low < y < high]
+    if likelihood.name == "poisson" and likelihood.targets == 2:
+        return np.array(list(product(values, (0.01, 100.0))))
+    if getattr(likelihood, "censored", False):
+        return np.array(list(product(values, (0.0, 1.0))))
+    if likelihood.targets > 1:
+        rng = np.random.default_rng(0)
+        return rng.choice(values, size=(12, likelihood.targets))
+    return np.array(values)
+
+
+def huge_eta(likelihood: Likelihood) -> Array:
+    """η (n, width) whose columns are far out, at either end, or 0."""
+    values = (-1e4, -30.0, 0.0, 30.0, 1e4)
+    if likelihood.width <= 4:
+        return np.array(list(product(values, repeat=likelihood.width)))
+    return np.random.default_rng(0).choice(values, size=(300, likelihood.width))
+
+
 # Optimizers ----------------------------------------------------------------------------------------------------------
 
 Peer = Callable[[Array, Array], Array]
@@ -691,12 +722,13 @@ INITIALIZERS: list[InitializerCase] = [
 
 @dataclass(frozen=True)
 class NetworkCase:
-    """Layers, a likelihood, the shape of an example and how many examples."""
+    """Layers, a likelihood, the shape of an example, how many examples, and what draws y where it is no label."""
 
     layers: tuple[Layer, ...]
     likelihood: Likelihood
     shape: tuple[int, ...]
     n: int
+    draw: LikelihoodCase | None = None
 
     @property
     def id(self) -> str:
@@ -705,23 +737,26 @@ class NetworkCase:
             for layer in self.layers
         )
         shape = "x".join(map(str, self.shape))
-        return f"{shape}-{layers or 'none'}-{self.likelihood.name}{self.likelihood.classes}-n{self.n}"
+        return f"{shape}-{layers or 'none'}-{self.likelihood!r}-n{self.n}"
 
     def network(self, engine: str = "native", dtype: str = "float64", seed: int = 3) -> Network:
         """A network with biases away from 0, the same θ (that of float32) for every engine and precision."""
         net = Network(self.layers, likelihood=self.likelihood, engine=engine, dtype=dtype).build(self.shape, seed=seed)
         rng = np.random.default_rng(seed)
         for name, value in net.parameters.items():
-            if name.endswith("b"):
+            if name.endswith((".b", ".c")):
                 value = 0.3 * rng.normal(size=value.shape)
             net.parameters[name] = value.astype(np.float32)
         return net
 
     def data(self, seed: int = 4) -> tuple[Array, Array]:
-        """X of size about 1 whose numbers float32 holds, and labels."""
+        """X of size about 1 and y, whose numbers float32 holds: labels, or what the network itself expects."""
         rng = np.random.default_rng(seed)
         X = rng.normal(size=(self.n, *self.shape)).astype(np.float32)
-        return X, rng.integers(0, self.likelihood.classes, self.n)
+        if self.draw is None:
+            return X, rng.integers(0, self.likelihood.classes, self.n)
+        y = self.draw.y(self.network("reference").output(X), seed)
+        return X, y.astype(np.float32 if y.dtype.kind == "f" else y.dtype)
 
 
 TRAINED = (Bernoulli(), Categorical(3))
@@ -768,4 +803,13 @@ AWKWARD = [
     NetworkCase((Dense(7, "tanh"),), Categorical(1000), (5,), 40),
 ]
 
-NETWORKS = SMALL + AWKWARD
+# Every likelihood that the native engine has, with batches around registers.
+NO_KERNEL = {"ordinal", "quantile", "multivariate_normal", "normal_mixture"}
+LIKELY = [
+    NetworkCase((Dense(7, "tanh"),), row.likelihood, (4,), n, row)
+    for name, rows in LIKELIHOODS.items()
+    for row, n in product(rows, (1, 5, 37))
+    if name not in NO_KERNEL
+]
+
+NETWORKS = SMALL + AWKWARD + LIKELY

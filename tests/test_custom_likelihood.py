@@ -97,9 +97,12 @@ def theta(net: ll.Network) -> dict[str, Array]:
 @pytest.mark.parametrize("likelihood", [Exponential(), Scored(), Derived(), Derived], ids=str)
 @pytest.mark.parametrize("options", [{}, {"sample_weight": np.linspace(0, 3, N)}, {"clip_norm": 0.2, "threads": 3}])
 def test_native_and_reference_take_the_same_steps(likelihood: Any, options: Any) -> None:
-    mine, expected = (theta(fitted(likelihood, engine=engine, **options)) for engine in ("native", "reference"))
-    for name, value in expected.items():
-        np.testing.assert_allclose(mine[name], value, rtol=1e-8, atol=1e-10)
+    nets = [network(likelihood, engine) for engine in ("native", "reference")]
+    arguments = {"epochs": 5, "batch_size": 16, "seed": 1, "threads": 1, **options}
+    mine, expected = (net.fit(X, Y, **arguments) for net in nets)
+    np.testing.assert_allclose(mine.log_likelihood, expected.log_likelihood, rtol=1e-8)
+    for name, value in nets[1].parameters.items():
+        np.testing.assert_allclose(nets[0].parameters[name], value, rtol=1e-8, atol=1e-10)
 
 
 def test_a_score_that_is_written_and_one_by_differences_agree() -> None:
@@ -176,6 +179,45 @@ def test_what_it_has_beyond_log_prob_is_used(engine: str) -> None:
         bare.predict(X)
     with pytest.raises(ValueError, match="y has no classes"):
         bare.predict_proba(X)
+
+
+@ENGINES
+def test_several_targets_of_a_kind(engine: str) -> None:
+    two = np.column_stack([Y, Y[::-1]])
+    net = network(ll.likelihoods.Independent(Derived(), 2), engine)
+    net.fit(X, two, epochs=3, batch_size=16, seed=1, threads=1)
+    eta = net.output(X)
+    expected = sum(scipy.stats.expon(scale=np.exp(-eta[:, k])).logpdf(two[:, k]) for k in range(2))
+    np.testing.assert_allclose(net.log_likelihood(X, two, per_example=True), expected, rtol=1e-9)
+    gradient = network(ll.likelihoods.Independent(Derived(), 2), "reference").build(4)
+    for name, value in net.parameters.items():
+        gradient.parameters[name] = value
+    for name, g in gradient.gradient(X, two).items():
+        np.testing.assert_allclose(net.gradient(X, two)[name], g, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("method", ["log_prob", "score"])
+def test_a_method_of_ones_own_on_a_likelihood_of_the_package_is_what_trains(method: str) -> None:
+    """The native kernel computes neither any more."""
+
+    class Doubled(ll.likelihoods.Normal):
+        pass
+
+    class Own(ll.likelihoods.Normal):
+        if method == "log_prob":
+
+            def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
+                return 2 * super().log_prob(xp, eta, y)
+        else:
+
+            def score(self, eta: Array, y: Array) -> Array:
+                return 2 * super().score(eta, y)
+
+    nets = [network(likelihood).build(4, seed=1) for likelihood in (Own(), ll.likelihoods.Normal(), Doubled())]
+    mine, normal, same = (net.gradient(X, Y) for net in nets)
+    for name, g in normal.items():
+        np.testing.assert_allclose(mine[name], 2 * g, rtol=1e-8, atol=1e-9)
+        np.testing.assert_array_equal(same[name], g)
 
 
 def test_lbfgs_takes_it_too() -> None:

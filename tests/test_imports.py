@@ -17,12 +17,13 @@ ROOT = Path(likeliest.__file__).parent
 ORDER = """
 xp random
 ops likelihoods priors optimizers initializers schedules averaging threads data
-likelihood_check
+likelihood_check tables
 program
 layers engines
 tracing gradient_check summary parameters history progress data_dependent
 fit html
 network
+estimators
 """.strip().splitlines()
 LEVEL = {name: level for level, line in enumerate(ORDER) for name in line.split()}
 # Nothing of the core may import these.
@@ -95,7 +96,7 @@ def test_the_native_module_is_imported_in_one_place() -> None:
     [
         ("jax", set()),
         ("torch", set()),
-        ("sklearn", {"datasets", "cli"}),
+        ("sklearn", {"estimators", "datasets", "cli"}),
         ("matplotlib", {"plots", "cli"}),
         ("rich", {"progress", "datasets", "cli"}),
         ("typer", {"cli"}),

@@ -78,12 +78,16 @@ def test_a_gradient_that_is_too_long_is_scaled_back(engine: str, prior: Any, siz
 
 
 @ENGINES
-def test_no_step_is_longer_than_the_clip_allows(engine: str) -> None:
+@pytest.mark.parametrize("share", [1.0001, 0.9999, 0.5, 1e-4])
+def test_a_step_is_as_long_as_the_clip_allows(engine: str, share: float) -> None:
+    """Also where the gradient is hardly longer than the clip, or hardly shorter."""
     net = network(engine)
     before = {name: np.array(value) for name, value in net.parameters.items()}
-    net.fit(1e3 * X, Y, optimizer=GradientAscent(1.0), epochs=1, batch_size=None, clip_norm=1e-3, seed=1, threads=1)
-    step = math.sqrt(sum(float(((net.parameters[name] - value) ** 2).sum()) for name, value in before.items()))
-    assert step == pytest.approx(1e-3, rel=1e-9)
+    gradient = net.gradient(X, Y, threads=1)
+    length = math.sqrt(math.fsum(float((g * g).sum()) for g in gradient.values())) / N
+    net.fit(X, Y, optimizer=GradientAscent(1.0), epochs=1, batch_size=None, clip_norm=share * length, seed=1, threads=1)
+    step = math.sqrt(math.fsum(float(((net.parameters[name] - value) ** 2).sum()) for name, value in before.items()))
+    assert step == pytest.approx(min(share, 1) * length, rel=1e-9)
 
 
 @pytest.mark.parametrize("optimizer", [Adam(0.01), Momentum(0.1)], ids=lambda o: o.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import math
 import re
 from typing import Any
@@ -84,6 +85,18 @@ def test_score_is_the_derivative_of_log_prob(prior: Prior) -> None:
     assert (np.abs(prior.score(theta) - expected) <= 1e-7 * np.abs(expected) + rounding).all()
     assert prior.score(np.zeros(2)).tolist() == [0, 0]
     np.testing.assert_array_equal(prior.score(-theta), -prior.score(theta))
+
+
+@pytest.mark.parametrize("z", [1.5, 30.0, 141.0, 142.0, 1e3, 1e5])
+def test_horseshoes_score_far_out_against_fifty_digits(z: float) -> None:
+    """Where 1 − 1/(u e^u E₁(u)) cancels: from the continued fraction of E₁, in decimal arithmetic."""
+    with decimal.localcontext(prec=50):
+        u = (decimal.Decimal(z) ** 2 + decimal.Decimal("1e-6")) / 2
+        tail = decimal.Decimal(0)
+        for k in range(300, 0, -1):
+            tail = k * k / (u + 2 * k + 1 - tail)
+        expected = float(decimal.Decimal(z) * (1 - (u + 1 - tail) / u))
+    assert Horseshoe(0.5).score(np.array([0.5 * z]))[0] == pytest.approx(2 * expected, rel=1e-11)
 
 
 @every
@@ -372,6 +385,28 @@ def test_normal_is_the_multilayer_perceptrons_alpha(alpha: float, kind: str) -> 
     assert -1e-9 <= net.log_likelihood(X, y) + net.log_prior() - before <= 2e-4
     theirs = peer.predict_proba(X) if classifier else peer.predict(X)
     np.testing.assert_allclose(net.predict_proba(X) if classifier else net.predict(X), theirs, atol=3e-3)
+
+
+def test_the_multilayer_perceptron_divides_alpha_by_the_minibatch() -> None:
+    """Its minibatches of m are pulled by α/m and not by α/n: as by a prior with s = √(m/(n α))."""
+    from sklearn.neural_network import MLPClassifier
+
+    alpha, m, rate = 2.0, N // 3, 0.1
+    options: dict[str, Any] = {"momentum": 0, "learning_rate_init": rate, "shuffle": False, "random_state": 0}
+    peer = MLPClassifier((3,), activation="tanh", solver="sgd", alpha=alpha, batch_size=m, **options)
+    peer.partial_fit(X, Y, classes=[0, 1, 2])
+    net = ll.Network([ll.Dense(3, "tanh")], likelihood=Categorical(3), dtype="float64").build(4)
+    for name, W, b in zip(("dense_1", "output"), peer.coefs_, peer.intercepts_, strict=True):
+        net.parameters[f"{name}.W"], net.parameters[f"{name}.b"] = W, b
+    peer.partial_fit(X, Y)
+    prior = Normal(math.sqrt(m / (N * alpha)))
+    for batch in np.split(np.arange(N), 3):
+        for name, g in net.gradient(X[batch], Y[batch], threads=1).items():
+            pull = prior.score(net.parameters[name]) / N if name.endswith("W") else 0.0
+            net.parameters[name] = net.parameters[name] + rate * (g / m + pull)
+    for name, W, b in zip(("dense_1", "output"), peer.coefs_, peer.intercepts_, strict=True):
+        np.testing.assert_allclose(net.parameters[f"{name}.W"], W, rtol=1e-9)
+        np.testing.assert_allclose(net.parameters[f"{name}.b"], b, rtol=1e-9)
 
 
 def test_normal_is_decoupled_decay_for_gradient_ascent() -> None:

@@ -66,6 +66,7 @@ CASES = [
     LayerCase((ll.LayerNorm(0.01), D(9, "silu"), ll.LayerNorm()), Categorical(3), (5,), 13),
     LayerCase((ll.RMSNorm(0.01), D(64, "tanh"), ll.RMSNorm()), Categorical(10), (300,), 20),
     LayerCase((ll.Flatten(), E([(1, 4, 3), (4, 5, 2)]), D(11, "tanh")), Normal(), (2, 3), 30, CODES),
+    LayerCase((ll.Dropout(0.3), ll.GaussianNoise(0.2), ll.Flatten(), D(5, "tanh")), Categorical(3), (3, 5), 20),
     LayerCase((E([(1, 2, 1), (0, 3, 17)]),), Categorical(3), (2,), 30, ((0, 3), (1, 2))),
     LayerCase(EVERYTHING, Normal(scale="learned"), (6,), 57, CODES),
     # Longer than a block of the native engine, through which batch norm must look as a whole.

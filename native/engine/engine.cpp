@@ -103,7 +103,10 @@ class EngineOf final : public Engine {
       for (std::ptrdiff_t k = 0; k < steps.count; ++k) {
         T constants[kMaxConstants], free[kMaxConstants];
         optimizer_constants(hyperparameters_, steps.factors[k], steps.t + k, constants);
-        optimizer_constants(free_, steps.factors[k], steps.t + k, free);
+        if (free_ == hyperparameters_)
+          std::copy_n(constants, kMaxConstants, free);
+        else
+          optimizer_constants(free_, steps.factors[k], steps.t + k, free);
         const double rate = steps.rates ? steps.rates[k] : 0;
         const Stepper<T> stepper{&network_, optimizer_,    theta_.data(),
                                  slot(0),   slot(1),       constants,
@@ -168,6 +171,11 @@ class EngineOf final : public Engine {
   template <class F>
   void copy(int parameter, F&& f) const {
     const Slice& s = network_.slices.at(std::size_t(parameter));
+    if (s.turned) {
+      for (std::ptrdiff_t j = 0; j < s.height; ++j)
+        for (std::ptrdiff_t i = 0; i < s.columns; ++i) f(i * s.height + j, s.offset + s.index(j, i), 1);
+      return;
+    }
     for (std::ptrdiff_t p = 0; p < s.panels(); ++p) {
       const std::ptrdiff_t j = p * s.panel_width(), count = std::min(s.columns - j, s.panel_width());
       for (std::ptrdiff_t i = 0; i < s.height; ++i) f(i * s.columns + j, s.offset + s.index(i, j), count);

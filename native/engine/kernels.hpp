@@ -92,6 +92,18 @@ struct MultiplyTransposed {
   Ahead* ahead;
 };
 
+// z = h W + b with a W of few columns (p x q), which stands turned, (q x p) in panels; see kernels/narrow.hpp.
+template <class T>
+struct Narrow {
+  std::ptrdiff_t rows, p, q;
+  const T* h;
+  std::ptrdiff_t ldh;
+  const T *W, *bias;  // bias may be null
+  T* z;
+  std::ptrdiff_t ldz;
+  T* h_out;  // the gradient of h
+};
+
 // A rectangle of a row-major matrix; columns is a multiple of the lanes.
 template <class T>
 struct Block {
@@ -173,6 +185,10 @@ struct Table {
   std::ptrdiff_t lanes;
   void (*multiply)(const Multiply<T>&) noexcept;
   void (*multiply_transposed)(const MultiplyTransposed<T>&) noexcept;
+  void (*multiply_narrow)(const Narrow<T>&) noexcept;
+  void (*multiply_narrow_back)(const Narrow<T>&) noexcept;
+  void (*narrow_gradient)(const Narrow<T>&, std::ptrdiff_t begin, std::ptrdiff_t end, T* out, bool accumulate,
+                          const Update<T>* update) noexcept;
   // Panels [begin, end) of the transpose of a weight W (height x columns, in panels): (columns x height), in panels.
   void (*transpose)(const T* W, std::ptrdiff_t height, std::ptrdiff_t columns, std::ptrdiff_t begin, std::ptrdiff_t end,
                     T* out) noexcept;

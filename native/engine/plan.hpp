@@ -52,7 +52,7 @@ struct Workspace {
       if (node.normalizes()) pieces.emplace_back(&inverse[k], std::max(rows, network.stride(node.input)));
       if (node.kind != Kind::affine) continue;
       const Slice& W = network.slices[std::size_t(node.weight)];
-      if (training && node.input > 0)
+      if (training && node.input > 0 && !node.narrow)
         pieces.emplace_back(&transposed[k], Slice{0, W.columns, W.height, W.lanes}.size());
       if (node.shards > 1) pieces.emplace_back(&shards[k], node.shards * rows * network.stride(node.output));
     }
@@ -288,6 +288,7 @@ class Plan {
     if (node.scalar) return forward_scalar(k);
     if (node.normalizes()) return forward_normalization(k);
     if (node.kind != Kind::affine) return forward_by_rows(k);
+    if (node.narrow) return forward_narrow(k);
     const Table<T>& table = network_.table;
     const Slice W = slice_of(node.weight);
     const std::ptrdiff_t bias = node.bias < 0 ? -1 : slice_of(node.bias).offset;
@@ -335,6 +336,33 @@ class Plan {
     });
   }
 
+  // The product with a narrow weight, for the rows [r.begin, r.end); with gradients for values on the way back.
+  Narrow<T> narrow(const Node<T>& node, const Worker<T>& w, Range r, bool back) const {
+    const Slice& W = slice_of(node.weight);
+    const std::size_t from = std::size_t(node.input), to = std::size_t(node.output);
+    const std::ptrdiff_t in = network_.stride(node.input), out = network_.stride(node.output);
+    return {r.end - r.begin,
+            W.columns,
+            W.height,
+            w.space->values[from] + r.begin * in,
+            in,
+            w.theta + W.offset,
+            node.bias < 0 ? nullptr : w.theta + slice_of(node.bias).offset,
+            (back ? w.space->gradients[to] : w.space->values[to]) + r.begin * out,
+            out,
+            back ? w.space->gradients[from] + r.begin * in : nullptr};
+  }
+
+  void forward_narrow(std::size_t k) {
+    const Node<T>& node = network_.nodes[k];
+    splits_[std::size_t(node.output)] = kRows;
+    std::vector<Access> accesses{
+        {value(node.input), kRows, false}, {slice(node.weight), kWhole, false}, {value(node.output), kRows, true}};
+    if (node.bias >= 0) accesses.push_back({slice(node.bias), kWhole, false});
+    add(accesses,
+        [=, this, &node](Worker<T>& w) { network_.table.multiply_narrow(narrow(node, w, w.my(w.rows), false)); });
+  }
+
   void forward_scalar(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
     const std::size_t z = std::size_t(node.input), h = std::size_t(node.output);
@@ -351,7 +379,7 @@ class Plan {
   // W^T for the gradient of the layer's input: first of all, while the weights are as the last step left them.
   void transpose(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
-    if (node.kind != Kind::affine || node.input == 0) return;
+    if (node.kind != Kind::affine || node.input == 0 || node.narrow) return;
     const Table<T>& table = network_.table;
     const Slice W = slice_of(node.weight);
     const std::ptrdiff_t panels = Slice{0, W.columns, W.height, W.lanes}.panels();
@@ -516,6 +544,14 @@ class Plan {
     if (node.normalizes()) return backward_normalization(k);
     if (node.kind != Kind::affine) return backward_by_rows(k);
     const Table<T>& table = network_.table;
+    if (node.narrow) {
+      gradient_splits_[to] = kRows;
+      add({{gradient(node.output), kRows, false},
+           {slice(node.weight), kWhole, false},
+           {gradient(node.input), kRows, true}},
+          [=, this, &node, &table](Worker<T>& w) { table.multiply_narrow_back(narrow(node, w, w.my(w.rows), true)); });
+      return;
+    }
     const Slice W = slice_of(node.weight), Wt{0, W.columns, W.height, W.lanes};
     const Segment all{0, std::int32_t(Wt.height), true};
     // By rows, the chain goes on without a barrier; by columns only where there are hardly any rows.
@@ -602,6 +638,7 @@ class Plan {
     }
     if (node.kind == Kind::append || node.kind == Kind::embedding) return backward_tables(k);
     if (node.kind != Kind::affine) return;
+    if (node.narrow) return backward_narrow(k);
     const Table<T>& table = network_.table;
     const Slice W = slice_of(node.weight);
     const std::size_t x = std::size_t(node.input), z = std::size_t(node.output);
@@ -632,13 +669,34 @@ class Plan {
     if (node.bias >= 0) row_parameter(node.bias, node.output, -1);
   }
 
+  void backward_narrow(std::size_t k) {
+    const Node<T>& node = network_.nodes[k];
+    const Slice W = slice_of(node.weight);
+    const Split split = panels_or_single(W.panels());
+    add({{value(node.input), kWhole, false}, {gradient(node.output), kWhole, false}, {slice(node.weight), split, true}},
+        [=, this, &node](Worker<T>& w) {
+          const Range panels =
+              split.kind == Split::columns ? w.my(W.panels()) : Range{0, w.thread == 0 ? W.panels() : 0};
+          const Update<T> update = w.stepper ? w.stepper->on(node.weight) : Update<T>{};
+          network_.table.narrow_gradient(narrow(node, w, {0, w.rows}, true), panels.begin, panels.end,
+                                         w.stepper ? nullptr : w.gradient + W.offset, w.accumulate && !w.stepper,
+                                         w.stepper ? &update : nullptr);
+        });
+    if (node.bias >= 0) row_parameter(node.bias, node.output, -1);
+  }
+
+  // By columns where there are enough panels to share out; else by one thread.
+  Split panels_or_single(std::ptrdiff_t panels) const {
+    const Split split = split_of_panels(panels);
+    return split.kind == Split::columns ? split : kSingle;
+  }
+
   // The gradient of a bias, sums of the columns of g; or of gamma, where g is multiplied by x_hat of a node.
   void row_parameter(int parameter, int output, int normalization) {
     const Table<T>& table = network_.table;
     const Slice b = slice_of(parameter);
     const std::ptrdiff_t count = b.panels(), width = 2 * table.lanes, stride = network_.stride(output);
-    const Split panels =
-        threads > 1 && split_of_panels(count).kind == Split::columns ? Split{Split::columns, count} : kSingle;
+    const Split panels = panels_or_single(count);
     const Split operand = panels.kind == Split::columns ? panels : kWhole;
     const std::ptrdiff_t columns = padded(output);
     std::vector<Access> accesses{{gradient(output), operand, false}, {slice(parameter), panels, true}};

@@ -19,7 +19,7 @@ struct Beta {
   };
 
   template <class T>
-  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t, const Vector<T>* y,
+  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t components, const Vector<T>* y,
                                              const Constants<T>& constants, Vector<T>* score) {
     const StirlingShape<T> phi = constants.concentration(eta + 1);
     const Cut<T> m(eta[0], T(kLogMean));
@@ -28,7 +28,7 @@ struct Beta {
     const Stirling<T> Sa(a), Sb(b);
     const Vector<T> log_y = log<T>(y[0]), log_z = log1p<T>(-y[0]), A = log_y - mu.log_p, B = log_z - mu.log_rest;
     score[0] = a * mu.rest * ((A - Sa.slope) - (B - Sb.slope)) * m.slope;
-    score[1] = (a * (A - Sa.slope) + b * (B - Sb.slope) + phi.value * phi.S.slope) * phi.slope;
+    if (components > 1) score[1] = (a * (A - Sa.slope) + b * (B - Sb.slope) + phi.value * phi.S.slope) * phi.slope;
     return a * A + b * B - log_y - log_z + (phi.S.value - Sa.value - Sb.value);
   }
 };

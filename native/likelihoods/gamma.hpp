@@ -17,13 +17,13 @@ struct Gamma {
   };
 
   template <class T>
-  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t, const Vector<T>* y,
+  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t components, const Vector<T>* y,
                                              const Constants<T>& constants, Vector<T>* score) {
     const StirlingShape<T> a = constants.shape(eta + 1);
     const Cut<T> log_mu(eta[0], T(kLogMean));
     const Vector<T> log_y = log<T>(y[0]), u = log_y - log_mu.value, e = expm1<T>(u);
     score[0] = a.value * e * log_mu.slope;
-    score[1] = a.value * (u - e - a.S.slope) * a.slope;
+    if (components > 1) score[1] = a.value * (u - e - a.S.slope) * a.slope;
     return a.value * (u - e) - log_y - a.S.value;
   }
 };

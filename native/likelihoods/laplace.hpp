@@ -15,12 +15,12 @@ struct Laplace {
   using Constants = Scale<T>;
 
   template <class T>
-  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t, const Vector<T>* y,
+  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t components, const Vector<T>* y,
                                              const Scale<T>& scale, Vector<T>* score) {
     const SquaredScale<T> s = scale(eta + 1);
     const Vector<T> inverse = square_root(s.inverse), z = (y[0] - eta[0]) * inverse, distance = magnitude<T>(z);
     score[0] = z > T(0) ? inverse : z < T(0) ? -inverse : z;  // 0 at the corner, a NaN for a NaN
-    score[1] = T(0.5) * (distance - T(1)) * s.share;
+    if (components > 1) score[1] = T(0.5) * (distance - T(1)) * s.share;
     return T(-0.69314718055994530942) - T(0.5) * s.log - distance;
   }
 };

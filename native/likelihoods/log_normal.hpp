@@ -21,7 +21,7 @@ struct LogNormal {
   };
 
   template <class T>
-  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t, const Vector<T>* y,
+  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t components, const Vector<T>* y,
                                              const Constants<T>& constants, Vector<T>* score) {
     const SquaredScale<T> s = constants.scale(eta + 1);
     const Vector<T> log_y = log<T>(y[0]), inverse = square_root(s.inverse), z = (log_y - eta[0]) * inverse;
@@ -35,7 +35,7 @@ struct LogNormal {
       b = observed ? b : z * tail.hazard;
     }
     score[0] = a * inverse;
-    score[1] = T(0.5) * b * s.share;
+    if (components > 1) score[1] = T(0.5) * b * s.share;
     return log_prob;
   }
 };

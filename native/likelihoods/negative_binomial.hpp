@@ -27,7 +27,7 @@ struct NegativeBinomial {
   };
 
   template <class T>
-  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t, const Vector<T>* y,
+  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t components, const Vector<T>* y,
                                              const Constants<T>& constants, Vector<T>* score) {
     const Inverse<T> inverse = constants.dispersion(eta + 1);
     const Cut<T> log_mu(eta[0], T(kLogMean));
@@ -36,7 +36,7 @@ struct NegativeBinomial {
     const Stirling<T> S(total);
     const Vector<T> logs = log1p<T>(y[0] / r) + t.log_rest, by_mean = y[0] * t.rest - r * t.p;
     score[0] = by_mean * log_mu.slope;
-    score[1] = (by_mean - r * (logs + (S.slope - inverse.S.slope))) * inverse.slope;
+    if (components > 1) score[1] = (by_mean - r * (logs + (S.slope - inverse.S.slope))) * inverse.slope;
     return y[0] * log_mu.value - y[0] + total * logs + (S.value - inverse.S.value) - log_factorial<T>(y[0]);
   }
 };

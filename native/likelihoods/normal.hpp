@@ -14,12 +14,12 @@ struct Normal {
   using Constants = Scale<T>;
 
   template <class T>
-  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t, const Vector<T>* y,
+  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t components, const Vector<T>* y,
                                              const Scale<T>& scale, Vector<T>* score) {
     const SquaredScale<T> s = scale(eta + 1);
     const Vector<T> error = y[0] - eta[0], z2 = error * error * s.inverse;
     score[0] = error * s.inverse;
-    score[1] = T(0.5) * (z2 - T(1)) * s.share;
+    if (components > 1) score[1] = T(0.5) * (z2 - T(1)) * s.share;
     return T(-0.5) * (z2 + s.log) - T(0.91893853320467274178);
   }
 };

@@ -41,8 +41,7 @@ struct StudentT {
     const Vector<T> error = y[0] - eta[0], z2 = error * error * s.inverse;
     const Vector<T> pull = (d.nu + T(1)) / (d.nu + z2), l = log1p<T>(z2 / d.nu);
     score[0] = pull * error * s.inverse;
-    score[constants.r] = T(0.5) * (pull * z2 - T(1)) * s.share;
-    // After r, whose column it is where the scale is fixed.
+    if (constants.scale.given == T(0)) score[constants.r] = T(0.5) * (pull * z2 - T(1)) * s.share;
     if (constants.degrees.given == T(0))
       score[constants.v] = T(0.5) * (d.nu * (d.twice_slope - l) + pull * z2) * d.inside;
     return d.C - T(0.5) * (s.log + (d.nu + T(1)) * l);

@@ -20,7 +20,7 @@ struct Weibull {
   };
 
   template <class T>
-  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t, const Vector<T>* y,
+  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t components, const Vector<T>* y,
                                              const Constants<T>& constants, Vector<T>* score) {
     constexpr T tangent = T(40);
     const Shape<T> k = constants.shape(eta + 1);
@@ -29,7 +29,7 @@ struct Weibull {
     const Vector<T> slope = exp<T>(z > tangent ? broadcast(tangent) : z);  // E'(z)
     const Vector<T> observed = constants.censored ? y[1] : broadcast(T(1)), left = observed - slope;
     score[0] = -k.value * left * log_lambda.slope;
-    score[1] = (observed + z * left) * k.slope;
+    if (components > 1) score[1] = (observed + z * left) * k.slope;
     return observed * (k.log + z - log_y) - (z > tangent ? slope * (T(1) + (z - tangent)) : slope);
   }
 };

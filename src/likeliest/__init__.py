@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         priors,
         schedules,
     )
+    from likeliest.estimators import Classifier, Regressor
     from likeliest.fit import DivergenceError, Epoch
     from likeliest.history import History
     from likeliest.layers import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         LayerNorm,
         RMSNorm,
     )
+    from likeliest.learning_rate_finder import find_learning_rate
     from likeliest.likelihood_check import check_likelihood
     from likeliest.network import Network, SymmetryWarning
 
@@ -57,6 +59,7 @@ _MODULES = (
 _NAMES = {
     "Activation": "likeliest.layers",
     "BatchNorm": "likeliest.layers",
+    "Classifier": "likeliest.estimators",
     "Dense": "likeliest.layers",
     "DivergenceError": "likeliest.fit",
     "Dropout": "likeliest.layers",
@@ -68,13 +71,16 @@ _NAMES = {
     "LayerNorm": "likeliest.layers",
     "Network": "likeliest.network",
     "RMSNorm": "likeliest.layers",
+    "Regressor": "likeliest.estimators",
     "SymmetryWarning": "likeliest.network",
     "check_likelihood": "likeliest.likelihood_check",
+    "find_learning_rate": "likeliest.learning_rate_finder",
 }
 
 __all__ = [
     "Activation",
     "BatchNorm",
+    "Classifier",
     "Dense",
     "DivergenceError",
     "Dropout",
@@ -86,11 +92,13 @@ __all__ = [
     "LayerNorm",
     "Network",
     "RMSNorm",
+    "Regressor",
     "SymmetryWarning",
     "averaging",
     "check_likelihood",
     "data_dependent",
     "datasets",
+    "find_learning_rate",
     "handout",
     "initializers",
     "likelihoods",

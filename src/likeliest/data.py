@@ -126,5 +126,5 @@ def as_weights(sample_weight: Any, n: int) -> npt.NDArray[np.float64] | None:
         row = int(np.flatnonzero(wrong)[0])
         raise ValueError(f"sample_weight: expected finite numbers of at least 0, found {w[row]} in row {row}")
     if not w.any():
-        raise ValueError("sample_weight: all weights are 0, so there is nothing to learn from")
+        raise ValueError("sample_weight: all sample weights are zero, so there is nothing to learn from")
     return w.astype(np.float64)

@@ -135,7 +135,9 @@ def fit(
                     several = min(several, validation_every - history.epochs % validation_every)
                 if several < 1 or callbacks or schedule.watches:
                     several = 1
-                order = engine.permutations(position.seed, range(position.epochs, position.epochs + several), n)
+                order = engine.permutations(
+                    position.seed, range(position.epochs, position.epochs + several), n, threads
+                )
                 order = order if rows is None else rows[order]
             order_of_chunk, bounds = _chunk(order, step, steps, batch_size)
             at = position.steps - first_step, len(bounds) - 1, epochs * per_epoch

@@ -137,7 +137,8 @@ def find_learning_rate(
     engine.start(unit)
     m = min(batch_size, len(X))
     whole = len(X) // m  # minibatches an epoch; what is left over waits for the next one
-    order = engine.permutations(seed, range(-(-steps // whole)), len(X))[:, : whole * m].ravel()[: steps * m]
+    epochs = range(-(-steps // whole))
+    order = engine.permutations(seed, epochs, len(X), threads)[:, : whole * m].ravel()[: steps * m]
     chunk = Chunk(order, np.arange(steps + 1) * m, rates)
     mean = engine.train(X, y, None, chunk, 1, -math.inf, Terms(prior_scale=1 / len(X), seed=seed), threads) / m
     good = mean[: np.argmin(np.append(np.isfinite(mean), False))]  # up to the first that is no number

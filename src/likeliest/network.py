@@ -8,14 +8,14 @@ import operator
 import secrets
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from likeliest import gradient_check, initializers, likelihoods, random, schedules, tracing
+from likeliest import gradient_check, initializers, likelihoods, optimizers, random, schedules, tracing
 from likeliest.averaging import Averaging
 from likeliest.data import as_examples, as_weights, check_codes, check_same_length, non_finite_message
 from likeliest.engines import ENGINES, make_engine
@@ -62,11 +62,12 @@ class Network:
         numbers, …; see `likeliest.likelihoods`. An object of your own with ``log_prob(xp, eta, y)`` will do.
     prior : Prior or mapping, optional
         What is believed of the weights: `likeliest.priors`. One for all weights, or by the name of a layer
-        (``{"dense_1": Normal(0.1)}``) or of a parameter (``{"dense_1.b": Normal(1.0)}``); biases are free unless they
-        are named. Without one, fitting is maximum likelihood; with one, maximum a posteriori.
-    initializer : Initializer or str, optional
+        (``{"dense_1": Normal(0.1)}``) or of a parameter (``{"dense_1.b": Normal(1.0)}``), and ``"weights"`` for all
+        others; biases are free unless they are named. Without one, fitting is maximum likelihood; with one, maximum a
+        posteriori.
+    initializer : Initializer, str or mapping, optional
         Where the weights of layers that do not say otherwise start, the output layer included; by default each layer's
-        own choice.
+        own choice. A mapping has the names of layers: ``{"output": "zeros"}``.
     engine : {"native", "reference"}
         What computes: the C++ core, or NumPy to be read and to check against.
     dtype : {"float32", "float64"}
@@ -96,7 +97,7 @@ class Network:
         *,
         likelihood: Likelihood | str,
         prior: Prior | Mapping[str, Prior] | None = None,
-        initializer: Initializer | str | None = None,
+        initializer: Initializer | str | Mapping[str, Initializer | str] | None = None,
         engine: str = "native",
         dtype: str = "float32",
     ) -> None:
@@ -111,7 +112,8 @@ class Network:
             raise ValueError(f"engine: expected one of {ENGINES}, found {engine!r}")
         if str(np.dtype(dtype)) not in ("float32", "float64"):
             raise ValueError(f'dtype: expected "float32" or "float64", found {dtype!r}')
-        initializers.resolve(initializer, "initializer", initializers.Zeros())
+        for one in initializer.values() if isinstance(initializer, Mapping) else [initializer]:
+            initializers.resolve(one, "initializer", initializers.Zeros())
         self.likelihood: Likelihood = likelihoods.resolve(likelihood)
         self.prior = prior
         self.initializer = initializer
@@ -179,6 +181,10 @@ class Network:
         if shared:
             net.emit("append", eta, net.parameter("c", (shared,), initializers.Zeros()), name=OUTPUT)
         program = net.finish()
+        if isinstance(self.initializer, Mapping):
+            layers = {name.rpartition(".")[0] for name in program.parameters}
+            for wrong in self.initializer.keys() - layers:
+                raise ValueError(f"initializer: there is no layer {wrong!r}; there are {', '.join(sorted(layers))}")
         engine = make_engine(self.engine, program, self.likelihood, self.dtype, priors_by_name(self.prior, program))
         for index, (name, parameter_shape) in enumerate(program.parameters.items()):
             fan_in, fan_out = (1, *parameter_shape)[-2:]
@@ -208,7 +214,7 @@ class Network:
         X: Any,
         y: Any,
         *,
-        optimizer: Optimizer | None = None,
+        optimizer: Optimizer | str | None = None,
         epochs: int = 10,
         batch_size: int | None = 32,
         sample_weight: Any = None,
@@ -239,8 +245,8 @@ class Network:
             The examples, of any real number type; memory-mapped arrays are read as they are needed.
         y : (n,) array
             The targets, as the likelihood wants them.
-        optimizer : Optimizer, optional
-            ``Adam()`` by default, or the one of the last fit.
+        optimizer : Optimizer or str, optional
+            One of `likeliest.optimizers`, or its name. ``Adam()`` by default, or the one of the last fit.
         epochs : int
             How many passes over the data, at least 1.
         batch_size : int or None
@@ -281,10 +287,7 @@ class Network:
         DivergenceError
             When the log-likelihood runs away; the last good θ is kept.
         """
-        if optimizer is not None and not isinstance(optimizer, Optimizer):
-            raise ValueError(
-                f"optimizer: expected one of likeliest.optimizers, such as Adam(0.001); found {optimizer!r}"
-            )
+        optimizer = None if optimizer is None else optimizers.resolve(optimizer)
         epochs = _check_integer("epochs", epochs, 1)
         batch_size = None if batch_size is None else _check_integer("batch_size", batch_size, 1)
         early_stopping = None if early_stopping is None else _check_integer("early_stopping", early_stopping, 1)
@@ -475,6 +478,21 @@ class Network:
         count = self._threads(threads)
         return self._built().output(self._examples(X, count), count)
 
+    def hidden(self, X: Any, *, threads: int | None = None) -> Array:
+        """h, the values of the last hidden layer, which the output layer takes: (n, ...) -> (n, m_h).
+
+        Without hidden layers, the examples themselves.
+        """
+        engine, count = self._built(), self._threads(threads)
+        X = self._examples(X, count)
+        program, theta = engine.program.hidden(), {name: engine.get(name) for name in engine.program.parameters}
+        if all(step.operation == "reshape" for step in program.steps):
+            return np.asarray(X.reshape(len(X), -1), self.dtype)
+        twin = make_engine(self.engine, program, _NoLikelihood(program.values[OUTPUT][0]), self.dtype)
+        for name in program.parameters:
+            twin.set(name, theta[name])
+        return twin.output(X, count)
+
     def predict_dist(self, X: Any, *, threads: int | None = None) -> Distribution:
         """The distribution of y for each example, with the method names of SciPy's: ``mean``, ``ppf``, ``interval`` ….
 
@@ -652,6 +670,20 @@ class Network:
                 for slot, value in values.items():
                     engine.set(name, value, slot)
             self._engine = engine
+
+
+@dataclass(frozen=True)
+class _NoLikelihood(Likelihood):
+    """For an engine that only computes values."""
+
+    columns: int
+
+    @property
+    def width(self) -> int:
+        return self.columns
+
+    def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
+        raise NotImplementedError
 
 
 def _check_full_batch(

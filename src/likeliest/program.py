@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,23 @@ class Program:
         """How many numbers θ has."""
         return sum(math.prod(shape) for shape in self.parameters.values())
 
+    def hidden(self) -> Program:
+        """The steps before the output layer, whose last value then is ``"eta"``."""
+        last = next(step for step in self.steps if any(name.startswith("output.") for name in step.parameters))
+        steps = self.steps[: self.steps.index(last)]
+        if not steps:
+            return replace(self, steps=(), parameters={}, weights=(), statistics=(), max_norm={})
+        used = {name for step in steps for name in step.parameters}
+        return Program(
+            (*steps[:-1], replace(steps[-1], output=OUTPUT)),
+            {INPUT: self.input_shape, **{step.output: self.values[step.output] for step in steps[:-1]}}
+            | {OUTPUT: self.values[steps[-1].output]},
+            {name: shape for name, shape in self.parameters.items() if name in used},
+            tuple(name for name in self.weights if name in used),
+            tuple(name for name in self.statistics if name in used),
+            {name: longest for name, longest in self.max_norm.items() if name in used},
+        )
+
     def to_json(self) -> str:
         """The program as JSON text."""
         return json.dumps(
@@ -119,7 +136,9 @@ class Builder:
     come from running the operation's page once, on no examples.
     """
 
-    def __init__(self, input_shape: Shape, initializer: Initializer | str | None = None) -> None:
+    def __init__(
+        self, input_shape: Shape, initializer: Initializer | str | Mapping[str, Initializer | str] | None = None
+    ) -> None:
         self.steps: list[Step] = []
         self.values: dict[str, Shape] = {INPUT: input_shape}
         self.parameters: dict[str, Shape] = {}
@@ -128,7 +147,14 @@ class Builder:
         self.statistics: list[str] = []
         self.max_norm: dict[str, float] = {}
         self.layer = ""
-        self.initializer = initializer  # for weights whose layer does not say
+        self._initializer = initializer
+
+    @property
+    def initializer(self) -> Initializer | str | None:
+        """For the weights of this layer, where it does not say."""
+        if isinstance(self._initializer, Mapping):
+            return self._initializer.get(self.layer)
+        return self._initializer
 
     def parameter(
         self,
@@ -176,8 +202,8 @@ class Builder:
 def priors_by_name(prior: Prior | Mapping[str, Prior] | None, program: Program) -> dict[str, Prior]:
     """The prior of each parameter that has one.
 
-    One prior is for all weights of the program. In a mapping, the name of a layer stands for its weights, and the name
-    of a parameter for itself, biases included.
+    One prior is for all weights of the program. In a mapping, ``"weights"`` stands for all of them, the name of a layer
+    for its weights, and the name of a parameter for itself, biases included; what is named more closely counts.
 
     Raises
     ------
@@ -189,7 +215,11 @@ def priors_by_name(prior: Prior | Mapping[str, Prior] | None, program: Program) 
     if isinstance(prior, Prior):
         return dict.fromkeys(program.weights, prior)
     found: dict[str, Prior] = {}
+    if "weights" in prior:
+        found.update(dict.fromkeys(program.weights, prior["weights"]))
     for name, one in prior.items():  # layers first, so that a parameter's own prior stands
+        if name == "weights":
+            continue
         weights = [weight for weight in program.weights if weight.rpartition(".")[0] == name]
         if not weights and (name not in program.parameters or name in program.statistics):
             layers = dict.fromkeys(weight.rpartition(".")[0] for weight in program.weights)

@@ -112,9 +112,9 @@ class Native:
         """Exchanges θ and its average."""
         self._core.swap()
 
-    def permutations(self, seed: int, epochs: range, n: int) -> npt.NDArray[np.uint32]:
+    def permutations(self, seed: int, epochs: range, n: int, threads: int) -> npt.NDArray[np.uint32]:
         """The order of the n examples in each of the epochs: (len(epochs), n)."""
-        return _native.permutations(*random.stream(seed, random.ORDER), epochs.start, epochs.stop, n)
+        return _native.permutations(*random.stream(seed, random.ORDER), epochs.start, epochs.stop, n, threads)
 
     def train(
         self, X: Array, y: Array, w: Array | None, chunk: Chunk, t: int, floor: float, terms: Terms, threads: int

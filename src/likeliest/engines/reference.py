@@ -129,7 +129,7 @@ class Reference:
         """Exchanges θ and its average."""
         self.theta, self.averages = self.averages, self.theta
 
-    def permutations(self, seed: int, epochs: range, n: int) -> npt.NDArray[np.uint32]:
+    def permutations(self, seed: int, epochs: range, n: int, threads: int) -> npt.NDArray[np.uint32]:
         """The order of the n examples in each of the epochs: (len(epochs), n)."""
         return random.permutations(seed, epochs, n)
 

@@ -197,10 +197,17 @@ def weights_of(y: Array, weights: Array | None) -> Array:
 
 
 def weighted_quantiles(y: Array, p: Any, weights: Array | None) -> Array:
-    """The quantiles p (k,) of y (n,): linear between the midpoints of the weights' running sum."""
+    """The quantiles p (k,) of y (n,): where the running sum of the weights passes p of it all.
+
+    Where it is p exactly, the mean of this y and the next. A row of weight 2 is the same as two rows.
+    """
     order = np.argsort(y, kind="stable")
-    w = weights_of(y, weights)[order]
-    return np.asarray(np.interp(p, np.cumsum(w) - w / 2, np.asarray(y, np.float64)[order]))
+    sorted_y = np.asarray(y, np.float64)[order]
+    sums = np.cumsum(np.ones(len(order)) if weights is None else np.asarray(weights, np.float64)[order])
+    wanted = np.asarray(p, np.float64) * sums[-1]
+    last = int(np.searchsorted(sums, sums[-1]))  # nothing of weight 0 after it counts
+    below, above = (np.minimum(np.searchsorted(sums, wanted, side=side), last) for side in ("left", "right"))
+    return np.asarray((sorted_y[below] + sorted_y[above]) / 2)
 
 
 def inverse_softplus(z: float) -> float:

@@ -65,13 +65,13 @@ def score_of(likelihood: Likelihood, eta: npt.NDArray[Any], y: npt.NDArray[Any])
 
 
 def _shaped(likelihood: Likelihood, method: str, values: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    values = np.asarray(values)
-    if values.shape != shape:
+    found: npt.NDArray[Any] = np.asarray(values)
+    if found.shape != shape:
         raise ValueError(
-            f"likelihood: {method} of {getattr(likelihood, 'own', likelihood)!r} gave shape {values.shape} for eta "
+            f"likelihood: {method} of {getattr(likelihood, 'own', likelihood)!r} gave shape {found.shape} for eta "
             f"(n, {likelihood.width}) with n = {shape[0]}, expected {shape}; check_likelihood(...) finds such things"
         )
-    return values
+    return found
 
 
 def _method(name: str) -> Callable[..., Any]:

@@ -5,6 +5,10 @@ An optimizer is a frozen description with two pure functions: ``init(θ)`` gives
 `LBFGS` is the exception: it takes all examples at once and chooses its steps itself.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 from likeliest.optimizers.adagrad import AdaGrad
 from likeliest.optimizers.adam import Adam
 from likeliest.optimizers.adamw import AdamW
@@ -31,6 +35,30 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 }
 """Every optimizer by name."""
 
+
+def resolve(value: Any) -> Optimizer:
+    """The optimizer that ``value`` stands for: an optimizer, or a name.
+
+    Raises
+    ------
+    ValueError
+        When it is neither.
+
+    Examples
+    --------
+    >>> resolve("adam")
+    Adam(learning_rate=0.001, decay1=0.9, decay2=0.999, epsilon=1e-08)
+    """
+    if isinstance(value, Optimizer):
+        return value
+    if isinstance(value, str) and value in OPTIMIZERS:
+        return OPTIMIZERS[value]()
+    raise ValueError(
+        f"optimizer: expected one of likeliest.optimizers, such as Adam(0.001), or a name of {', '.join(OPTIMIZERS)}; "
+        f"found {value!r}"
+    )
+
+
 __all__ = [
     "LBFGS",
     "OPTIMIZERS",
@@ -44,4 +72,5 @@ __all__ = [
     "Nesterov",
     "Optimizer",
     "RMSProp",
+    "resolve",
 ]
