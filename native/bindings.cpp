@@ -94,14 +94,17 @@ class PyEngine {
 
   nb::object get(int parameter, int which) const {
     const Shape shape = shapes_.at(std::size_t(parameter));
-    return array({std::size_t(shape.height), std::size_t(shape.columns)},
-                 [&](void* out) { engine_->get(parameter, which, out); });
+    return array({std::size_t(shape.height), std::size_t(shape.columns)}, [&](void* out) {
+      nb::gil_scoped_release release;
+      engine_->get(parameter, which, out);
+    });
   }
 
   void set(int parameter, int which, const Any& values) {
     const Shape shape = shapes_.at(std::size_t(parameter));
     if (std::ptrdiff_t(values.size()) != shape.height * shape.columns || !right_type(values))
       throw std::invalid_argument("set: wrong size or number type");
+    nb::gil_scoped_release release;
     engine_->set(parameter, which, values.data());
   }
 
@@ -120,7 +123,7 @@ class PyEngine {
                    const Bounds& bounds, const Numbers& factors, const std::optional<Numbers>& rates, std::int64_t t,
                    double floor, std::tuple<double, double, std::uint32_t, std::uint32_t> terms,
                    const nb::object& custom, int threads) {
-    const Examples data = examples(x, &y, weight);
+    Examples data = examples(x, &y, weight);
     const std::ptrdiff_t steps = std::ptrdiff_t(bounds.size()) - 1;
     const std::int64_t end = steps < 0 ? 0 : bounds.data()[steps];
     bool good = steps >= 0 && bounds.data()[0] >= 0 && end <= std::int64_t(order.size());
@@ -129,6 +132,7 @@ class PyEngine {
     good = good && std::ptrdiff_t(factors.size()) == steps && (!rates || std::ptrdiff_t(rates->size()) == steps);
     if (!good) throw std::invalid_argument("train: order, bounds, factors or rates do not fit the data");
     CallBack call(*this, custom);
+    data.custom = call.custom();
     const auto [prior_scale, clip_norm, noise0, noise1] = terms;
     std::vector<double> totals(static_cast<std::size_t>(steps));
     std::ptrdiff_t written;
@@ -146,8 +150,9 @@ class PyEngine {
   }
 
   void gradient(const Any& x, const Any& y, const std::optional<Any>& weight, const nb::object& custom, int threads) {
-    const Examples data = examples(x, &y, weight);
+    Examples data = examples(x, &y, weight);
     CallBack call(*this, custom);
+    data.custom = call.custom();
     {
       nb::gil_scoped_release release;
       engine_->gradient(data, threads);
@@ -183,27 +188,28 @@ class PyEngine {
   }
 
  private:
-  // While it lives, the engine asks a function of Python's for log P and the score: f(eta, y) -> (log P, score), arrays
-  // of the engine's number type. What the function raises is kept, and raised when the engine has stopped.
+  // A function of Python's that gives log P and the score: f(eta, y) -> (log P, score), arrays of the engine's number
+  // type. What the function raises is kept, and raised when the engine has stopped; until then it is not called again.
   class CallBack {
    public:
-    CallBack(PyEngine& engine, const nb::object& function) : engine_(engine) {
+    CallBack(const PyEngine& engine, const nb::object& function) : engine_(engine) {
       if (function.is_none()) return;
-      engine.engine_->set_custom([this, &engine, function](std::ptrdiff_t rows, std::ptrdiff_t width,
-                                                           std::ptrdiff_t stride, const void* eta, const void* y,
-                                                           void* log_prob, void* score) {
+      custom_ = [this, &engine, &function](std::ptrdiff_t rows, std::ptrdiff_t width, std::ptrdiff_t stride,
+                                           const void* eta, const void* y, void* log_prob, void* score) {
+        if (raised_) return false;
         const nb::gil_scoped_acquire hold;
         try {
           engine.double_ ? call<double>(function, rows, width, stride, eta, y, log_prob, score)
                          : call<float>(function, rows, width, stride, eta, y, log_prob, score);
           return true;
         } catch (...) {
-          if (!raised_) raised_ = std::current_exception();
+          raised_ = std::current_exception();
           return false;
         }
-      });
+      };
     }
-    ~CallBack() { engine_.engine_->set_custom({}); }
+    CallBack(const CallBack&) = delete;
+    const Custom* custom() const { return custom_ ? &custom_ : nullptr; }
     void rethrow() const {
       if (raised_) std::rethrow_exception(raised_);
     }
@@ -227,7 +233,8 @@ class PyEngine {
         std::copy_n(s.data() + i * width, width, static_cast<T*>(score) + i * stride);
     }
 
-    PyEngine& engine_;
+    const PyEngine& engine_;
+    Custom custom_;
     std::exception_ptr raised_;
   };
 
@@ -293,14 +300,22 @@ std::optional<std::pair<std::ptrdiff_t, std::ptrdiff_t>> first_non_finite_of(con
 
 // One permutation of 0 .. n - 1 for each counter in [first, last): the epochs of one seed.
 nb::object permutations(std::uint32_t key0, std::uint32_t key1, std::uint32_t first, std::uint32_t last,
-                        std::uint32_t n) {
+                        std::uint32_t n, int threads) {
   std::uint32_t* out;
-  auto result = new_array<std::uint32_t>({last - first, n}, &out);
+  const std::uint32_t count = last - first;
+  auto result = new_array<std::uint32_t>({count, n}, &out);
   {
     nb::gil_scoped_release release;
-    std::vector<std::uint32_t> scratch(3 * std::size_t(n));
-    for (std::uint32_t epoch = first; epoch < last; ++epoch)
-      permutation(threefry({key0, key1}, {epoch, 0}), n, out + std::size_t(epoch - first) * n, scratch.data());
+    // A thread takes every so many'th epoch, where there is enough to do for several.
+    threads = std::min<std::size_t>(std::size_t(threads), std::max<std::size_t>(std::size_t(count) * n / 4096, 1));
+    std::vector<std::vector<std::uint64_t>> scratch(std::size_t(threads),
+                                                    std::vector<std::uint64_t>(2 * std::size_t(n)));
+    auto job = [&](int thread, Team& team) noexcept {
+      for (std::uint32_t k = std::uint32_t(thread); k < count; k += std::uint32_t(team.threads()))
+        permutation(threefry({key0, key1}, {first + k, 0}), n, out + std::size_t(k) * n,
+                    scratch[std::size_t(thread)].data());
+    };
+    run_on_pool(threads, job);
   }
   return nb::cast(result);
 }
@@ -343,11 +358,12 @@ NB_MODULE(_native, m) {
                     const std::string&>())
       .def("get", &PyEngine::get)
       .def("set", &PyEngine::set)
-      .def("keep", &PyEngine::keep)
-      .def("restore", &PyEngine::restore)
-      .def("average", &PyEngine::average)
-      .def("swap", &PyEngine::swap)
-      .def("start", &PyEngine::start)
+      // Without the GIL, or a thread that waits for the engine would hold up the one that computes and calls back.
+      .def("keep", &PyEngine::keep, nb::call_guard<nb::gil_scoped_release>())
+      .def("restore", &PyEngine::restore, nb::call_guard<nb::gil_scoped_release>())
+      .def("average", &PyEngine::average, nb::call_guard<nb::gil_scoped_release>())
+      .def("swap", &PyEngine::swap, nb::call_guard<nb::gil_scoped_release>())
+      .def("start", &PyEngine::start, nb::call_guard<nb::gil_scoped_release>())
       .def("train", &PyEngine::train, nb::arg("x"), nb::arg("y"), nb::arg("weight").none(), nb::arg("order"),
            nb::arg("bounds"), nb::arg("factors"), nb::arg("rates").none(), nb::arg("t"), nb::arg("floor"),
            nb::arg("terms"), nb::arg("custom").none(), nb::arg("threads"))

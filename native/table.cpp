@@ -1,11 +1,25 @@
 // The list of all kernels. This file is compiled once for each instruction set; LIKELIEST_ISA is its name.
 #include "engine/kernels.hpp"
 #include "kernels/gemm.hpp"
+#include "kernels/narrow.hpp"
 #include "likelihoods/bernoulli.hpp"
+#include "likelihoods/beta.hpp"
 #include "likelihoods/categorical.hpp"
+#include "likelihoods/gamma.hpp"
+#include "likelihoods/laplace.hpp"
+#include "likelihoods/log_normal.hpp"
+#include "likelihoods/multivariate_normal.hpp"
+#include "likelihoods/negative_binomial.hpp"
 #include "likelihoods/normal.hpp"
+#include "likelihoods/normal_mixture.hpp"
+#include "likelihoods/ordinal.hpp"
+#include "likelihoods/poisson.hpp"
+#include "likelihoods/quantile.hpp"
 #include "likelihoods/student_t.hpp"
+#include "likelihoods/weibull.hpp"
+#include "likelihoods/zero_inflated_poisson.hpp"
 #include "ops/affine.hpp"
+#include "ops/append.hpp"
 #include "ops/dropout.hpp"
 #include "ops/elu.hpp"
 #include "ops/gaussian_noise.hpp"
@@ -49,7 +63,24 @@ constexpr ScalarKernel<T> scalars[] = {
 };
 
 template <class T>
-constexpr LikelihoodKernel<T> likelihoods[] = {bernoulli<T>, categorical<T>, rowwise<T, Normal>, rowwise<T, StudentT>};
+constexpr LikelihoodKernel<T> likelihoods[] = {
+    bernoulli<T>,
+    categorical<T>,
+    ordinal<T>,
+    rowwise<T, Normal>,
+    rowwise<T, MultivariateNormal>,
+    rowwise<T, Laplace>,
+    rowwise<T, StudentT>,
+    rowwise<T, LogNormal>,
+    rowwise<T, Gamma>,
+    rowwise<T, Weibull>,
+    rowwise<T, Beta>,
+    rowwise<T, Poisson>,
+    rowwise<T, NegativeBinomial>,
+    rowwise<T, ZeroInflatedPoisson>,
+    rowwise<T, Quantile>,
+    rowwise<T, NormalMixture>,
+};
 
 template <class T, class P>
 constexpr PriorKernel<T> prior{P::name, P::template constants<T>, P::template add<T>};
@@ -89,6 +120,9 @@ constexpr Table<T> table{
     kLanes<T>,
     multiply<T>,
     multiply_transposed<T>,
+    multiply_narrow<T>,
+    multiply_narrow_back<T>,
+    narrow_gradient<T>,
     transpose_weight<T>,
     mark_used<T>,
     sum_rows<T>,
@@ -108,6 +142,7 @@ constexpr Table<T> table{
     sum_products<T>,
     dropout_mask<T>,
     add_noise<T>,
+    append<T>,
     hadamard<T>,
     normalize_rows<T>,
     normalize_rows_backward<T>,

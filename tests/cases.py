@@ -7,6 +7,7 @@ of every activation and likelihood follow from the rows.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
@@ -39,11 +40,117 @@ class OperationCase:
     formula: Callable[..., Array]  # (*values, **attributes) in NumPy and SciPy, from the definition
     torch: Callable[..., Any]  # (torch, *values, **attributes) in PyTorch
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)  # what an engine adds to the attributes while training
+    adjust: Callable[[list[Array]], list[Array]] = lambda values: values  # makes values that fit of random ones
+    observed: tuple[int, ...] = ()  # which values are observed: they get no gradient
 
 
 _Z = ((5, 7),)
 
+
+def _norm(x: Array, gamma: Array, beta: Array, mean: float, variance: float, epsilon: float) -> Array:
+    return gamma * (x - mean) / math.sqrt(variance + epsilon) + beta
+
+
+def _batch_norm(
+    x: Array,
+    gamma: Array,
+    beta: Array,
+    mean: Array,
+    variance: Array,
+    epsilon: float,
+    momentum: float,
+    training: Any = 0,
+) -> Array:
+    h = np.empty_like(x)
+    for j, column in enumerate(x.T.tolist()):
+        m, v = (statistics.fmean(column), statistics.pvariance(column)) if training else (mean[j], variance[j])
+        h[:, j] = _norm(x[:, j], gamma[j], beta[j], m, v, epsilon)
+    return h
+
+
+def _layer_norm(x: Array, gamma: Array, beta: Array, epsilon: float) -> Array:
+    rows = x.tolist()
+    return np.stack(
+        [_norm(np.array(row), gamma, beta, statistics.fmean(row), statistics.pvariance(row), epsilon) for row in rows]
+    )
+
+
+def _rms_norm(x: Array, gamma: Array, epsilon: float) -> Array:
+    return np.stack([gamma * row / math.sqrt(math.fsum(row * row) / len(row) + epsilon) for row in x])
+
+
+def _embedding(x: Array, *tables: Array, columns: tuple[int, ...]) -> Array:
+    """One-hot columns times the tables."""
+    one_hot = [
+        (np.floor(x[:, c])[:, None] == np.arange(len(E))).astype(float) @ E
+        for c, E in zip(columns, tables, strict=True)
+    ]
+    return np.hstack([np.delete(x, columns, axis=1), *one_hot])
+
+
+def _torch_embedding(torch: Any, x: Any, *tables: Any, columns: tuple[int, ...]) -> Any:
+    numbers = [j for j in range(x.shape[1]) if j not in columns]
+    rows = [torch.nn.functional.embedding(x[:, c].long(), E) for c, E in zip(columns, tables, strict=True)]
+    return torch.cat([x[:, numbers], *rows], dim=1)
+
+
+def _codes(values: list[Array]) -> list[Array]:
+    """Codes and a half, so that a small step leaves them what they are: a code is the whole part."""
+    x, *tables = values
+    for c, E in zip((3, 1), tables, strict=True):
+        x[:, c] = np.arange(len(x)) * 3 % len(E) + 0.5
+    return [x, *tables]
+
+
+_DRAWN = np.random.default_rng(3).normal(size=(4, 6))
+
 OPERATIONS: dict[str, OperationCase] = {
+    "append": OperationCase(
+        ((5, 3), (2,)),
+        lambda x, c: np.stack([np.append(row, c) for row in x]),
+        lambda torch, x, c: torch.cat([x, c.expand(len(x), -1)], dim=1),
+    ),
+    "batch_norm": OperationCase(
+        ((6, 4), (4,), (4,), (4,), (4,)),
+        _batch_norm,
+        lambda torch, x, gamma, beta, mean, variance, epsilon, momentum, training=False: torch.nn.functional.batch_norm(
+            x, mean.clone(), variance.clone(), gamma, beta, training, 1 - momentum, epsilon
+        ),
+        {"epsilon": 0.01, "momentum": 0.8},
+        {"training": True},
+        lambda values: [*values[:4], np.abs(values[4])],
+        observed=(3, 4),
+    ),
+    "dropout": OperationCase(
+        ((4, 6),),
+        lambda x, rate, noise=None: x if noise is None else np.where(noise > 0, x, 0) / (1 - rate),
+        lambda torch, x, rate, noise=None: x if noise is None else x * torch.tensor(noise) / (1 - rate),
+        {"rate": 0.25},
+        {"noise": (_DRAWN > -0.5).astype(float)},
+    ),
+    "embedding": OperationCase(
+        ((7, 5), (3, 2), (4, 3)), _embedding, _torch_embedding, {"columns": (3, 1)}, adjust=_codes
+    ),
+    "gaussian_noise": OperationCase(
+        ((4, 6),),
+        lambda x, scale, noise=0: x + scale * noise,
+        lambda torch, x, scale, noise=0: torch.add(x, torch.as_tensor(noise), alpha=scale),
+        {"scale": 0.3},
+        {"noise": _DRAWN},
+    ),
+    "layer_norm": OperationCase(
+        ((5, 7), (7,), (7,)),
+        _layer_norm,
+        lambda torch, x, gamma, beta, epsilon: torch.nn.functional.layer_norm(x, gamma.shape, gamma, beta, epsilon),
+        {"epsilon": 0.1},
+    ),
+    "rms_norm": OperationCase(
+        ((5, 7), (7,)),
+        _rms_norm,
+        lambda torch, x, gamma, epsilon: torch.nn.functional.rms_norm(x, gamma.shape, gamma, epsilon),
+        {"epsilon": 0.1},
+    ),
     "affine": OperationCase(
         ((5, 3), (3, 4), (4,)),
         lambda x, W, b=0: np.einsum("ik,kj->ij", x, W) + b,
@@ -364,6 +471,37 @@ LIKELIHOODS: dict[str, list[LikelihoodCase]] = {
     ],
 }
 
+ORDINARY = (1e-3, 0.1, 0.5, 1.0, 3.0, 40.0, 1e4)
+
+
+def ordinary_targets(likelihood: Likelihood) -> Array:
+    """Valid y of every ordinary size, (n,) or (n, targets)."""
+    if likelihood.classes is not None:
+        return np.arange(likelihood.classes)
+    low, high = likelihood.support
+    values = [y for y in (*ORDINARY, *(-y for y in ORDINARY), 0.0) if low <= y <= high]
+    if likelihood.discrete:
+        values = [y for y in values if y == round(y)]
+    elif np.isfinite(low):
+        values = [y for y in values if low < y < high]
+    if likelihood.name == "poisson" and likelihood.targets == 2:
+        return np.array(list(product(values, (0.01, 100.0))))
+    if getattr(likelihood, "censored", False):
+        return np.array(list(product(values, (0.0, 1.0))))
+    if likelihood.targets > 1:
+        rng = np.random.default_rng(0)
+        return rng.choice(values, size=(12, likelihood.targets))
+    return np.array(values)
+
+
+def huge_eta(likelihood: Likelihood) -> Array:
+    """η (n, width) whose columns are far out, at either end, or 0."""
+    values = (-1e4, -30.0, 0.0, 30.0, 1e4)
+    if likelihood.width <= 4:
+        return np.array(list(product(values, repeat=likelihood.width)))
+    return np.random.default_rng(0).choice(values, size=(300, likelihood.width))
+
+
 # Optimizers ----------------------------------------------------------------------------------------------------------
 
 Peer = Callable[[Array, Array], Array]
@@ -584,12 +722,13 @@ INITIALIZERS: list[InitializerCase] = [
 
 @dataclass(frozen=True)
 class NetworkCase:
-    """Layers, a likelihood, the shape of an example and how many examples."""
+    """Layers, a likelihood, the shape of an example, how many examples, and what draws y where it is no label."""
 
     layers: tuple[Layer, ...]
     likelihood: Likelihood
     shape: tuple[int, ...]
     n: int
+    draw: LikelihoodCase | None = None
 
     @property
     def id(self) -> str:
@@ -598,23 +737,26 @@ class NetworkCase:
             for layer in self.layers
         )
         shape = "x".join(map(str, self.shape))
-        return f"{shape}-{layers or 'none'}-{self.likelihood.name}{self.likelihood.classes}-n{self.n}"
+        return f"{shape}-{layers or 'none'}-{self.likelihood!r}-n{self.n}"
 
     def network(self, engine: str = "native", dtype: str = "float64", seed: int = 3) -> Network:
         """A network with biases away from 0, the same θ (that of float32) for every engine and precision."""
         net = Network(self.layers, likelihood=self.likelihood, engine=engine, dtype=dtype).build(self.shape, seed=seed)
         rng = np.random.default_rng(seed)
         for name, value in net.parameters.items():
-            if name.endswith("b"):
+            if name.endswith((".b", ".c")):
                 value = 0.3 * rng.normal(size=value.shape)
             net.parameters[name] = value.astype(np.float32)
         return net
 
     def data(self, seed: int = 4) -> tuple[Array, Array]:
-        """X of size about 1 whose numbers float32 holds, and labels."""
+        """X of size about 1 and y, whose numbers float32 holds: labels, or what the network itself expects."""
         rng = np.random.default_rng(seed)
         X = rng.normal(size=(self.n, *self.shape)).astype(np.float32)
-        return X, rng.integers(0, self.likelihood.classes, self.n)
+        if self.draw is None:
+            return X, rng.integers(0, self.likelihood.classes, self.n)
+        y = self.draw.y(self.network("reference").output(X), seed)
+        return X, y.astype(np.float32 if y.dtype.kind == "f" else y.dtype)
 
 
 TRAINED = (Bernoulli(), Categorical(3))
@@ -661,4 +803,13 @@ AWKWARD = [
     NetworkCase((Dense(7, "tanh"),), Categorical(1000), (5,), 40),
 ]
 
-NETWORKS = SMALL + AWKWARD
+# Every likelihood that the native engine has, with batches around registers.
+NO_KERNEL = {"ordinal", "quantile", "multivariate_normal", "normal_mixture"}
+LIKELY = [
+    NetworkCase((Dense(7, "tanh"),), row.likelihood, (4,), n, row)
+    for name, rows in LIKELIHOODS.items()
+    for row, n in product(rows, (1, 5, 37))
+    if name not in NO_KERNEL
+]
+
+NETWORKS = SMALL + AWKWARD + LIKELY

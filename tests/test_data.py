@@ -226,7 +226,10 @@ def test_a_first_fit_that_fails_leaves_a_network_as_new(kind: str) -> None:
         ({"sample_weight": -np.ones(N)}, "sample_weight: expected finite numbers of at least 0, found -1.0 in row 0"),
         ({"sample_weight": np.full(N, np.nan)}, "sample_weight: expected finite numbers of at least 0, found nan"),
         ({"sample_weight": np.full(N, np.inf)}, "sample_weight: expected finite numbers of at least 0, found inf"),
-        ({"sample_weight": np.zeros(N)}, "sample_weight: all sample weights are zero, so there is nothing to learn from"),
+        (
+            {"sample_weight": np.zeros(N)},
+            "sample_weight: all sample weights are zero, so there is nothing to learn from",
+        ),
         ({"sample_weight": np.ones(N - 1)}, "sample_weight: expected shape (40,), one weight an example; found (39,)"),
         ({"sample_weight": np.ones((N, 1))}, "sample_weight: expected shape (40,)"),
         ({"sample_weight": ["a"] * N}, "sample_weight: expected numbers, found dtype <U1"),

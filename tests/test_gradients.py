@@ -7,28 +7,47 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import AWKWARD, NETWORKS, OPERATIONS, Array, NetworkCase
+from cases import (
+    AWKWARD,
+    LIKELIHOODS,
+    LIKELY,
+    NETWORKS,
+    NO_KERNEL,
+    OPERATIONS,
+    Array,
+    LikelihoodCase,
+    NetworkCase,
+    huge_eta,
+    ordinary_targets,
+)
 
 from likeliest import ops
 from likeliest.engines import native, reference
 from likeliest.likelihoods import Bernoulli
 from likeliest.network import Network
 from likeliest.program import OUTPUT, Program, Step
-from likeliest.xp import Namespace
+from likeliest.xp import Namespace, numpy_namespace
 
 
 def every(networks: list[NetworkCase]) -> Any:
     return pytest.mark.parametrize("case", networks, ids=lambda case: case.id)
 
 
-def difference(actual: dict[str, Array], expected: dict[str, Array]) -> float:
-    """The largest |actual − expected| / |expected| over the parameters."""
+def difference(actual: dict[str, Array], expected: dict[str, Array], scale: dict[str, float] | None = None) -> float:
+    """The largest |actual − expected| / |expected| over the parameters, or by a scale for each."""
     assert list(actual) == list(expected)
     errors = [0.0]
     for name, g in expected.items():
         assert actual[name].shape == g.shape
-        errors.append(float(np.linalg.norm(actual[name] - g) / max(np.linalg.norm(g), 1e-300)))
+        size = float(np.linalg.norm(g)) if scale is None else scale[name]
+        errors.append(float(np.linalg.norm(actual[name] - g)) / max(size, 1e-300))
     return max(errors)
+
+
+def sizes(net: Network, X: Array, y: Array) -> dict[str, float]:
+    """The sum of the sizes of the examples' gradients: what rounding is small beside where they all but cancel."""
+    each = [net.gradient(X[i : i + 1], y[i : i + 1], threads=1) for i in range(len(X))]
+    return {name: sum(float(np.linalg.norm(g[name])) for g in each) for name in each[0]}
 
 
 # Central differences -------------------------------------------------------------------------------------------------
@@ -54,7 +73,9 @@ def smooth_directions(net: Network, X: Array, name: str, step: float, count: int
         yield d
 
 
-def error_against_central_differences(net: Network, X: Array, y: Array, step: float = 1e-5) -> float:
+def error_against_central_differences(
+    net: Network, X: Array, y: Array, step: float = 1e-5, scale: dict[str, float] | None = None
+) -> float:
     """The largest relative error of ∂LL/∂θ · d over two random directions d for each parameter."""
     gradient, worst = net.gradient(X, y, threads=1), 0.0
     for name, g in gradient.items():
@@ -67,14 +88,17 @@ def error_against_central_differences(net: Network, X: Array, y: Array, step: fl
             net.parameters[name] = theta
             quotient = float((ends[0] - ends[1]).sum()) / (2 * step)
             # A direction nearly orthogonal to the gradient is no reason to divide by nearly 0.
-            size = max(abs(quotient), float(np.linalg.norm(g)) / np.sqrt(g.size))
+            whole = float(np.linalg.norm(g)) if scale is None else scale[name]
+            size = max(abs(quotient), whole / np.sqrt(g.size))
             worst = max(worst, abs(float((g * d).sum()) - quotient) / max(size, 1e-6))
     return worst
 
 
 @every(NETWORKS)
 def test_native_gradient_equals_central_differences(case: NetworkCase) -> None:
-    assert error_against_central_differences(case.network(), *case.data()) <= 1e-7
+    net, (X, y) = case.network(), case.data()
+    scale = sizes(net, X, y) if case.draw else None
+    assert error_against_central_differences(net, X, y, scale=scale) <= 1e-7
 
 
 @every(AWKWARD)
@@ -111,7 +135,9 @@ def test_native_equals_reference_in_float64(case: NetworkCase) -> None:
         expected.log_likelihood(X, y, per_example=True),
         rtol=1e-12,
     )
-    np.testing.assert_allclose(mine.predict_proba(X, threads=1), expected.predict_proba(X), rtol=1e-12)
+    np.testing.assert_allclose(mine.output(X, threads=1), expected.output(X), rtol=1e-12, atol=1e-14)
+    if case.likelihood.classes is not None:
+        np.testing.assert_allclose(mine.predict_proba(X, threads=1), expected.predict_proba(X), rtol=1e-12)
     assert difference(mine.gradient(X, y, threads=1), expected.gradient(X, y)) <= 1e-12
     w = np.random.default_rng(0).uniform(0, 3, case.n)
     weighted = mine.gradient(X, y, sample_weight=w, threads=1)
@@ -121,19 +147,72 @@ def test_native_equals_reference_in_float64(case: NetworkCase) -> None:
 @every(NETWORKS)
 def test_float32_gradient_is_close_to_that_of_float64(case: NetworkCase) -> None:
     (X, y), single, double = case.data(), case.network(dtype="float32"), case.network(dtype="float64")
-    assert difference(single.gradient(X, y, threads=1), double.gradient(X, y, threads=1)) <= 1e-5
-    np.testing.assert_allclose(single.predict_proba(X, threads=1), double.predict_proba(X, threads=1), atol=2e-6)
+    scale = sizes(double, X, y) if case.draw else None
+    assert difference(single.gradient(X, y, threads=1), double.gradient(X, y, threads=1), scale) <= 1e-5
+    expected = double.log_likelihood(X, y, per_example=True, threads=1)
+    np.testing.assert_allclose(single.log_likelihood(X, y, per_example=True, threads=1), expected, rtol=1e-5, atol=1e-5)
+    if case.likelihood.classes is not None:
+        np.testing.assert_allclose(single.predict_proba(X, threads=1), double.predict_proba(X, threads=1), atol=2e-6)
 
 
 @pytest.mark.parametrize("isa", native._native.available_isas())
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_instruction_set_gives_the_same_gradient(isa: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "instruction_set", lambda: isa)
-    for case in AWKWARD:
+    for case in AWKWARD + LIKELY:
         X, y = case.data()
         actual, expected = case.network(dtype=dtype), case.network("reference", "float64")
-        error = difference(actual.gradient(X, y, threads=1), expected.gradient(X, y))
+        scale = sizes(expected, X, y) if case.draw and dtype == "float32" else None
+        error = difference(actual.gradient(X, y, threads=1), expected.gradient(X, y), scale)
         assert error <= (1e-12 if dtype == "float64" else 1e-5), case.id
+
+
+# Likelihoods at their ends --------------------------------------------------------------------------------------------
+
+every_likelihood = pytest.mark.parametrize(
+    "case",
+    [row for name, rows in LIKELIHOODS.items() if name not in NO_KERNEL for row in rows],
+    ids=lambda case: case.id,
+)
+
+
+def network_at(case: LikelihoodCase, eta: Array, dtype: str) -> tuple[Network, list[str]]:
+    """A network whose output is η (width,) for every x, and the names of the parameters that are η."""
+    net = Network([], likelihood=case.likelihood, dtype=dtype).build(1)
+    weight, *names = net.parameters
+    net.parameters[weight] = np.zeros_like(net.parameters[weight])
+    own = case.likelihood.width - case.likelihood.shared
+    for name, part in zip(names, (eta[:own], eta[own:]), strict=False):
+        net._built().set(name, part)  # which takes a NaN too
+    return net, names
+
+
+@every_likelihood
+def test_a_huge_eta_gives_finite_numbers_in_float32(case: LikelihoodCase) -> None:
+    y = case.likelihood.check(ordinary_targets(case.likelihood))
+    y = y if case.likelihood.classes is not None else y.astype(np.float32)
+    X, exact = np.zeros((len(y), 1)), y if case.likelihood.classes is not None else y.astype(np.float64)
+    for eta in huge_eta(case.likelihood):
+        net, names = network_at(case, eta, "float32")
+        log_prob = net.log_likelihood(X, y, per_example=True, threads=1)
+        expected = case.likelihood.log_prob(numpy_namespace, np.repeat(eta[None, :], len(y), axis=0), exact)
+        np.testing.assert_allclose(log_prob, expected, rtol=1e-3, atol=1e-3)
+        for i in range(len(y)):
+            gradient = net.gradient(X[:1], y[i : i + 1], threads=1)
+            assert all(np.isfinite(gradient[name]).all() for name in names)
+
+
+@every_likelihood
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_nan_in_eta_shows(case: LikelihoodCase, dtype: str) -> None:
+    y = case.y(case.eta(1))
+    for column in range(case.likelihood.width):
+        eta = case.eta(1)[0]
+        eta[column] = np.nan
+        net, names = network_at(case, eta, dtype)
+        assert np.isnan(net.log_likelihood([[0.0]], y, threads=1))
+        gradient = net.gradient([[0.0]], y, threads=1)
+        assert np.isnan(np.concatenate([gradient[name].ravel() for name in names])[column])
 
 
 # JAX and PyTorch -----------------------------------------------------------------------------------------------------

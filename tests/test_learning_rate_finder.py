@@ -86,6 +86,17 @@ def test_the_steps_are_those_of_the_optimizer_at_rising_rates(engine: str, case:
             twin.parameters[name] = theta[name]
 
 
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_a_network_without_theta_starts_where_fit_would(engine: str) -> None:
+    """With targets far from 0, the biases of the output start at them."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 3)), rng.normal(1000, 3, size=60)
+    make = lambda: ll.Network([ll.Dense(5, "tanh")], likelihood="normal", engine=engine, dtype="float64")  # noqa: E731
+    found = ll.find_learning_rate(make(), X, y, steps=5, batch_size=60, seed=2)
+    history = make().fit(X, y, epochs=1, batch_size=None, seed=2, threads=1)
+    assert found.log_likelihood[0] == pytest.approx(history.log_likelihood[0], rel=1e-12)
+
+
 def test_the_network_stays_as_it_was() -> None:
     X, y = data()
     net, twin = network().build(4, seed=0), network().build(4, seed=0)

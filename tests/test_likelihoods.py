@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import scipy.special
 import scipy.stats
-from cases import LIKELIHOODS, Array, LikelihoodCase
+from cases import LIKELIHOODS, Array, LikelihoodCase, huge_eta, ordinary_targets
 
 import likeliest as ll
 from likeliest import likelihoods as lk
@@ -174,39 +174,11 @@ def test_a_density_integrates_to_1_between_quantiles(case: LikelihoodCase) -> No
         np.testing.assert_allclose(half * (density @ weights), np.diff(p), rtol=1e-4)
 
 
-ORDINARY = (1e-3, 0.1, 0.5, 1.0, 3.0, 40.0, 1e4)
-
-
-def ordinary_targets(likelihood: Likelihood) -> Array:
-    """Valid y of every ordinary size, (n,) or (n, targets)."""
-    if likelihood.classes is not None:
-        return np.arange(likelihood.classes)
-    low, high = likelihood.support
-    values = [y for y in (*ORDINARY, *(-y for y in ORDINARY), 0.0) if low <= y <= high]
-    if likelihood.discrete:
-        values = [y for y in values if y == round(y)]
-    elif np.isfinite(low):
-        values = [y for y in values if low < y < high]
-    if likelihood.name == "poisson" and likelihood.targets == 2:
-        return np.array(list(itertools.product(values, (0.01, 100.0))))
-    if getattr(likelihood, "censored", False):
-        return np.array(list(itertools.product(values, (0.0, 1.0))))
-    if likelihood.targets > 1:
-        rng = np.random.default_rng(0)
-        return rng.choice(values, size=(12, likelihood.targets))
-    return np.array(values)
-
-
 @every
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_huge_eta_gives_finite_numbers(case: LikelihoodCase, dtype: Any) -> None:
     likelihood = case.likelihood
-    width = likelihood.width
-    if width <= 4:
-        corners = np.array(list(itertools.product((-1e4, -30.0, 0.0, 30.0, 1e4), repeat=width)))
-    else:
-        corners = np.random.default_rng(0).choice([-1e4, -30.0, 0.0, 30.0, 1e4], size=(300, width))
-    y = ordinary_targets(likelihood)
+    corners, y = huge_eta(likelihood), ordinary_targets(likelihood)
     eta = np.repeat(corners, len(y), axis=0).astype(dtype)
     y = np.concatenate([likelihood.check(y)] * len(corners))
     y = y if likelihood.classes is not None else y.astype(dtype)

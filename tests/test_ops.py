@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from cases import OPERATIONS, Array
@@ -19,32 +21,51 @@ def values(name: str) -> list[Array]:
     """Values away from 0, where some derivatives jump."""
     rng = np.random.default_rng(1)
     draws = [rng.normal(size=shape) for shape in OPERATIONS[name].shapes]
-    return [np.where(np.abs(v) < 0.01, 0.5, v) for v in draws]
+    return OPERATIONS[name].adjust([np.where(np.abs(v) < 0.01, 0.5, v) for v in draws])
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_forward_equals_the_definition(name: str) -> None:
+modes = pytest.mark.parametrize(
+    ("name", "attributes"),
+    [
+        pytest.param(name, {**row.attributes, **more}, id=f"{name}-training" if more else name)
+        for name, row in OPERATIONS.items()
+        for more in ([{}, row.training] if row.training else [{}])
+    ],
+)
+"""Every operation in prediction, and in training where that differs."""
+
+
+def test_what_differs_in_training_is_tried_in_training() -> None:
+    differs = {name for name, page in PAGES.items() if hasattr(page, "draw") or hasattr(page, "observe")}
+    assert differs == {name for name, row in OPERATIONS.items() if row.training}
+
+
+@modes
+def test_forward_equals_the_definition(name: str, attributes: Any) -> None:
     row, v = OPERATIONS[name], values(name)
-    actual = PAGES[name].forward(xp, *v, **row.attributes)
-    np.testing.assert_allclose(actual, row.formula(*v, **row.attributes), rtol=1e-13, atol=1e-15)
+    actual = PAGES[name].forward(xp, *v, **attributes)
+    np.testing.assert_allclose(actual, row.formula(*v, **attributes), rtol=1e-13, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_forward_equals_torch(name: str) -> None:
+@modes
+def test_forward_equals_torch(name: str, attributes: Any) -> None:
     torch = pytest.importorskip("torch")
     row, v = OPERATIONS[name], values(name)
-    expected = row.torch(torch, *map(torch.tensor, v), **row.attributes)
-    np.testing.assert_allclose(PAGES[name].forward(xp, *v, **row.attributes), expected.numpy(), rtol=1e-13, atol=1e-15)
+    expected = row.torch(torch, *map(torch.tensor, v), **attributes)
+    np.testing.assert_allclose(PAGES[name].forward(xp, *v, **attributes), expected.numpy(), rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_backward_equals_central_differences(name: str) -> None:
-    page, attributes, v = PAGES[name], OPERATIONS[name].attributes, values(name)
+@modes
+def test_backward_equals_central_differences(name: str, attributes: Any) -> None:
+    page, v = PAGES[name], values(name)
     output = page.forward(xp, *v, **attributes)
     g = np.random.default_rng(2).normal(size=output.shape)  # not ones, which would hide a transpose
     gradients = page.backward(g, output, *v, **attributes)
     assert [d.shape for d in gradients] == [value.shape for value in v]
     for k, value in enumerate(v):
+        if k in OPERATIONS[name].observed:
+            assert not gradients[k].any()
+            continue
         for index in np.ndindex(value.shape):
             ends = []
             for step in (1e-5, -1e-5):
@@ -52,6 +73,29 @@ def test_backward_equals_central_differences(name: str) -> None:
                 moved[index] += step
                 ends.append((g * page.forward(xp, *v[:k], moved, *v[k + 1 :], **attributes)).sum())
             assert gradients[k][index] == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-7, abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 2, 6])
+def test_batch_norm_observes_the_mean_and_the_unbiased_variance(n: int) -> None:
+    x, gamma, beta, mean, variance = values("batch_norm")
+    x = x[:n]
+    after = PAGES["batch_norm"].observe(x, gamma, beta, mean, variance, momentum=0.8, epsilon=0.01)
+    np.testing.assert_allclose(after[0], 0.8 * mean + 0.2 * np.sum(x, axis=0) / n, rtol=1e-13)
+    if n == 1:  # one example says nothing of the variance
+        np.testing.assert_allclose(after[1], variance, rtol=1e-15)
+    else:
+        np.testing.assert_allclose(after[1], 0.8 * variance + 0.2 * np.var(x, axis=0, ddof=1), rtol=1e-13)
+
+
+@pytest.mark.parametrize("n", [2, 6])
+def test_batch_norm_observes_what_torch_does(n: int) -> None:
+    torch = pytest.importorskip("torch")
+    x, gamma, beta, mean, variance = values("batch_norm")
+    running = torch.tensor(mean), torch.tensor(variance)
+    torch.nn.functional.batch_norm(torch.tensor(x[:n]), *running, training=True, momentum=0.2)
+    after = PAGES["batch_norm"].observe(x[:n], gamma, beta, mean, variance, momentum=0.8)
+    for mine, expected in zip(after, running, strict=True):
+        np.testing.assert_allclose(mine, expected.numpy(), rtol=1e-13)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

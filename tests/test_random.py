@@ -96,7 +96,8 @@ def test_an_epochs_order_does_not_depend_on_how_the_call_is_split() -> None:
     assert np.array_equal(at_once, np.concatenate(split))
 
 
+@pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("n", [1, 2, 3, 1000, 70_001])
-def test_the_core_draws_the_same_orders(n: int) -> None:
+def test_the_core_draws_the_same_orders(n: int, threads: int) -> None:
     key = random.stream(7, random.ORDER)
-    np.testing.assert_array_equal(_native.permutations(*key, 3, 6, n), random.permutations(7, range(3, 6), n))
+    np.testing.assert_array_equal(_native.permutations(*key, 3, 6, n, threads), random.permutations(7, range(3, 6), n))

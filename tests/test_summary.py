@@ -30,8 +30,8 @@ def test_summary_counts_the_state_of_the_optimizer_in_use() -> None:
 def test_repr_is_what_one_would_write() -> None:
     net = ll.Network([ll.Dense(3, "tanh")], likelihood=ll.likelihoods.Bernoulli())
     assert repr(net) == (
-        "Network([Dense(width=3, activation='tanh', initializer=None, bias_initializer=None, bias=True)], "
-        "likelihood=Bernoulli())"
+        "Network([Dense(width=3, activation='tanh', initializer=None, bias_initializer=None, bias=True, "
+        "max_norm=None)], likelihood=Bernoulli())"
     )
     net = ll.Network(
         [], likelihood=ll.likelihoods.Categorical(3), initializer="he", engine="reference", dtype="float64"

@@ -11,6 +11,7 @@
 #include "engine/memory.hpp"
 #include "engine/plan.hpp"
 #include "engine/pool.hpp"
+#include "engine/turn.hpp"
 
 namespace likeliest {
 namespace {
@@ -30,7 +31,7 @@ class EngineOf final : public Engine {
       : network_(program, table), theta_(std::size_t(network_.size())), predict_(network_, 1, kPredictRows, false) {}
 
   void get(int parameter, int which, void* out) const override {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(turn_);
     const T* from = numbers(which);
     copy(parameter, [&](std::ptrdiff_t plain, std::ptrdiff_t placed, std::ptrdiff_t count) {
       std::copy_n(from + placed, count, static_cast<T*>(out) + plain);
@@ -38,7 +39,7 @@ class EngineOf final : public Engine {
   }
 
   void set(int parameter, int which, const void* in) override {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(turn_);
     T* to = numbers(which);
     copy(parameter, [&](std::ptrdiff_t plain, std::ptrdiff_t placed, std::ptrdiff_t count) {
       std::copy_n(static_cast<const T*>(in) + plain, count, to + placed);
@@ -46,39 +47,34 @@ class EngineOf final : public Engine {
   }
 
   void keep() override {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(turn_);
     for (int which = 0; which <= slots(); ++which) keep(numbers(which), kept_[which]);
     if (average_.data()) keep(average_.data(), kept_average_);
   }
 
   void restore() override {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(turn_);
     for (int which = 0; which <= slots(); ++which)
       if (kept_[which].size() == theta_.size()) std::copy_n(kept_[which].data(), theta_.size(), numbers(which));
     if (average_.data() && kept_average_.data()) std::copy_n(kept_average_.data(), theta_.size(), average_.data());
   }
 
   void average(bool wanted) override {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(turn_);
     average_ = wanted ? Memory<T>(theta_.size()) : Memory<T>();
     if (wanted) std::copy_n(theta_.data(), theta_.size(), average_.data());
     if (!wanted) kept_average_ = Memory<T>();
   }
 
   void swap() override {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(turn_);
     if (!average_.data()) throw std::logic_error("swap needs an average: call average first");
     std::swap_ranges(theta_.data(), theta_.data() + theta_.size(), average_.data());
   }
 
-  void set_custom(Custom custom) override {
-    const std::lock_guard lock(mutex_);
-    custom_ = std::move(custom);
-  }
-
   void start(const std::string& optimizer, const std::vector<double>& hyperparameters,
              const std::vector<double>& free) override {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(turn_);
     if (hyperparameters.empty() || free.size() != hyperparameters.size())
       throw std::invalid_argument("start: an optimizer has a learning rate, for weights and for the rest");
     optimizer_ = &network_.find(network_.table.optimizers, network_.table.optimizer_count, optimizer, "optimizer");
@@ -89,7 +85,7 @@ class EngineOf final : public Engine {
 
   std::ptrdiff_t train(const Examples& data, const Steps& steps, const Terms& terms, double floor, int threads,
                        double* totals) override {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(turn_);
     if (!optimizer_) throw std::logic_error("train needs an optimizer: call start first");
     std::ptrdiff_t largest = 1;
     for (std::ptrdiff_t k = 0; k < steps.count; ++k)
@@ -107,7 +103,10 @@ class EngineOf final : public Engine {
       for (std::ptrdiff_t k = 0; k < steps.count; ++k) {
         T constants[kMaxConstants], free[kMaxConstants];
         optimizer_constants(hyperparameters_, steps.factors[k], steps.t + k, constants);
-        optimizer_constants(free_, steps.factors[k], steps.t + k, free);
+        if (free_ == hyperparameters_)
+          std::copy_n(constants, kMaxConstants, free);
+        else
+          optimizer_constants(free_, steps.factors[k], steps.t + k, free);
         const double rate = steps.rates ? steps.rates[k] : 0;
         const Stepper<T> stepper{&network_, optimizer_,    theta_.data(),
                                  slot(0),   slot(1),       constants,
@@ -129,7 +128,7 @@ class EngineOf final : public Engine {
   }
 
   void gradient(const Examples& data, int threads) override {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(turn_);
     Plan<T>& plan = training_plan(kMaxRows < data.x.rows ? kMaxRows + 1 : data.x.rows, threads);
     allocate_gradient();
     auto job = [&](int thread, Team& team) noexcept {
@@ -172,6 +171,11 @@ class EngineOf final : public Engine {
   template <class F>
   void copy(int parameter, F&& f) const {
     const Slice& s = network_.slices.at(std::size_t(parameter));
+    if (s.turned) {
+      for (std::ptrdiff_t j = 0; j < s.height; ++j)
+        for (std::ptrdiff_t i = 0; i < s.columns; ++i) f(i * s.height + j, s.offset + s.index(j, i), 1);
+      return;
+    }
     for (std::ptrdiff_t p = 0; p < s.panels(); ++p) {
       const std::ptrdiff_t j = p * s.panel_width(), count = std::min(s.columns - j, s.panel_width());
       for (std::ptrdiff_t i = 0; i < s.height; ++i) f(i * s.columns + j, s.offset + s.index(i, j), count);
@@ -197,7 +201,6 @@ class EngineOf final : public Engine {
     Worker<T> w;
     w.space = &space, w.thread = thread, w.threads = threads, w.data = &data;
     w.theta = theta_.data(), w.gradient = gradient_.data();
-    w.custom = &custom_;
     return w;
   }
 
@@ -323,7 +326,7 @@ class EngineOf final : public Engine {
   // The forward pass, block by block, each on one thread; `take` gets eta of each.
   template <class F>
   void predict(const Examples& data, int threads, F&& take) {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(turn_);
     const std::ptrdiff_t n = data.x.rows, count = divide_up(n, kPredictRows);
     const double work = network_.operations() * double(n) / 3;
     const int team_size = int(std::min({double(threads), double(count), std::max(1.0, work / kWorthAThread)}));
@@ -347,12 +350,11 @@ class EngineOf final : public Engine {
   std::vector<double> hyperparameters_, free_;
   std::vector<double> squares_;  // of the gradient, piece by piece
   bool clips_ = false;
-  Custom custom_;
   int alone_ = 0;  // how many calls of `train` to go without the other threads
   std::unique_ptr<Plan<T>> training_;
   Plan<T> predict_;
   std::vector<Workspace<T>> spaces_;  // of the other threads that predict
-  mutable std::mutex mutex_;          // one call at a time: a network may be shared by Python threads
+  mutable Turn turn_;                 // a network may be shared by Python threads
 };
 
 }  // namespace

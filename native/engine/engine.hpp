@@ -14,12 +14,18 @@
 
 namespace likeliest {
 
+// A likelihood of the user's: from eta (rows x width, `stride` apart) and the targets of the rows to log P and its
+// score, both in the engine's number type. False: it failed.
+using Custom = std::function<bool(std::ptrdiff_t rows, std::ptrdiff_t width, std::ptrdiff_t stride, const void* eta,
+                                  const void* y, void* log_prob, void* score)>;
+
 // Examples: y and weight are arrays of the engine's number type, with the likelihood's targets and with one number a
-// row; either may be null.
+// row; either may be null. `custom` is asked where the engine has no kernel for the likelihood.
 struct Examples {
   Source x;
   const void* y;
   const void* weight;
+  const Custom* custom = nullptr;
 };
 
 // What a step climbs besides the log-likelihood of its minibatch; see likeliest/engines/base.py.
@@ -38,11 +44,8 @@ struct Steps {
   std::int64_t t;
 };
 
-// A likelihood of the user's: from eta (rows x width, `stride` apart) and the targets of the rows to log P and its
-// score, both in the engine's number type. False: it failed.
-using Custom = std::function<bool(std::ptrdiff_t rows, std::ptrdiff_t width, std::ptrdiff_t stride, const void* eta,
-                                  const void* y, void* log_prob, void* score)>;
-
+// One call at a time, from whichever thread; a call from inside a call, as by a likelihood of the user's that asks the
+// network which is asking it, throws std::logic_error.
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -57,7 +60,6 @@ class Engine {
   // `free` has the hyperparameters for what priors and decay leave alone.
   virtual void start(const std::string& optimizer, const std::vector<double>& hyperparameters,
                      const std::vector<double>& free) = 0;
-  virtual void set_custom(Custom custom) = 0;
 
   // Begins to keep an average of theta, from what theta is, or stops to; exchanges theta and the average.
   virtual void average(bool wanted) = 0;

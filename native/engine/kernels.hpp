@@ -92,6 +92,18 @@ struct MultiplyTransposed {
   Ahead* ahead;
 };
 
+// z = h W + b with a W of few columns (p x q), which stands turned, (q x p) in panels; see kernels/narrow.hpp.
+template <class T>
+struct Narrow {
+  std::ptrdiff_t rows, p, q;
+  const T* h;
+  std::ptrdiff_t ldh;
+  const T *W, *bias;  // bias may be null
+  T* z;
+  std::ptrdiff_t ldz;
+  T* h_out;  // the gradient of h
+};
+
 // A rectangle of a row-major matrix; columns is a multiple of the lanes.
 template <class T>
 struct Block {
@@ -116,18 +128,19 @@ template <class T>
 struct Scoring {
   Block<const T> eta;
   std::ptrdiff_t width, groups, targets;
-  const T* y;
+  const T* y;  // a register's width beyond the last may be read
   const T* weight;
   T scale;
   const T* constants;  // of the likelihood
   T* log_prob;         // weight[i] * log P(y_i | eta_i)
   T* score;            // null, or weight[i] * scale * d log P / d eta, with eta's stride
+  T* scratch;          // for this thread alone: 2 width + targets registers and kSpare more
 };
+inline constexpr std::ptrdiff_t kSpare = 4;
 
 template <class T>
 struct LikelihoodKernel {
   const char* name;
-  bool takes_groups;
   void (*score)(const Scoring<T>&) noexcept;
   // P(Y = k | eta), `classes` of them a row, without padding; null where y has no classes.
   void (*probabilities)(Block<const T> eta, std::ptrdiff_t width, std::ptrdiff_t classes, T* p) noexcept;
@@ -172,6 +185,10 @@ struct Table {
   std::ptrdiff_t lanes;
   void (*multiply)(const Multiply<T>&) noexcept;
   void (*multiply_transposed)(const MultiplyTransposed<T>&) noexcept;
+  void (*multiply_narrow)(const Narrow<T>&) noexcept;
+  void (*multiply_narrow_back)(const Narrow<T>&) noexcept;
+  void (*narrow_gradient)(const Narrow<T>&, std::ptrdiff_t begin, std::ptrdiff_t end, T* out, bool accumulate,
+                          const Update<T>* update) noexcept;
   // Panels [begin, end) of the transpose of a weight W (height x columns, in panels): (columns x height), in panels.
   void (*transpose)(const T* W, std::ptrdiff_t height, std::ptrdiff_t columns, std::ptrdiff_t begin, std::ptrdiff_t end,
                     T* out) noexcept;
@@ -204,6 +221,8 @@ struct Table {
   // x += scale * standard normal.
   void (*add_noise)(Block<T> x, std::ptrdiff_t width, std::ptrdiff_t first, std::uint32_t key0, std::uint32_t key1,
                     T scale) noexcept;
+  // h[i, j] = x[i, j] for j < width, else rest[j].
+  void (*append)(Block<const T> x, std::ptrdiff_t width, const T* rest, Block<T> h) noexcept;
   // out = a o b, blocks of the same stride.
   void (*hadamard)(Block<const T> a, const T* b, T* out) noexcept;
   void (*normalize_rows)(const Normalization<T>&, bool centred) noexcept;

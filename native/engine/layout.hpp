@@ -7,9 +7,11 @@ namespace likeliest {
 inline std::ptrdiff_t divide_up(std::ptrdiff_t a, std::ptrdiff_t b) { return (a + b - 1) / b; }
 inline std::ptrdiff_t round_up(std::ptrdiff_t a, std::ptrdiff_t b) { return divide_up(a, b) * b; }
 
-// A parameter: a weight (height x columns), or a bias (1 x columns), at `offset` in theta. See kernels.hpp on panels.
+// A parameter: a weight (height x columns), or a bias (1 x columns), at `offset` in theta. See kernels.hpp on panels. A
+// weight of few columns stands turned: the rows here are its columns.
 struct Slice {
   std::ptrdiff_t offset, height, columns, lanes;
+  bool turned = false;
 
   std::ptrdiff_t panel_width() const { return 2 * lanes; }
   std::ptrdiff_t panels() const { return divide_up(columns, panel_width()); }

@@ -22,7 +22,8 @@ struct Node {
   int weight = -1, bias = -1;               // slices; of a normalization gamma and beta
   std::vector<int> others;                  // slices: tables, running statistics
   std::vector<T> constants;
-  double rate = 0;  // of dropout
+  double rate = 0;      // of dropout
+  bool narrow = false;  // an affine step whose weight stands turned
   // A first layer that is wide and thin (many inputs, few cells) is cut along its inputs into shards whose sums are
   // added up in a fixed order. How many depends on the layer's shape only, so that the bits do not depend on the
   // threads.
@@ -63,7 +64,6 @@ struct Network {
     if (program.likelihood.name != "custom")
       likelihood = &find(table.likelihoods, table.likelihood_count, program.likelihood.name, "likelihood");
     require(groups >= 1 && targets >= 1 && targets % groups == 0 && classes >= 0, "no such likelihood");
-    require(groups == 1 || (likelihood && likelihood->takes_groups), "this likelihood is for one target");
     constants.resize(kMaxConstants + constants.size());  // so that a kernel may read what is not there
     training_constants.resize(kMaxConstants + training_constants.size());
     require(program.rules.empty() || program.rules.size() == program.parameters.size(), "a parameter without a rule");
@@ -76,9 +76,14 @@ struct Network {
       rules[i].weight = rule.weight, rules[i].learned = rule.learned, rules[i].max_norm = T(rule.max_norm);
     }
     std::ptrdiff_t offset = 0;
-    for (const Shape& shape : program.parameters) {
+    const std::vector<bool> turned = find_narrow(program);
+    for (std::size_t i = 0; i < program.parameters.size(); ++i) {
+      const Shape& shape = program.parameters[i];
       require(shape.height > 0 && shape.columns > 0, "a parameter is empty");
-      slices.push_back({offset, shape.height, shape.columns, table.lanes});
+      if (turned[i])
+        slices.push_back({offset, shape.columns, shape.height, table.lanes, true});
+      else
+        slices.push_back({offset, shape.height, shape.columns, table.lanes});
       offset += round_up(slices.back().size(), std::ptrdiff_t(64 / sizeof(T)));
     }
     size_ = offset;
@@ -140,6 +145,28 @@ struct Network {
     if (!condition) throw std::invalid_argument("program: " + message);
   }
 
+  // The weights of few columns behind a hidden layer, which the kernels in narrow.hpp take.
+  std::vector<bool> find_narrow(const Program& program) const {
+    std::vector<bool> narrow(program.parameters.size());
+    std::vector<int> uses(program.parameters.size());
+    std::vector<bool> is_x(program.widths.size());
+    if (!is_x.empty()) is_x[0] = true;
+    for (const Step& step : program.steps) {
+      const auto known = [](int i, std::size_t count) { return i >= 0 && std::size_t(i) < count; };
+      if (!known(step.input, is_x.size()) || !known(step.output, is_x.size())) continue;  // refused later
+      is_x[std::size_t(step.output)] = step.operation == "reshape" && is_x[std::size_t(step.input)];
+      for (const int i : step.parameters)
+        if (known(i, uses.size())) ++uses[std::size_t(i)];
+      if (step.operation != "affine" || step.parameters.empty() || is_x[std::size_t(step.input)]) continue;
+      const int W = step.parameters[0];
+      if (known(W, narrow.size()) && program.parameters[std::size_t(W)].columns <= table.lanes / 4 &&
+          rules[std::size_t(W)].max_norm == T(0))
+        narrow[std::size_t(W)] = true;
+    }
+    for (std::size_t i = 0; i < narrow.size(); ++i) narrow[i] = narrow[i] && uses[i] == 1;
+    return narrow;
+  }
+
   int new_storage(std::ptrdiff_t width) {
     storages.push_back(width);
     return int(storages.size()) - 1;
@@ -166,7 +193,9 @@ struct Network {
       require(step.parameters.size() == 1 || step.parameters.size() == 2, "affine takes W, or W and b");
       node.weight = step.parameters[0];
       const Slice& W = slices[std::size_t(node.weight)];
-      require(W.height == p && W.columns == q, "W does not fit its input and output");
+      node.narrow = W.turned;
+      require((W.turned ? W.columns : W.height) == p && (W.turned ? W.height : W.columns) == q,
+              "W does not fit its input and output");
       if (step.parameters.size() == 2) node.bias = row(1, q);
       if (input == 0 && q <= 64 && p >= 256) node.shards = p / 128 < 8 ? p / 128 : 8;
     } else if (name == "append") {

@@ -26,10 +26,13 @@ struct Workspace {
   std::vector<T*> saved, inverse;      // by node: a mask or x_hat, and 1 / sigma
   T *y, *weight, *log_prob;
   UsedColumns<T> used;  // of x
+  T* scratch;           // of a likelihood or a row of any value, one part a thread
+  std::ptrdiff_t scratch_size;
 
   Workspace(const Network<T>& network, int threads, std::ptrdiff_t rows, bool training)
       : rows(rows),
         used(threads, network.storages[0], network.stride(0), network.nodes.front().shards),
+        scratch_size(network.table.lanes * (2 * network.width() + network.targets + kSpare)),
         network_(&network) {
     std::vector<std::pair<T**, std::ptrdiff_t>> pieces;
     const std::size_t storages = network.storages.size(), nodes = network.nodes.size();
@@ -38,6 +41,7 @@ struct Workspace {
     for (std::size_t s = 0; s < storages; ++s) {
       // x may be kept in parts, one a thread; see part_of_x.
       const std::ptrdiff_t apart = s == 0 ? threads * kApart<T> : 0;
+      scratch_size = std::max(scratch_size, network.stride(int(s)));
       pieces.emplace_back(&values[s], rows * (network.stride(int(s)) + apart));
       if (training && s > 0) pieces.emplace_back(&gradients[s], rows * network.stride(int(s)));
     }
@@ -48,13 +52,15 @@ struct Workspace {
       if (node.normalizes()) pieces.emplace_back(&inverse[k], std::max(rows, network.stride(node.input)));
       if (node.kind != Kind::affine) continue;
       const Slice& W = network.slices[std::size_t(node.weight)];
-      if (training && node.input > 0)
+      if (training && node.input > 0 && !node.narrow)
         pieces.emplace_back(&transposed[k], Slice{0, W.columns, W.height, W.lanes}.size());
       if (node.shards > 1) pieces.emplace_back(&shards[k], node.shards * rows * network.stride(node.output));
     }
     for (T** piece : {&weight, &log_prob}) pieces.emplace_back(piece, rows);
-    pieces.emplace_back(&y, rows * network.targets);
+    pieces.emplace_back(&y, rows * network.targets + network.table.lanes);
     const std::ptrdiff_t line = std::ptrdiff_t(kLine / sizeof(T));
+    scratch_size = round_up(scratch_size, line);
+    pieces.emplace_back(&scratch, threads * scratch_size);
     std::ptrdiff_t total = 0;
     for (const auto& [piece, count] : pieces) total += round_up(count, line);
     arena_ = Memory<T>(std::size_t(total));
@@ -123,11 +129,11 @@ struct Worker {
   bool training = false;                // noise, and statistics of the minibatch
   Key noise{0, 0};
   std::int64_t t = 0;
-  const Custom* custom = nullptr;
   T scale = T(1);
   double floor = 0, total = 0;
 
   Range my(std::ptrdiff_t n) const { return share(n, thread, threads); }
+  T* scratch() const { return space->scratch + thread * space->scratch_size; }
 };
 
 template <class T>
@@ -173,7 +179,8 @@ class Plan {
             w.scale,
             (training ? network_.training_constants : network_.constants).data(),
             log_prob,
-            score};
+            score,
+            w.scratch()};
   }
 
  private:
@@ -281,6 +288,7 @@ class Plan {
     if (node.scalar) return forward_scalar(k);
     if (node.normalizes()) return forward_normalization(k);
     if (node.kind != Kind::affine) return forward_by_rows(k);
+    if (node.narrow) return forward_narrow(k);
     const Table<T>& table = network_.table;
     const Slice W = slice_of(node.weight);
     const std::ptrdiff_t bias = node.bias < 0 ? -1 : slice_of(node.bias).offset;
@@ -328,6 +336,33 @@ class Plan {
     });
   }
 
+  // The product with a narrow weight, for the rows [r.begin, r.end); with gradients for values on the way back.
+  Narrow<T> narrow(const Node<T>& node, const Worker<T>& w, Range r, bool back) const {
+    const Slice& W = slice_of(node.weight);
+    const std::size_t from = std::size_t(node.input), to = std::size_t(node.output);
+    const std::ptrdiff_t in = network_.stride(node.input), out = network_.stride(node.output);
+    return {r.end - r.begin,
+            W.columns,
+            W.height,
+            w.space->values[from] + r.begin * in,
+            in,
+            w.theta + W.offset,
+            node.bias < 0 ? nullptr : w.theta + slice_of(node.bias).offset,
+            (back ? w.space->gradients[to] : w.space->values[to]) + r.begin * out,
+            out,
+            back ? w.space->gradients[from] + r.begin * in : nullptr};
+  }
+
+  void forward_narrow(std::size_t k) {
+    const Node<T>& node = network_.nodes[k];
+    splits_[std::size_t(node.output)] = kRows;
+    std::vector<Access> accesses{
+        {value(node.input), kRows, false}, {slice(node.weight), kWhole, false}, {value(node.output), kRows, true}};
+    if (node.bias >= 0) accesses.push_back({slice(node.bias), kWhole, false});
+    add(accesses,
+        [=, this, &node](Worker<T>& w) { network_.table.multiply_narrow(narrow(node, w, w.my(w.rows), false)); });
+  }
+
   void forward_scalar(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
     const std::size_t z = std::size_t(node.input), h = std::size_t(node.output);
@@ -344,7 +379,7 @@ class Plan {
   // W^T for the gradient of the layer's input: first of all, while the weights are as the last step left them.
   void transpose(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
-    if (node.kind != Kind::affine || node.input == 0) return;
+    if (node.kind != Kind::affine || node.input == 0 || node.narrow) return;
     const Table<T>& table = network_.table;
     const Slice W = slice_of(node.weight);
     const std::ptrdiff_t panels = Slice{0, W.columns, W.height, W.lanes}.panels();
@@ -379,13 +414,13 @@ class Plan {
         network_.table.dropout_mask({mask, rows, width, in}, width, first, key.low, key.high, node.rate);
         return network_.table.hadamard({x, rows, padded(node.input), in}, mask, h);
       }
-      for (std::ptrdiff_t i = 0; i < rows; ++i) std::copy_n(x + i * in, width, h + i * out);
+      T* rest = w.scratch();
+      std::fill_n(rest, padded(node.output), T(0));
+      if (node.kind == Kind::append)
+        std::copy_n(w.theta + slice_of(node.bias).offset, slice_of(node.bias).columns, rest + width);
+      network_.table.append({x, rows, padded(node.input), in}, width, rest, {h, rows, padded(node.output), out});
       if (node.kind == Kind::noise && w.training)
         network_.table.add_noise({h, rows, width, out}, width, first, key.low, key.high, node.constants[0]);
-      if (node.kind == Kind::append) {
-        const Slice& c = slice_of(node.bias);
-        for (std::ptrdiff_t i = 0; i < rows; ++i) std::copy_n(w.theta + c.offset, c.columns, h + i * out + width);
-      }
     });
   }
 
@@ -474,8 +509,8 @@ class Plan {
   // A likelihood of the user's, for all rows; what fails shows as NaN.
   static void call_back(const Worker<T>& w, const Scoring<T>& s) {
     for (std::ptrdiff_t i = 0; i < s.eta.rows; ++i) std::fill_n(s.score + i * s.eta.stride, s.eta.columns, T(0));
-    const bool good =
-        w.custom && *w.custom && (*w.custom)(s.eta.rows, s.width, s.eta.stride, s.eta.data, s.y, s.log_prob, s.score);
+    const Custom* custom = w.data->custom;
+    const bool good = custom && (*custom)(s.eta.rows, s.width, s.eta.stride, s.eta.data, s.y, s.log_prob, s.score);
     for (std::ptrdiff_t i = 0; i < s.eta.rows; ++i) {
       s.log_prob[i] = good ? s.log_prob[i] * s.weight[i] : std::numeric_limits<T>::quiet_NaN();
       for (std::ptrdiff_t j = 0; j < s.width; ++j) s.score[i * s.eta.stride + j] *= s.weight[i] * s.scale;
@@ -509,6 +544,14 @@ class Plan {
     if (node.normalizes()) return backward_normalization(k);
     if (node.kind != Kind::affine) return backward_by_rows(k);
     const Table<T>& table = network_.table;
+    if (node.narrow) {
+      gradient_splits_[to] = kRows;
+      add({{gradient(node.output), kRows, false},
+           {slice(node.weight), kWhole, false},
+           {gradient(node.input), kRows, true}},
+          [=, this, &node, &table](Worker<T>& w) { table.multiply_narrow_back(narrow(node, w, w.my(w.rows), true)); });
+      return;
+    }
     const Slice W = slice_of(node.weight), Wt{0, W.columns, W.height, W.lanes};
     const Segment all{0, std::int32_t(Wt.height), true};
     // By rows, the chain goes on without a barrier; by columns only where there are hardly any rows.
@@ -551,10 +594,9 @@ class Plan {
       const std::ptrdiff_t rows = r.end - r.begin, width = network_.storages[std::size_t(node.input)];
       if (node.kind == Kind::dropout && w.training)
         return network_.table.hadamard({from, rows, padded(node.input), in}, w.space->saved[k] + r.begin * in, to);
-      for (std::ptrdiff_t i = 0; i < rows; ++i) {
-        std::copy_n(from + i * out, width, to + i * in);
-        std::fill(to + i * in + width, to + i * in + padded(node.input), T(0));
-      }
+      T* rest = w.scratch();
+      std::fill_n(rest, padded(node.input), T(0));
+      network_.table.append({from, rows, padded(node.input), out}, width, rest, {to, rows, padded(node.input), in});
     });
   }
 
@@ -596,6 +638,7 @@ class Plan {
     }
     if (node.kind == Kind::append || node.kind == Kind::embedding) return backward_tables(k);
     if (node.kind != Kind::affine) return;
+    if (node.narrow) return backward_narrow(k);
     const Table<T>& table = network_.table;
     const Slice W = slice_of(node.weight);
     const std::size_t x = std::size_t(node.input), z = std::size_t(node.output);
@@ -626,13 +669,34 @@ class Plan {
     if (node.bias >= 0) row_parameter(node.bias, node.output, -1);
   }
 
+  void backward_narrow(std::size_t k) {
+    const Node<T>& node = network_.nodes[k];
+    const Slice W = slice_of(node.weight);
+    const Split split = panels_or_single(W.panels());
+    add({{value(node.input), kWhole, false}, {gradient(node.output), kWhole, false}, {slice(node.weight), split, true}},
+        [=, this, &node](Worker<T>& w) {
+          const Range panels =
+              split.kind == Split::columns ? w.my(W.panels()) : Range{0, w.thread == 0 ? W.panels() : 0};
+          const Update<T> update = w.stepper ? w.stepper->on(node.weight) : Update<T>{};
+          network_.table.narrow_gradient(narrow(node, w, {0, w.rows}, true), panels.begin, panels.end,
+                                         w.stepper ? nullptr : w.gradient + W.offset, w.accumulate && !w.stepper,
+                                         w.stepper ? &update : nullptr);
+        });
+    if (node.bias >= 0) row_parameter(node.bias, node.output, -1);
+  }
+
+  // By columns where there are enough panels to share out; else by one thread.
+  Split panels_or_single(std::ptrdiff_t panels) const {
+    const Split split = split_of_panels(panels);
+    return split.kind == Split::columns ? split : kSingle;
+  }
+
   // The gradient of a bias, sums of the columns of g; or of gamma, where g is multiplied by x_hat of a node.
   void row_parameter(int parameter, int output, int normalization) {
     const Table<T>& table = network_.table;
     const Slice b = slice_of(parameter);
     const std::ptrdiff_t count = b.panels(), width = 2 * table.lanes, stride = network_.stride(output);
-    const Split panels =
-        threads > 1 && split_of_panels(count).kind == Split::columns ? Split{Split::columns, count} : kSingle;
+    const Split panels = panels_or_single(count);
     const Split operand = panels.kind == Split::columns ? panels : kWhole;
     const std::ptrdiff_t columns = padded(output);
     std::vector<Access> accesses{{gradient(output), operand, false}, {slice(parameter), panels, true}};
@@ -671,10 +735,17 @@ class Plan {
         const Slice& E = slice_of(parameters[c]);
         T* sums = w.gradient + E.offset;
         if (w.stepper || !w.accumulate) std::fill_n(sums, E.size(), T(0));
-        for (std::ptrdiff_t i = 0; i < w.rows; ++i) {
-          const std::ptrdiff_t code =
-              node.kind == Kind::append ? 0 : code_of(x[i * in + std::ptrdiff_t(node.constants[c])], E.height);
-          for (std::ptrdiff_t j = 0; j < E.columns; ++j) sums[E.index(code, j)] += g[i * out + column + j];
+        if (node.kind == Kind::append) {
+          T* all = w.scratch();  // the sums of all columns, since a block begins at a register
+          std::fill_n(all, padded(node.output), T(0));
+          std::copy_n(sums, E.columns, all + column);
+          network_.table.sum_rows({g, w.rows, padded(node.output), out}, all, true);
+          std::copy_n(all + column, E.columns, sums);
+        } else {
+          for (std::ptrdiff_t i = 0; i < w.rows; ++i) {
+            const std::ptrdiff_t code = code_of(x[i * in + std::ptrdiff_t(node.constants[c])], E.height);
+            for (std::ptrdiff_t j = 0; j < E.columns; ++j) sums[E.index(code, j)] += g[i * out + column + j];
+          }
         }
         if (w.stepper) w.stepper->on(parameters[c]).apply(0, sums, E.size());
         column += E.columns;

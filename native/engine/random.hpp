@@ -13,7 +13,7 @@ struct Key {
 Key threefry(Key key, Key counter) noexcept;
 
 // A permutation of 0 .. n - 1: example i gets 32 bits of the stream, and the examples are sorted by them. `scratch` has
-// room for 3 n numbers.
-void permutation(Key stream, std::uint32_t n, std::uint32_t* out, std::uint32_t* scratch) noexcept;
+// room for 2 n numbers.
+void permutation(Key stream, std::uint32_t n, std::uint32_t* out, std::uint64_t* scratch) noexcept;
 
 }  // namespace likeliest

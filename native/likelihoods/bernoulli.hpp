@@ -7,7 +7,6 @@ namespace likeliest::LIKELIEST_ISA {
 
 struct Bernoulli {
   static constexpr const char* name = "bernoulli";
-  static constexpr std::ptrdiff_t max_components = 1, max_targets = 1;
 
   template <class T>
   LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t, const Vector<T>* y,
@@ -38,6 +37,6 @@ struct Bernoulli {
 };
 
 template <class T>
-constexpr LikelihoodKernel<T> bernoulli{Bernoulli::name, true, score_rows<T, Bernoulli>, Bernoulli::probabilities<T>};
+constexpr LikelihoodKernel<T> bernoulli{Bernoulli::name, score_rows<T, Bernoulli>, Bernoulli::probabilities<T>};
 
 }  // namespace likeliest::LIKELIEST_ISA

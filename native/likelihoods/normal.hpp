@@ -9,24 +9,18 @@ namespace likeliest::LIKELIEST_ISA {
 
 struct Normal {
   static constexpr const char* name = "normal";
-  static constexpr std::ptrdiff_t max_components = 2, max_targets = 1;
+
+  template <class T>
+  using Constants = Scale<T>;
 
   template <class T>
   LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t components, const Vector<T>* y,
-                                             const T* constants, Vector<T>* score) {
-    constexpr T half_log_two_pi = T(0.91893853320467274178);
-    const Vector<T> error = y[0] - eta[0];
-    if (components == 1) {
-      const T inverse = T(1) / constants[0];
-      const Vector<T> z = error * inverse;
-      score[0] = z * inverse;
-      return T(-0.5) * z * z - half_log_two_pi - log<T>(broadcast(constants[0]));
-    }
-    const SquaredScale<T> s(eta[1], constants[1] * constants[1]);
-    const Vector<T> z2 = error * error * s.inverse;
+                                             const Scale<T>& scale, Vector<T>* score) {
+    const SquaredScale<T> s = scale(eta + 1);
+    const Vector<T> error = y[0] - eta[0], z2 = error * error * s.inverse;
     score[0] = error * s.inverse;
-    score[1] = T(0.5) * (z2 - T(1)) * s.share;
-    return T(-0.5) * (z2 + s.log) - half_log_two_pi;
+    if (components > 1) score[1] = T(0.5) * (z2 - T(1)) * s.share;
+    return T(-0.5) * (z2 + s.log) - T(0.91893853320467274178);
   }
 };
 

@@ -5,8 +5,6 @@
 
 namespace likeliest::LIKELIEST_ISA {
 
-inline constexpr std::ptrdiff_t kMaxComponents = 256;  // of eta for one target; more is left to other engines
-
 // A register of the numbers from[0], from[stride], ... of `count` rows; further lanes repeat the last row.
 template <class T>
 LIKELIEST_INLINE Vector<T> gather_rows(const T* from, std::ptrdiff_t stride, std::ptrdiff_t count) {
@@ -15,41 +13,76 @@ LIKELIEST_INLINE Vector<T> gather_rows(const T* from, std::ptrdiff_t stride, std
   return load(lanes);
 }
 
+// Hands the columns [0, width) of `count` rows to take(column), each in a register, by squares of lanes x lanes
+// numbers.
+template <class T, class F>
+LIKELIEST_INLINE void turn(const T* from, std::ptrdiff_t stride, std::ptrdiff_t count, std::ptrdiff_t width, F&& take) {
+  constexpr std::ptrdiff_t lanes = kLanes<T>;
+  Vector<T> square[lanes];
+  for (std::ptrdiff_t j = 0; j < width; j += lanes) {
+    for (std::ptrdiff_t i = 0; i < lanes; ++i) square[i] = load(from + (i < count ? i : count - 1) * stride + j);
+    transpose<T>(square);
+    for (std::ptrdiff_t i = 0; i < lanes && j + i < width; ++i) take(square[i]);
+  }
+}
+
+// The columns of eta in turn, and where each has its place in scratch: there the components of a target stand together.
+struct Places {
+  std::ptrdiff_t groups, components, group = 0, component = 0;
+  LIKELIEST_INLINE std::ptrdiff_t next() {
+    const std::ptrdiff_t place = group * components + component;
+    if (++group == groups) group = 0, ++component;
+    return place;
+  }
+};
+
+// What a page computes of the likelihood's constants alone, once for all rows: its Constants<T>, where it has them.
+template <class T, class L>
+LIKELIEST_INLINE auto prepare(const T* constants) {
+  if constexpr (requires { typename L::template Constants<T>; })
+    return typename L::template Constants<T>(constants);
+  else
+    return constants;
+}
+
 // L has evaluate<T>(eta, components, y, constants, score): from registers of eta's components and of the numbers of y
-// to a register of log P, writing d log P / d eta of each component to `score`.
+// to a register of log P, writing d log P / d eta of each component to `score`. It may write the score of components
+// that eta lacks because they are fixed: the next target's are written after it.
 template <class T, class L>
 void score_rows(const Scoring<T>& s) noexcept {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
   const std::ptrdiff_t components = s.width / s.groups, numbers = s.targets / s.groups;
-  Vector<T> eta[L::max_components], slope[L::max_components], y[L::max_targets];
+  const auto constants = prepare<T, L>(s.constants);
+  Vector<T>* const eta = reinterpret_cast<Vector<T>*>(s.scratch);
+  Vector<T>*const y = eta + s.width, *const slope = y + s.targets;
   for (std::ptrdiff_t row = 0; row < s.eta.rows; row += lanes) {
     const std::ptrdiff_t count = s.eta.rows - row < lanes ? s.eta.rows - row : lanes;
-    const T* from = s.eta.data + row * s.eta.stride;
-    T* to = s.score ? s.score + row * s.eta.stride : nullptr;
-    if (to)
-      for (std::ptrdiff_t i = 0; i < count; ++i)
-        for (std::ptrdiff_t j = 0; j < s.eta.columns; j += lanes) store(to + i * s.eta.stride + j, Vector<T>{});
+    Places from{s.groups, components}, to = from;
+    turn(s.eta.data + row * s.eta.stride, s.eta.stride, count, s.width, [&](Vector<T> z) { eta[from.next()] = z; });
+    Vector<T>* next = y;
+    if (s.targets == 1)
+      *next = gather_rows(s.y + row, 1, count);
+    else
+      turn(s.y + row * s.targets, s.targets, count, s.targets, [&](Vector<T> z) { *next++ = z; });
     const Vector<T> weight = gather_rows(s.weight + row, 1, count), factor = weight * s.scale;
     Vector<T> total{};
-    for (std::ptrdiff_t group = 0; group < s.groups; ++group) {
-      for (std::ptrdiff_t j = 0; j < components; ++j)
-        eta[j] = gather_rows(from + j * s.groups + group, s.eta.stride, count);
-      for (std::ptrdiff_t j = 0; j < numbers; ++j)
-        y[j] = gather_rows(s.y + row * s.targets + group * numbers + j, s.targets, count);
-      total += L::template evaluate<T>(eta, components, y, s.constants, slope);
-      if (!to) continue;
-      for (std::ptrdiff_t j = 0; j < components; ++j) {
-        const Vector<T> scaled = slope[j] * factor;
-        for (std::ptrdiff_t i = 0; i < count; ++i) to[i * s.eta.stride + j * s.groups + group] = scaled[i];
-      }
-    }
+    for (std::ptrdiff_t g = 0; g < s.groups; ++g)
+      total +=
+          L::template evaluate<T>(eta + g * components, components, y + g * numbers, constants, slope + g * components);
     total *= weight;
     for (std::ptrdiff_t i = 0; i < count; ++i) s.log_prob[row + i] = total[i];
+    if (!s.score) continue;
+    Vector<T> square[lanes];
+    for (std::ptrdiff_t j = 0; j < s.eta.columns; j += lanes) {
+      for (std::ptrdiff_t i = 0; i < lanes; ++i) square[i] = j + i < s.width ? slope[to.next()] * factor : Vector<T>{};
+      transpose<T>(square);
+      for (std::ptrdiff_t i = 0; i < count; ++i) store(s.score + (row + i) * s.eta.stride + j, square[i]);
+    }
   }
 }
 
 // A page of a likelihood without classes, which is most of them: `evaluate` is all it has.
 template <class T, class L>
-constexpr LikelihoodKernel<T> rowwise{L::name, true, score_rows<T, L>, nullptr};
+constexpr LikelihoodKernel<T> rowwise{L::name, score_rows<T, L>, nullptr};
 
 }  // namespace likeliest::LIKELIEST_ISA

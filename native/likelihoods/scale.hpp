@@ -1,4 +1,5 @@
-// The scale of a distribution from its column of eta: s^2 = min_scale^2 + e^clip(r, -40, 40).
+// The scale of a distribution: a number that is given, or from its column of eta: s^2 = min_scale^2 + e^clip(r, -40,
+// 40).
 #pragma once
 #include "kernels/mathematics.hpp"
 
@@ -10,14 +11,39 @@ LIKELIEST_INLINE Vector<T> clip(Vector<T> x, T low, T high) {
   return x > high ? broadcast(high) : x;
 }
 
+// A column of eta, cut off at +-bound, and the derivative of that: 1, or 0 where it is cut off.
+template <class T>
+struct Cut {
+  Vector<T> value, slope;
+  LIKELIEST_INLINE Cut(Vector<T> x, T bound) : value(clip<T>(x, -bound, bound)) {
+    slope = value == x ? broadcast(T(1)) : x - x;  // of a NaN it is NaN
+  }
+};
+inline constexpr double kLogMean = 40;  // the bound of logs of rates, means and squared scales
+
 template <class T>
 struct SquaredScale {
   Vector<T> inverse, log, share;  // 1 / s^2, log s^2 and d log s^2 / dr
   LIKELIEST_INLINE SquaredScale(Vector<T> r, T min_squared) {
-    const Vector<T> clipped = clip<T>(r, T(-40), T(40)), e = exp<T>(clipped), squared = e + min_squared;
+    const Cut<T> cut(r, T(kLogMean));
+    const Vector<T> e = exp<T>(cut.value), squared = e + min_squared;
     inverse = T(1) / squared;
-    log = min_squared == T(0) ? clipped : ::likeliest::LIKELIEST_ISA::log<T>(squared);
-    share = clipped == r ? e * inverse : Vector<T>{} + (r - r);
+    log = min_squared == T(0) ? cut.value : ::likeliest::LIKELIEST_ISA::log<T>(squared);
+    share = e * inverse * cut.slope;
+  }
+  LIKELIEST_INLINE explicit SquaredScale(T s)
+      : inverse(broadcast(T(1) / (s * s))), log(T(2) * ::likeliest::LIKELIEST_ISA::log<T>(broadcast(s))), share{} {}
+};
+
+// constants: the scale that is given, or 0 where it is a column; min_scale.
+template <class T>
+struct Scale {
+  T given, min_squared;
+  SquaredScale<T> fixed;
+  LIKELIEST_INLINE explicit Scale(const T* constants)
+      : given(constants[0]), min_squared(constants[1] * constants[1]), fixed(given) {}
+  LIKELIEST_INLINE SquaredScale<T> operator()(const Vector<T>* r) const {
+    return given > T(0) ? fixed : SquaredScale<T>(*r, min_squared);
   }
 };
 

@@ -9,11 +9,11 @@ struct Gelu {
   static constexpr bool keeps_input = true;
   template <class T>
   LIKELIEST_INLINE static Vector<T> value(Vector<T> z, const T*) {
-    return z * normal_cdf(z);
+    return z * normal_cdf<T>(z);
   }
   template <class T>
   LIKELIEST_INLINE static Vector<T> derivative(Vector<T> z, const T*) {
-    return normal_cdf(z) + z * exp<T>(T(-0.5) * z * z) * T(0.39894228040143267794);  // 1 / sqrt(2 pi)
+    return normal_cdf<T>(z) + z * exp<T>(T(-0.5) * z * z) * T(0.39894228040143267794);  // 1 / sqrt(2 pi)
   }
 };
 

@@ -74,7 +74,8 @@ void normalize_columns(const Normalization<T>& s) noexcept {
       }
       const T stays = s.momentum, comes = T(1) - stays;
       store(s.mean + j, within<T>(stays * mean + comes * mu, j, s.width));
-      store(s.variance + j, within<T>(stays * variance + comes * (squares / T(n > 1 ? n - 1 : 1)), j, s.width));
+      const Vector<T> unbiased = n > 1 ? squares / T(n - 1) : variance;  // one example says nothing of it
+      store(s.variance + j, within<T>(stays * variance + comes * unbiased, j, s.width));
       mean = mu, variance = squares / T(n);
     }
     const Vector<T> inverse = T(1) / square_root(variance + s.epsilon);

@@ -6,6 +6,7 @@
 
 namespace likeliest::tests {
 void test_mathematics();
+void test_likelihoods();
 void test_products();
 void test_optimizers();
 void test_columns();
@@ -14,12 +15,15 @@ void test_random();
 void test_schedule();
 void test_pool(bool quick);
 void test_engine(bool quick);
+void test_regularization(bool quick);
+void test_columns_of_eta(bool quick);
 }  // namespace likeliest::tests
 
 int main(int count, char** arguments) {
   using namespace likeliest::tests;
   const bool quick = count > 1 && std::strcmp(arguments[1], "--quick") == 0;
   test_mathematics();
+  test_likelihoods();
   test_products();
   test_optimizers();
   test_columns();
@@ -28,6 +32,8 @@ int main(int count, char** arguments) {
   test_schedule();
   test_pool(quick);
   test_engine(quick);
+  test_regularization(quick);
+  test_columns_of_eta(quick);
   std::printf("native: %d passed, %d failed\n", checks - failures, failures);
   return failures != 0;
 }

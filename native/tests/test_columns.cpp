@@ -53,7 +53,8 @@ void test_random() {
   const Key pi = threefry({0x13198a2e, 0x03707344}, {0x243f6a88, 0x85a308d3});
   CHECK(pi.low == 0xc4923a9c && pi.high == 0x483df7a0);
   for (const std::uint32_t n : {1u, 2u, 3u, 1000u, 70001u}) {
-    std::vector<std::uint32_t> order(n), scratch(3 * std::size_t(n)), sorted;
+    std::vector<std::uint32_t> order(n), sorted;
+    std::vector<std::uint64_t> scratch(2 * std::size_t(n));
     permutation({n, 7}, n, order.data(), scratch.data());
     sorted = order;
     std::sort(sorted.begin(), sorted.end());

@@ -16,7 +16,7 @@ struct Case {
 };
 
 Program program_of(const Case& c) {
-  Program program{{c.inputs}, {}, {}, c.likelihood, c.classes};
+  Program program{{c.inputs}, {}, {}, {c.likelihood, {0}, {0}, 1, 1, c.classes}, {}};
   const auto affine = [&](std::ptrdiff_t q) {
     const std::ptrdiff_t p = program.widths.back();
     const int parameter = int(program.parameters.size()), input = int(program.widths.size()) - 1;
@@ -62,8 +62,19 @@ void start(Engine& engine, const Program& program, const std::string& optimizer)
     for (std::size_t i = 0; i < theta.size(); ++i) theta[i] = T(std::sin(double(i * 12.9898 + k)) * 0.3);
     engine.set(int(k), Engine::kTheta, theta.data());
   }
-  engine.start(optimizer,
-               optimizer == "adam" ? std::vector<double>{0.01, 0.9, 0.999, 1e-8} : std::vector<double>{0.05, 0.9});
+  const std::vector<double> h =
+      optimizer == "adam" ? std::vector<double>{0.01, 0.9, 0.999, 1e-8} : std::vector<double>{0.05, 0.9};
+  engine.start(optimizer, h, h);
+}
+
+// All minibatches of the data, once; returns how many totals there are.
+template <class T>
+std::ptrdiff_t train(Engine& engine, const Case& c, const Data<T>& data, std::int64_t t, double floor, int threads,
+                     double* totals) {
+  const std::vector<double> factors(data.bounds.size(), 1.0);
+  const Steps steps{
+      data.order.data(), data.bounds.data(), factors.data(), nullptr, std::ptrdiff_t(data.bounds.size()) - 1, t};
+  return engine.train(data.examples(c), steps, {}, floor, threads, totals);
 }
 
 template <class T>
@@ -94,8 +105,7 @@ void test_threads(const Case& c, const std::string& isa, bool quick) {
       start<T>(*engine, program, optimizer);
       std::vector<double> totals(std::size_t(2 * steps), 0.0);
       for (int epoch = 0; epoch < 2; ++epoch)
-        CHECK(engine->train(data.examples(c), data.order.data(), data.bounds.data(), steps, 1 + epoch * steps, kNoFloor,
-                            threads, totals.data() + epoch * steps) == steps);
+        CHECK(train<T>(*engine, c, data, 1 + epoch * steps, kNoFloor, threads, totals.data() + epoch * steps) == steps);
       engine->gradient(data.examples(c), threads);
       const std::vector<T> theta = all<T>(*engine, program, Engine::kTheta);
       const std::vector<T> gradient = all<T>(*engine, program, Engine::kGradient);
@@ -153,12 +163,12 @@ void test_stops() {
   const std::vector<float> before = all<float>(*engine, program, Engine::kTheta);
   std::vector<double> totals(4);
   // No likelihood is above 1, so a floor of +1 stops at once, without an update.
-  CHECK(engine->train(data.examples(c), data.order.data(), data.bounds.data(), 4, 1, 1.0, 2, totals.data()) == 1);
+  CHECK(train<float>(*engine, c, data, 1, 1.0, 2, totals.data()) == 1);
   CHECK(all<float>(*engine, program, Engine::kTheta) == before);
   // A NaN in the third minibatch stops there.
   data.X[std::size_t(data.order[40] * 5)] = std::numeric_limits<float>::quiet_NaN();
   engine->keep();
-  CHECK(engine->train(data.examples(c), data.order.data(), data.bounds.data(), 4, 1, -1e9, 2, totals.data()) == 3);
+  CHECK(train<float>(*engine, c, data, 1, -1e9, 2, totals.data()) == 3);
   CHECK(std::isnan(totals[2]) && all<float>(*engine, program, Engine::kTheta) != before);
   for (const float x : all<float>(*engine, program, Engine::kTheta)) CHECK(std::isfinite(x));
   engine->restore();
@@ -181,7 +191,7 @@ void test_refusals() {
   Program bad = good;
   bad.steps[1].operation = "convolution";
   CHECK(refused(bad));
-  bad = good, bad.likelihood = "cauchy";
+  bad = good, bad.likelihood.name = "cauchy";
   CHECK(refused(bad));
   bad = good, bad.parameters[0].height = 6;
   CHECK(refused(bad));

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         LayerNorm,
         RMSNorm,
     )
+    from likeliest.learning_rate_finder import find_learning_rate
     from likeliest.likelihood_check import check_likelihood
     from likeliest.network import Network, SymmetryWarning
 
@@ -73,6 +74,7 @@ _NAMES = {
     "Regressor": "likeliest.estimators",
     "SymmetryWarning": "likeliest.network",
     "check_likelihood": "likeliest.likelihood_check",
+    "find_learning_rate": "likeliest.learning_rate_finder",
 }
 
 __all__ = [
@@ -96,6 +98,7 @@ __all__ = [
     "check_likelihood",
     "data_dependent",
     "datasets",
+    "find_learning_rate",
     "handout",
     "initializers",
     "likelihoods",

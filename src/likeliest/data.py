@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from likeliest.program import Program
 
 Array = npt.NDArray[Any]
 
@@ -68,6 +71,22 @@ def _numbers_from_objects(X: Array, argument: str) -> Array:
                     "encode categories as numbers and fill in what is missing first"
                 ) from None
         raise
+
+
+def check_codes(X: Array, program: Program, argument: str = "X") -> None:
+    """A ValueError unless the columns that embeddings read hold codes 0 … K − 1; it names the first that does not."""
+    for step in program.steps:
+        if step.operation != "embedding":
+            continue
+        for column, table in zip(step.attributes["columns"], step.parameters, strict=True):
+            codes, count = X.reshape(len(X), -1)[:, column], program.parameters[table][0]
+            wrong = ~((codes >= 0) & (codes < count) & (codes == np.floor(codes)))
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                raise ValueError(
+                    f"{argument}: {table} takes codes 0 to {count - 1} from column {column}, found {codes[row]:g} in "
+                    f"row {row}; number the categories from 0, and give unknown ones a code of their own"
+                )
 
 
 def non_finite_message(X: Array, row: int, column: int, argument: str = "X") -> str:

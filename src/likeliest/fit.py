@@ -135,7 +135,9 @@ def fit(
                     several = min(several, validation_every - history.epochs % validation_every)
                 if several < 1 or callbacks or schedule.watches:
                     several = 1
-                order = engine.permutations(position.seed, range(position.epochs, position.epochs + several), n)
+                order = engine.permutations(
+                    position.seed, range(position.epochs, position.epochs + several), n, threads
+                )
                 order = order if rows is None else rows[order]
             order_of_chunk, bounds = _chunk(order, step, steps, batch_size)
             at = position.steps - first_step, len(bounds) - 1, epochs * per_epoch
@@ -144,7 +146,11 @@ def fit(
             chunk = Chunk(order_of_chunk, bounds, factors, None if averaging is None else averaging.rates(*at))
             engine.keep()
             begin = time.perf_counter()
-            totals = engine.train(X, y, weights, chunk, position.steps + 1, floor, terms, threads)
+            try:
+                totals = engine.train(X, y, weights, chunk, position.steps + 1, floor, terms, threads)
+            except BaseException:  # what a likelihood of the user's raised, or a second Ctrl-C inside it
+                engine.restore()
+                raise
             took = time.perf_counter() - begin
             _check(engine, X, y, chunk, totals, floor, threads, position, per_epoch, history, network)
             position.steps += len(totals)
@@ -158,16 +164,13 @@ def fit(
             for epoch_total, epoch_seconds in done:
                 step, total, seconds = 0, 0.0, 0.0
                 position.epochs += 1
-                if averaging is not None:  # what the network will be is looked at
-                    engine.swap()
-                held_out = None
-                if validation is not None:
-                    looks = (history.epochs + 1) % validation_every == 0 or position.epochs == last_epoch
-                    held_out = validation.log_likelihood(engine, threads) if looks else float("nan")
-                epoch = Epoch(position.epochs, epoch_total / n, held_out, epoch_seconds, network)
-                _tell(epoch, history, progress, best, engine, callbacks)
-                if averaging is not None:
-                    engine.swap()
+                with _swapped(engine, averaging is not None):  # what the network will be is looked at
+                    held_out = None
+                    if validation is not None:
+                        looks = (history.epochs + 1) % validation_every == 0 or position.epochs == last_epoch
+                        held_out = validation.log_likelihood(engine, threads) if looks else float("nan")
+                    epoch = Epoch(position.epochs, epoch_total / n, held_out, epoch_seconds, network)
+                    _tell(epoch, history, progress, best, engine, callbacks)
     if history.stopped == "interrupted":
         warnings.warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached", stacklevel=3)
     if averaging is not None and not best.theta:
@@ -351,6 +354,18 @@ def _check(
     )
     engine.restore()
     raise DivergenceError(message, history)
+
+
+@contextmanager
+def _swapped(engine: Engine, wanted: bool) -> Iterator[None]:
+    """Puts the average of θ in its place for a while, if wanted, and θ back whatever happens."""
+    if wanted:
+        engine.swap()
+    try:
+        yield
+    finally:
+        if wanted:
+            engine.swap()
 
 
 @contextmanager

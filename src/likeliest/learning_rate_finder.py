@@ -89,7 +89,7 @@ def find_learning_rate(
     Parameters
     ----------
     network : Network
-        From whose θ the steps start; one that is not built starts from the θ of the seed.
+        From whose θ the steps start; one that is not built starts as ``fit`` would, from the θ of the seed.
     X : (n, ...) array or data frame
         The examples.
     y : (n,) array
@@ -124,17 +124,21 @@ def find_learning_rate(
         if isinstance(value, bool) or value != int(value) or value < least:
             raise ValueError(f"{name}: expected a whole number of at least {least}, found {value!r}")
     twin, threads = copy.copy(network), resolve_threads(None)
-    if twin._engine is None:
+    fresh = twin._engine is None
+    if fresh:
         twin.build(as_examples(X).shape[1:], seed)
     X = twin._examples(X, threads)
     y = twin._targets(X, y)
+    if fresh:
+        twin._start_output(y, None)
     rates = np.geomspace(low, high, steps)
     engine = twin._built()
     unit: Any = replace(optimizer, **{"learning_rate": 1.0})
     engine.start(unit)
     m = min(batch_size, len(X))
     whole = len(X) // m  # minibatches an epoch; what is left over waits for the next one
-    order = engine.permutations(seed, range(-(-steps // whole)), len(X))[:, : whole * m].ravel()[: steps * m]
+    epochs = range(-(-steps // whole))
+    order = engine.permutations(seed, epochs, len(X), threads)[:, : whole * m].ravel()[: steps * m]
     chunk = Chunk(order, np.arange(steps + 1) * m, rates)
     mean = engine.train(X, y, None, chunk, 1, -math.inf, Terms(prior_scale=1 / len(X), seed=seed), threads) / m
     good = mean[: np.argmin(np.append(np.isfinite(mean), False))]  # up to the first that is no number

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from likeliest import gradient_check, initializers, likelihoods, optimizers, random, schedules, tracing
 from likeliest.averaging import Averaging
-from likeliest.data import as_examples, as_weights, check_same_length, non_finite_message
+from likeliest.data import as_examples, as_weights, check_codes, check_same_length, non_finite_message
 from likeliest.engines import ENGINES, make_engine
 from likeliest.engines.base import AVERAGE, Engine, Terms
 from likeliest.fit import Callback, Position, Validation, climb, fit
@@ -65,9 +65,9 @@ class Network:
         (``{"dense_1": Normal(0.1)}``) or of a parameter (``{"dense_1.b": Normal(1.0)}``), and ``"weights"`` for all
         others; biases are free unless they are named. Without one, fitting is maximum likelihood; with one, maximum a
         posteriori.
-    initializer : Initializer or str, optional
+    initializer : Initializer, str or mapping, optional
         Where the weights of layers that do not say otherwise start, the output layer included; by default each layer's
-        own choice.
+        own choice. A mapping has the names of layers: ``{"output": "zeros"}``.
     engine : {"native", "reference"}
         What computes: the C++ core, or NumPy to be read and to check against.
     dtype : {"float32", "float64"}
@@ -97,7 +97,7 @@ class Network:
         *,
         likelihood: Likelihood | str,
         prior: Prior | Mapping[str, Prior] | None = None,
-        initializer: Initializer | str | None = None,
+        initializer: Initializer | str | Mapping[str, Initializer | str] | None = None,
         engine: str = "native",
         dtype: str = "float32",
     ) -> None:
@@ -112,7 +112,8 @@ class Network:
             raise ValueError(f"engine: expected one of {ENGINES}, found {engine!r}")
         if str(np.dtype(dtype)) not in ("float32", "float64"):
             raise ValueError(f'dtype: expected "float32" or "float64", found {dtype!r}')
-        initializers.resolve(initializer, "initializer", initializers.Zeros())
+        for one in initializer.values() if isinstance(initializer, Mapping) else [initializer]:
+            initializers.resolve(one, "initializer", initializers.Zeros())
         self.likelihood: Likelihood = likelihoods.resolve(likelihood)
         self.prior = prior
         self.initializer = initializer
@@ -180,6 +181,10 @@ class Network:
         if shared:
             net.emit("append", eta, net.parameter("c", (shared,), initializers.Zeros()), name=OUTPUT)
         program = net.finish()
+        if isinstance(self.initializer, Mapping):
+            layers = {name.rpartition(".")[0] for name in program.parameters}
+            for wrong in self.initializer.keys() - layers:
+                raise ValueError(f"initializer: there is no layer {wrong!r}; there are {', '.join(sorted(layers))}")
         engine = make_engine(self.engine, program, self.likelihood, self.dtype, priors_by_name(self.prior, program))
         for index, (name, parameter_shape) in enumerate(program.parameters.items()):
             fan_in, fan_out = (1, *parameter_shape)[-2:]
@@ -353,6 +358,8 @@ class Network:
         }
         if position.optimizer.full_batch:
             _check_full_batch(position.optimizer, schedule, averaging, clip_norm, engine.program)
+            if self.likelihood.training() is not self.likelihood:
+                raise ValueError(f"optimizer: {type(position.optimizer).__name__} does not smooth labels; use Adam()")
             method, how = climb, {"log_prior": self._log_prior_and_score, "prior_scale": 1 / (highest * n)}
         try:
             history: History = method(
@@ -624,6 +631,7 @@ class Network:
         found = engine.first_non_finite(X, threads)
         if found is not None:
             raise ValueError(non_finite_message(X, *found, argument))
+        check_codes(X, engine.program, argument)
 
     def _targets(self, X: Array, y: Any, X_name: str = "X", y_name: str = "y") -> Array:
         if y is None:

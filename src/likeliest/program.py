@@ -136,7 +136,9 @@ class Builder:
     come from running the operation's page once, on no examples.
     """
 
-    def __init__(self, input_shape: Shape, initializer: Initializer | str | None = None) -> None:
+    def __init__(
+        self, input_shape: Shape, initializer: Initializer | str | Mapping[str, Initializer | str] | None = None
+    ) -> None:
         self.steps: list[Step] = []
         self.values: dict[str, Shape] = {INPUT: input_shape}
         self.parameters: dict[str, Shape] = {}
@@ -145,7 +147,14 @@ class Builder:
         self.statistics: list[str] = []
         self.max_norm: dict[str, float] = {}
         self.layer = ""
-        self.initializer = initializer  # for weights whose layer does not say
+        self._initializer = initializer
+
+    @property
+    def initializer(self) -> Initializer | str | None:
+        """For the weights of this layer, where it does not say."""
+        if isinstance(self._initializer, Mapping):
+            return self._initializer.get(self.layer)
+        return self._initializer
 
     def parameter(
         self,

@@ -147,8 +147,8 @@ def keep(key: Key, shape: tuple[int, ...], *, rate: float) -> npt.NDArray[np.flo
     """1 with probability 1 − rate, else 0: the mask of dropout.
 
     >>> keep(stream(0, NOISE), (2, 4), rate=0.5)
-    array([[1., 1., 0., 1.],
-           [0., 0., 1., 1.]])
+    array([[0., 1., 1., 1.],
+           [1., 1., 1., 0.]])
     """
     return (words(key, shape) >= np.uint32(min(round(rate * 2**32), 2**32 - 1))).astype(np.float64)
 

@@ -23,6 +23,7 @@ Array = npt.NDArray[Any]
 BEND = 5.0  # standardized numbers grow as they are up to here, and logarithmically beyond
 ROWS = 1 << 16  # of an array that are made ready at a time, which bounds the memory
 RARE = 2  # a category seen less often is taken together with those never seen
+FAR = 8.0  # robust deviations from the median, beyond which a number does not count for the scale as it is
 QUARTILES = 1.3489795003921634  # the distance between the quartiles of a Normal with standard deviation 1
 DIGITS = 1e-9  # a column that varies by less than this part of itself is constant, but for rounding
 
@@ -315,26 +316,27 @@ def _refuse_gaps(gaps: Array, names: tuple[str, ...], first: int = 0) -> None:
 
 
 def _place(values: Array, weights: Array | None) -> tuple[float, float]:
-    """The median and a scale of a column with gaps: that of the quartiles, else the standard deviation, else 1."""
+    """Mean and standard deviation of a column with gaps, of what lies within 8 robust deviations of the median.
+
+    What lies beyond counts as if it lay there, so that no outlier makes all other numbers alike. The robust deviation
+    is that of a Normal with the column's quartiles; where they coincide, everything counts as it is.
+    """
     seen = ~np.isnan(values)
     if weights is not None:
         seen &= weights > 0
     v, w = values[seen], None if weights is None else weights[seen]
-    if not len(v):
-        return 0.0, 1.0
-    largest = float(np.abs(v).max())
+    largest = float(np.abs(v).max()) if len(v) else 0.0
     if largest == 0:
         return 0.0, 1.0
     v = v / largest  # so that squares neither overflow nor vanish
     low, middle, high = (float(q) for q in weighted_quantiles(v, (0.25, 0.5, 0.75), w))
-    scale = (high - low) / QUARTILES
-    if scale <= DIGITS:
-        mean = float(np.average(v, weights=w))
-        scale = float(np.sqrt(np.average((v - mean) ** 2, weights=w)))
-        middle = mean
-    if scale <= DIGITS or not np.isfinite(1 / (scale * largest)):
-        return middle * largest, 1.0 if largest <= 1 or scale <= DIGITS else largest
-    return middle * largest, scale * largest
+    reach = FAR * (high - low) / QUARTILES
+    if reach > DIGITS:
+        v = np.clip(v, middle - reach, middle + reach)
+    mean = float(np.average(v, weights=w))
+    scale = float(np.sqrt(np.average((v - mean) ** 2, weights=w)))
+    constant = scale <= DIGITS or not np.isfinite(1 / (scale * largest))
+    return mean * largest, 1.0 if constant else scale * largest
 
 
 def _common(values: Array, weights: Array | None) -> tuple[Any, ...]:

@@ -71,7 +71,7 @@ class Engine(Protocol):
     def start(self, optimizer: Optimizer) -> None:
         """Takes an optimizer, with its state before the first step."""
 
-    def permutations(self, seed: int, epochs: range, n: int) -> npt.NDArray[np.uint32]:
+    def permutations(self, seed: int, epochs: range, n: int, threads: int) -> npt.NDArray[np.uint32]:
         """What `random.permutations` gives: the order of the n examples in each of the epochs."""
 
     def average(self, wanted: bool) -> None:

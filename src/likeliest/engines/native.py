@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from inspect import signature
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from likeliest import _native, random
 from likeliest.engines.base import Array, Chunk, Terms
-from likeliest.likelihoods import Likelihood
+from likeliest.likelihoods import Likelihood, log_prob_of, score_of
 from likeliest.ops import OPERATIONS
 from likeliest.optimizers import Optimizer
 from likeliest.priors import Prior
@@ -46,7 +46,7 @@ class Native:
     def __init__(self, program: Program, likelihood: Likelihood, dtype: str, priors: Mapping[str, Prior]) -> None:
         self.program, self.likelihood, self.dtype = program, likelihood, np.dtype(dtype)
         name, constants, groups = likelihood.kernel()
-        self._custom = self._call_back if name == "custom" else None
+        self._has_kernel = name != "custom"
         values = {name: i for i, name in enumerate(program.values)}
         self._index = {name: i for i, name in enumerate(program.parameters)}
         self._width = math.prod(program.input_shape)
@@ -112,9 +112,9 @@ class Native:
         """Exchanges θ and its average."""
         self._core.swap()
 
-    def permutations(self, seed: int, epochs: range, n: int) -> npt.NDArray[np.uint32]:
+    def permutations(self, seed: int, epochs: range, n: int, threads: int) -> npt.NDArray[np.uint32]:
         """The order of the n examples in each of the epochs: (len(epochs), n)."""
-        return _native.permutations(*random.stream(seed, random.ORDER), epochs.start, epochs.stop, n)
+        return _native.permutations(*random.stream(seed, random.ORDER), epochs.start, epochs.stop, n, threads)
 
     def train(
         self, X: Array, y: Array, w: Array | None, chunk: Chunk, t: int, floor: float, terms: Terms, threads: int
@@ -131,29 +131,32 @@ class Native:
             t,
             floor,
             (terms.prior_scale, terms.clip_norm, *random.stream(terms.seed, random.NOISE)),
-            self._custom,
+            self._custom(y),
             threads,
         )
 
-    def _call_back(self, eta: Array, y: Array) -> tuple[Array, Array]:
-        """Log P and its score, of a likelihood that has no kernel."""
+    def _custom(self, y: Array) -> Callable[[Array, Array], tuple[Array, Array]] | None:
+        """What the core calls back with η and y of a minibatch, for a likelihood that has no kernel."""
+        return None if self._has_kernel else partial(self._call_back, y.dtype)
+
+    def _call_back(self, dtype: np.dtype[Any], eta: Array, y: Array) -> tuple[Array, Array]:
+        """Log P and its score; y gets back the dtype that the likelihood's ``check`` gave it."""
         likelihood = self.likelihood.training()
-        y = y if likelihood.targets > 1 else y[:, 0]
+        y = (y if likelihood.targets > 1 else y[:, 0]).astype(dtype)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            log_prob, score = likelihood.log_prob(numpy_namespace, eta, y), likelihood.score(eta, y)
+            log_prob, score = log_prob_of(likelihood, eta, y), score_of(likelihood, eta, y)
         return np.ascontiguousarray(log_prob, self.dtype), np.ascontiguousarray(score, self.dtype)
 
     def log_likelihood(self, X: Array, y: Array, threads: int) -> Array:
         """Log P(y_i | x_i): (n,) float64."""
-        if self._custom is not None:
+        if not self._has_kernel:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                log_prob = self.likelihood.log_prob(numpy_namespace, self.output(X, threads), y)
-            return np.asarray(log_prob, np.float64)
+                return np.asarray(log_prob_of(self.likelihood, self.output(X, threads), y), np.float64)
         return self._core.log_likelihood(self._rows(X), self._numbers(y), threads)
 
     def gradient(self, X: Array, y: Array, w: Array | None, threads: int) -> dict[str, Array]:
         """∂/∂θ Σ_i w_i log P(y_i | x_i), by parameter name."""
-        self._core.gradient(self._rows(X), self._numbers(y), self._numbers(w), self._custom, threads)
+        self._core.gradient(self._rows(X), self._numbers(y), self._numbers(w), self._custom(y), threads)
         return {name: self.get(name, GRADIENT) for name in self.program.parameters}
 
     def output(self, X: Array, threads: int) -> Array:
@@ -162,6 +165,8 @@ class Native:
 
     def probabilities(self, X: Array, threads: int) -> Array:
         """P(Y = k | x): (n, classes)."""
+        if not self._has_kernel:
+            return np.asarray(self.likelihood.probabilities(numpy_namespace, self.output(X, threads)))
         return self._core.probabilities(self._rows(X), threads)
 
     def _rows(self, X: Array) -> Array:

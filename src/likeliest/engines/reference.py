@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from likeliest import random
 from likeliest.engines.base import AVERAGE, Array, Chunk, Terms
-from likeliest.likelihoods import Likelihood
+from likeliest.likelihoods import Likelihood, log_prob_of, score_of
 from likeliest.ops import OPERATIONS
 from likeliest.optimizers import Optimizer
 from likeliest.optimizers.base import State
@@ -129,7 +129,7 @@ class Reference:
         """Exchanges θ and its average."""
         self.theta, self.averages = self.averages, self.theta
 
-    def permutations(self, seed: int, epochs: range, n: int) -> npt.NDArray[np.uint32]:
+    def permutations(self, seed: int, epochs: range, n: int, threads: int) -> npt.NDArray[np.uint32]:
         """The order of the n examples in each of the epochs: (len(epochs), n)."""
         return random.permutations(seed, epochs, n)
 
@@ -193,7 +193,7 @@ class Reference:
     def log_likelihood(self, X: Array, y: Array, threads: int) -> Array:
         """Log P(y_i | x_i): (n,) float64."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.asarray(self.likelihood.log_prob(xp, self.output(X, threads), y), np.float64)
+            return np.asarray(log_prob_of(self.likelihood, self.output(X, threads), y), np.float64)
 
     def gradient(self, X: Array, y: Array, w: Array | None, threads: int) -> Values:
         """∂/∂θ Σ_i w_i log P(y_i | x_i), by parameter name."""
@@ -204,7 +204,7 @@ class Reference:
         likelihood = self.likelihood if training is None else self.likelihood.training()
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             values = forward(self.program, self.theta, np.asarray(X).astype(self.dtype), training)
-            score, log_prob = likelihood.score(values[OUTPUT], y), likelihood.log_prob(xp, values[OUTPUT], y)
+            score, log_prob = score_of(likelihood, values[OUTPUT], y), log_prob_of(likelihood, values[OUTPUT], y)
             if w is not None:
                 score, log_prob = score * w[:, None].astype(self.dtype), log_prob * w
             gradient = backward(self.program, self.theta, values, score, training)[1]

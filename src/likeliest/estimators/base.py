@@ -21,8 +21,9 @@ from likeliest.estimators import defaults
 from likeliest.estimators.arguments import blaming, holds_strings, is_frame, merged
 from likeliest.estimators.callbacks import CallbackSupportMixin, Hooks, with_callbacks
 from likeliest.estimators.settings import check_settings, is_word
+from likeliest.fit import DivergenceError
 from likeliest.history import History
-from likeliest.layers import BatchNorm, Dense, Dropout, Embedding, GaussianNoise, Layer
+from likeliest.layers import BatchNorm, Dropout, Embedding, GaussianNoise, Layer
 from likeliest.likelihoods import Distribution, Likelihood
 from likeliest.network import Network
 from likeliest.tables import Table, columns_of
@@ -128,7 +129,6 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         weights = self._weighted(targets, weights, learned)
         table = self.table_ if goes_on else self._read_table(X, weights)
         network = self.network_ if goes_on else self._network(likelihood, table, recipe)
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         state = self._state(table, learned)
         hooks = Hooks(self, recipe.epochs, data, state)
         Z = table.transform(X, network.dtype)
@@ -145,30 +145,66 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
                 )
         looks = max(1, recipe.epochs // defaults.LOOKS)
         patience = recipe.epochs if self.n_iter_no_change is None else max(int(self.n_iter_no_change), looks)
-        history = network.fit(
-            Z,
-            targets,
-            optimizer=recipe.optimizer,
-            epochs=recipe.epochs,
-            batch_size=recipe.batch_size,
-            sample_weight=weights,
-            schedule=recipe.schedule,
-            averaging=self.averaging,
-            clip_norm=self.clip_norm,
-            validation=held_out,
-            validation_every=looks,
-            early_stopping=None if held_out is None else patience,
-            seed=seed,
-            threads=self._threads(),
-            callbacks=hooks.of_network,
-            verbose=self.verbose,
-        )
+        how = {
+            "optimizer": recipe.optimizer,
+            "epochs": recipe.epochs,
+            "batch_size": recipe.batch_size,
+            "sample_weight": weights,
+            "schedule": recipe.schedule,
+            "averaging": recipe.averaging,
+            "clip_norm": recipe.clip_norm,
+            "seed": int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max)),
+            "threads": self._threads(),
+            "verbose": self.verbose,
+        }
+        choose = {"validation": held_out, "validation_every": looks} if held_out is not None else {}
+        if choose:
+            choose["early_stopping"] = patience
+        if goes_on or not is_word(self.optimizer, "auto"):
+            history = network.fit(Z, targets, **how, **choose, callbacks=hooks.of_network)
+        else:
+            network, history = self._fit_somehow(network, Z, targets, how, choose, hooks)
+            if recipe.refits and held_out is not None and validation is None and history.stopped != "interrupted":
+                network = self._refit(network, history, Z, targets, how)
         self._fill_unseen(network, table, Z)
         self.__dict__.update(state(network))
         self.history_ = self._in_units_of_y(history)
         self.n_iter_ = history.epochs
         hooks.close(network)
         return self
+
+    def _fit_somehow(
+        self, network: Network, Z: Array, targets: Array, how: dict[str, Any], choose: dict[str, Any], hooks: Hooks
+    ) -> tuple[Network, History]:
+        """The network fitted; with a smaller learning rate where the usual one makes it diverge."""
+        fresh = copy.copy(network)
+        for factor in (1.0, 0.3, 0.1):
+            if not how["optimizer"].full_batch:
+                how["optimizer"] = replace(how["optimizer"], learning_rate=factor * how["optimizer"].learning_rate)
+            try:
+                return network, network.fit(Z, targets, **how, **choose, callbacks=hooks.of_network)
+            except DivergenceError:
+                network = copy.copy(fresh)
+        return network, network.fit(Z, targets, **how, **choose, callbacks=hooks.of_network)
+
+    def _refit(self, network: Network, history: History, Z: Array, targets: Array, how: dict[str, Any]) -> Network:
+        """A network fitted anew to all rows, for as long as the held-out rows found best."""
+        best = history.best_epoch
+        if best is None:
+            return network
+        anew = Network(
+            network.layers,
+            likelihood=network.likelihood,
+            prior=network.prior,
+            initializer=network.initializer,
+            engine=network.engine,
+            dtype=network.dtype,
+        )
+        try:
+            anew.fit(Z, targets, **how, callbacks=[lambda epoch: epoch.number > best])
+        except DivergenceError:
+            return network
+        return anew
 
     def _pass(self, X: Any, y: Any, sample_weight: Any) -> Any:
         """One pass over these examples, for ``partial_fit``."""
@@ -197,7 +233,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             batch_size=recipe.batch_size,
             sample_weight=weights,
             schedule=None if is_word(self.schedule, "auto") else self.schedule,
-            clip_norm=self.clip_norm,
+            clip_norm=None if is_word(self.clip_norm, "auto") else self.clip_norm,
             threads=self._threads(),
             verbose=self.verbose,
             **again,
@@ -235,14 +271,16 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
 
     def _recipe(self, n: int, held_out: bool) -> defaults.Recipe:
         """The recipe for n rows, with what the settings say instead."""
-        recipe = defaults.recipe(n, is_regressor(self))
+        usual, share = is_word(self.likelihood, "auto"), float(self.validation_fraction)
+        recipe = defaults.recipe(n, is_regressor(self), usual, share)
         if recipe.optimizer.full_batch and is_word(self.optimizer, "auto") and self._wants_steps():
-            recipe = replace(defaults.recipe(max(n, defaults.FEW), is_regressor(self)), holds_out=False)
+            recipe = replace(defaults.recipe(max(n, defaults.FEW), is_regressor(self), usual, share), holds_out=False)
         holds_out = recipe.holds_out if is_word(self.early_stopping, "auto") else bool(self.early_stopping)
         said: dict[str, Any] = {"holds_out": holds_out or held_out}
         if not is_word(self.optimizer, "auto"):
             optimizer = optimizers.resolve(self.optimizer)
-            said |= {"optimizer": optimizer, "schedule": schedules.resolve(None if optimizer.full_batch else "cosine")}
+            schedule = schedules.resolve(None if optimizer.full_batch else "cosine")
+            said |= {"optimizer": optimizer, "schedule": schedule, "averaging": None, "clip_norm": None}
         if not is_word(self.schedule, "auto"):
             said["schedule"] = schedules.resolve(self.schedule)
         if self.max_iter is not None:
@@ -253,6 +291,9 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             said["prior"] = self.prior
         if self.dtype is not None:
             said["dtype"] = self.dtype
+        for name in ("averaging", "clip_norm"):
+            if not is_word(getattr(self, name), "auto"):
+                said[name] = getattr(self, name)
         return replace(recipe, **said)
 
     def _wants_steps(self) -> bool:
@@ -260,8 +301,8 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         return (
             not (is_word(self.schedule, "auto") or self.schedule is None)
             or not (is_word(self.batch_size, "auto") or self.batch_size is None)
-            or self.averaging is not None
-            or self.clip_norm is not None
+            or not (is_word(self.averaging, "auto") or self.averaging is None)
+            or not (is_word(self.clip_norm, "auto") or self.clip_norm is None)
             or any(
                 isinstance(layer, Dropout | GaussianNoise | BatchNorm) or getattr(layer, "max_norm", None)
                 for layer in self._layers()
@@ -275,7 +316,12 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         if is_word(self.prior, "auto") and isinstance(prior, dict) and not likelihood.shared:
             prior = prior["weights"]  # there is no scale of its own that the other part could be about
         return Network(
-            [*embedded, *self._layers()], likelihood=likelihood, prior=prior, engine=self.engine, dtype=recipe.dtype
+            [*embedded, *self._layers()],
+            likelihood=likelihood,
+            prior=prior,
+            initializer={"output": "zeros"},
+            engine=self.engine,
+            dtype=recipe.dtype,
         )
 
     def _layers(self) -> list[Layer]:
@@ -284,7 +330,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         widths = (self.hidden,) if isinstance(self.hidden, int | np.integer) else tuple(self.hidden)
         layers: list[Layer] = []
         for width in widths:
-            layers.append(Dense(int(width), self.activation))
+            layers.append(defaults.dense(int(width), self.activation))
             if self.dropout:
                 layers.append(Dropout(self.dropout))
         return layers

@@ -48,9 +48,9 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         ``"auto"`` goes by the number of rows.
     schedule : Schedule, str or None
         How the learning rate changes; ``"auto"`` rises and falls.
-    averaging : Averaging, optional
+    averaging : Averaging, "auto" or None
         ``EMA()`` or ``SWA()``: keep an average of θ over the steps.
-    clip_norm : float, optional
+    clip_norm : float, "auto" or None
         A gradient longer than this is scaled back to it.
     max_iter : int, optional
         How many passes over the data; by default so many that the number of steps suffices.
@@ -58,6 +58,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         How many examples a step takes; None for all.
     early_stopping : bool or "auto"
         Whether a part of the data is held out, to keep the θ that predicts it best; ``"auto"``: unless there are few.
+        Where all the rest is ``"auto"`` too and there are not many, all of the data is then fitted for that long.
     validation_fraction : float
         That part.
     n_iter_no_change : int, optional
@@ -115,7 +116,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        hidden: Any = (50,),
+        hidden: Any = (64, 64),
         *,
         activation: str = "gelu",
         layers: Any = None,
@@ -124,8 +125,8 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         prior: Any = "auto",
         optimizer: Any = "auto",
         schedule: Any = "auto",
-        averaging: Any = None,
-        clip_norm: Any = None,
+        averaging: Any = "auto",
+        clip_norm: Any = "auto",
         max_iter: Any = None,
         batch_size: Any = "auto",
         early_stopping: Any = "auto",

@@ -44,9 +44,11 @@ def check_settings(estimator: Any) -> None:
         raise ValueError(
             f'prior: expected "auto", None or one of likeliest.priors, such as Normal(1.0); found {it.prior!r}'
         )
-    if it.averaging is not None and not isinstance(it.averaging, Averaging):
-        raise ValueError(f"averaging: expected EMA() or SWA() of likeliest.averaging, found {it.averaging!r}")
-    if it.clip_norm is not None:
+    if not (it.averaging is None or is_word(it.averaging, "auto") or isinstance(it.averaging, Averaging)):
+        raise ValueError(
+            f'averaging: expected "auto", EMA() or SWA() of likeliest.averaging, or None, found {it.averaging!r}'
+        )
+    if not (it.clip_norm is None or is_word(it.clip_norm, "auto")):
         check_positive("clip_norm", it.clip_norm, "1.0 is usual for a gradient of the mean")
     if not is_word(it.schedule, "auto"):
         schedules.resolve(it.schedule)

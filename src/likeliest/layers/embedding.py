@@ -28,7 +28,8 @@ class Embedding(Layer):
     Raises
     ------
     ValueError
-        When a column is named twice, is not there, or a number is not positive.
+        When a column is named twice, is not there, or a number is not positive; when something else changed the codes
+        before. ``fit`` and ``predict`` raise it for a number in such a column that is no code.
 
     Examples
     --------
@@ -60,6 +61,8 @@ class Embedding(Layer):
     def build(self, net: Builder, x: Value) -> Value:
         """One table a column, one operation for all."""
         p = check_rows(net, x)
+        if any(step.operation != "reshape" for step in net.steps):
+            raise ValueError(f"{net.layer}: codes are read from the inputs; make it the first layer, for all columns")
         wrong = [c for c, _, _ in self.columns if c >= p]
         if wrong:
             raise ValueError(f"{net.layer}: there is no column {wrong[0]} in x (n, {p}); columns count from 0")

@@ -12,7 +12,7 @@ from likeliest.likelihoods.base import Likelihood
 from likeliest.likelihoods.bernoulli import Bernoulli
 from likeliest.likelihoods.beta import Beta
 from likeliest.likelihoods.categorical import Categorical
-from likeliest.likelihoods.custom import Custom
+from likeliest.likelihoods.custom import Custom, log_prob_of, score_of
 from likeliest.likelihoods.distribution import Distribution
 from likeliest.likelihoods.gamma import Gamma
 from likeliest.likelihoods.independent import Independent
@@ -123,5 +123,7 @@ __all__ = [
     "StudentT",
     "Weibull",
     "ZeroInflatedPoisson",
+    "log_prob_of",
     "resolve",
+    "score_of",
 ]

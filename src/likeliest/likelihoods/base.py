@@ -53,12 +53,12 @@ class Likelihood(ABC):
     """The smallest and the largest y; open ends, unless y is discrete."""
 
     def __init_subclass__(cls, **arguments: Any) -> None:
-        """A class with a log_prob of its own inherits neither the score nor the kernel of another one."""
+        """A class with a log_prob or a score of its own inherits nothing of another one that would compute them."""
         super().__init_subclass__(**arguments)
-        if "log_prob" in cls.__dict__:
-            for method in ("score", "kernel"):
-                if method not in cls.__dict__:
-                    setattr(cls, method, getattr(Likelihood, method))
+        if "log_prob" in cls.__dict__ and "score" not in cls.__dict__:
+            cls.score = Likelihood.score  # type: ignore[method-assign]
+        if ("log_prob" in cls.__dict__ or "score" in cls.__dict__) and "kernel" not in cls.__dict__:
+            cls.kernel = Likelihood.kernel  # type: ignore[method-assign]
 
     def __repr__(self) -> str:
         if not is_dataclass(self):

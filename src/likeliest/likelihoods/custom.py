@@ -6,7 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
+
 from likeliest.likelihoods.base import Likelihood
+from likeliest.xp import numpy_namespace
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,6 +48,32 @@ class Custom(Likelihood):
         return self.own.log_prob(xp, eta, y)
 
 
+def log_prob_of(likelihood: Likelihood, eta: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Log P(y | η) with NumPy: η (n, width), y as ``check`` returned it -> (n,).
+
+    Raises
+    ------
+    ValueError
+        When the likelihood, which may be the user's, gives another shape.
+    """
+    return _shaped(likelihood, "log_prob", likelihood.log_prob(numpy_namespace, eta, y), (len(eta),))
+
+
+def score_of(likelihood: Likelihood, eta: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """∂ log P(y | η) / ∂η: (n, width), or a ValueError as in `log_prob_of`."""
+    return _shaped(likelihood, "score", likelihood.score(eta, y), eta.shape)
+
+
+def _shaped(likelihood: Likelihood, method: str, values: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    found: npt.NDArray[Any] = np.asarray(values)
+    if found.shape != shape:
+        raise ValueError(
+            f"likelihood: {method} of {getattr(likelihood, 'own', likelihood)!r} gave shape {found.shape} for eta "
+            f"(n, {likelihood.width}) with n = {shape[0]}, expected {shape}; check_likelihood(...) finds such things"
+        )
+    return found
+
+
 def _method(name: str) -> Callable[..., Any]:
     def method(self: Custom, *arguments: Any, **named: Any) -> Any:
         own = getattr(self.own, name, None)
@@ -58,7 +88,7 @@ def _number(name: str) -> property:
     return property(lambda self: int(getattr(self.own, name, default.fget(self))), doc=default.__doc__)
 
 
-for _name in ("width", "shared", "targets", "draws"):
+for _name in ("width", "shared", "locations", "targets", "draws"):
     setattr(Custom, _name, _number(_name))
 for _name in (
     *("check", "score", "fisher", "mean", "variance", "cdf", "quantile", "probabilities", "sample", "start"),

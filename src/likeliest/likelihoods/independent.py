@@ -165,7 +165,7 @@ class Independent(Likelihood):
     def kernel(self) -> tuple[str, tuple[float, ...], int]:
         """The kernel of the targets' likelihood, d groups."""
         name, constants, groups = self.base.kernel()
-        return name, constants, groups * int(self.count)
+        return super().kernel() if name == "custom" else (name, constants, groups * int(self.count))
 
     def apart(self, xp: Any, eta: Any) -> Any:
         """η (n, w·d) -> (n·d, w): one row for each target of each example."""

@@ -6,6 +6,7 @@ D_k = ∂/∂q_k = (τ_k − [y < q_k]) / s:     ∂/∂η_1 = Σ_k D_k,     ∂
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -83,13 +84,16 @@ class Quantile(Likelihood):
 
     def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
         """Σ_k log(τ_k (1 − τ_k) / s) − (y − q_k)(τ_k − [y < q_k]) / s."""
-        tau = np.array(self.probabilities)
-        q = quantiles(xp, eta)
-        total = float(np.sum(np.log(tau * (1 - tau) / self.scale)))
+        q, total = quantiles(xp, eta), self.log_height
         for k, t in enumerate(self.probabilities):
             u = y - q[:, k]
             total = total - (t * xp.maximum(u, 0.0) + (1 - t) * xp.maximum(-u, 0.0)) / self.scale
         return total
+
+    @property
+    def log_height(self) -> float:
+        """Σ_k log(τ_k (1 − τ_k) / s): the log of the densities where y = q_k, all together."""
+        return math.fsum(math.log(tau * (1 - tau) / self.scale) for tau in self.probabilities)
 
     def score(self, eta: Array, y: Array) -> Array:
         """∂/∂η_1 = Σ_k D_k and ∂/∂η_j = σ(η_j) Σ_{k ≥ j} D_k, with D_k = (τ_k − [y < q_k]) / s."""
@@ -140,8 +144,8 @@ class Quantile(Likelihood):
         return Interpolated(self.probabilities)
 
     def kernel(self) -> tuple[str, tuple[float, ...], int]:
-        """Constants: the scale, τ_1, τ_2, …."""
-        return self.name, (float(self.scale), *self.probabilities), 1
+        """Constants: the scale, Σ_k log(τ_k (1 − τ_k) / s), τ_1, τ_2, …."""
+        return self.name, (float(self.scale), self.log_height, *self.probabilities), 1
 
 
 @dataclass(frozen=True, repr=False)

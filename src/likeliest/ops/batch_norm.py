@@ -55,8 +55,8 @@ def backward(
 def observe(x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, *, momentum: float = 0.9, **rest: Any) -> Any:
     """The running statistics after a minibatch x: statistic ← momentum · statistic + (1 − momentum) · the minibatch's.
 
-    The variance that is kept is the unbiased one, n/(n − 1) times the minibatch's.
+    The variance that is kept is the unbiased one, n/(n − 1) times the minibatch's. One example says nothing of it.
     """
     mu = x.mean(axis=0)
-    sigma2 = ((x - mu) * (x - mu)).sum(axis=0) / max(len(x) - 1, 1)
+    sigma2 = ((x - mu) * (x - mu)).sum(axis=0) / (len(x) - 1) if len(x) > 1 else variance
     return momentum * mean + (1 - momentum) * mu, momentum * variance + (1 - momentum) * sigma2

@@ -38,8 +38,8 @@ class Horseshoe(Prior):
 
     >>> import numpy as np
     >>> from likeliest.priors import Horseshoe
-    >>> Horseshoe(1.0).score(np.array([0.01, 1.0, 100.0])).round(2)
-    array([-21.43,  -1.17,  -0.02])
+    >>> Horseshoe(1.0).score(np.array([0.01, 1.0, 100.0])).round(2).tolist()
+    [-21.24, -1.17, -0.02]
     """
 
     scale: float = 1.0

@@ -44,4 +44,4 @@ class Laplace(Prior):
 
     def score(self, theta: Array) -> Array:
         """−sign(θ)/s."""
-        return np.asarray(np.sign(theta) * (-1 / self.scale))
+        return np.asarray(np.sign(-theta) * (1 / self.scale))

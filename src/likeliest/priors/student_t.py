@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -36,7 +37,7 @@ class StudentT(Prior):
 
     def __post_init__(self) -> None:
         check_scale(self.scale)
-        if isinstance(self.df, bool) or not 0 < self.df < math.inf:
+        if isinstance(self.df, bool) or not isinstance(self.df, numbers.Real) or not 0 < float(self.df) < math.inf:
             raise ValueError(f"df: expected a positive number of degrees of freedom, found {self.df!r}; 4.0 is usual")
 
     def log_prob(self, xp: Any, theta: Any) -> Any:

@@ -1,0 +1,53 @@
+// Mixture of Normals:  L_k = log pi_k - (log(2 pi) + log s_k^2 + z_k^2) / 2,  pi = softmax(l), z_k = (y - mu_k) / s_k.
+// log P = log sum_k e^L_k.  With rho_k = e^(L_k - log P):  d/d l_k = rho_k - pi_k,  d/d mu_k = rho_k z_k / s_k,
+// d/d r_k = rho_k (z_k^2 - 1) / 2 d log s_k^2 / dr_k.
+// eta: l (K), mu (K), and r (K) unless the scale is fixed. s^2 = min_scale^2 + e^clip(r, -40, 40).
+// constants: K; the fixed scale, or 0; min_scale.
+#pragma once
+#include "likelihoods/rowwise.hpp"
+#include "likelihoods/scale.hpp"
+
+namespace likeliest::LIKELIEST_ISA {
+
+struct NormalMixture {
+  static constexpr const char* name = "normal_mixture";
+
+  template <class T>
+  struct Constants {
+    std::ptrdiff_t K;
+    Scale<T> scale;
+    LIKELIEST_INLINE explicit Constants(const T* given) : K(std::ptrdiff_t(given[0])), scale(given + 1) {}
+  };
+
+  template <class T>
+  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t components, const Vector<T>* y,
+                                             const Constants<T>& constants, Vector<T>* score) {
+    const std::ptrdiff_t K = constants.K;
+    const Vector<T>*l = eta, *mu = eta + K, *r = eta + 2 * K;
+    Vector<T>*of_l = score, *of_mu = score + K, *of_r = score + 2 * K;
+    // softmax(l): e^(l - top) waits where the score of l will be.
+    Vector<T> top = l[0], all{};
+    for (std::ptrdiff_t k = 1; k < K; ++k) top = l[k] > top ? l[k] : top;
+    for (std::ptrdiff_t k = 0; k < K; ++k) all += of_l[k] = exp<T>(l[k] - top);
+    const Vector<T> log_all = log<T>(all);
+    // Of e^L the same: first L, then e^(L - highest), where the score of mu will be.
+    Vector<T> highest = broadcast(T(-__builtin_inf())), some{};
+    for (std::ptrdiff_t k = 0; k < K; ++k) {
+      const SquaredScale<T> s = constants.scale(r + k);
+      const Vector<T> error = y[0] - mu[k];
+      of_mu[k] = (l[k] - top - log_all) - T(0.5) * (s.log + error * error * s.inverse);
+      highest = of_mu[k] > highest ? of_mu[k] : highest;
+    }
+    for (std::ptrdiff_t k = 0; k < K; ++k) some += of_mu[k] = exp<T>(of_mu[k] - highest);
+    for (std::ptrdiff_t k = 0; k < K; ++k) {
+      const SquaredScale<T> s = constants.scale(r + k);
+      const Vector<T> error = y[0] - mu[k], rho = of_mu[k] / some;
+      of_l[k] = rho - of_l[k] / all;
+      of_mu[k] = rho * error * s.inverse;
+      if (components > 2 * K) of_r[k] = T(0.5) * rho * (error * error * s.inverse - T(1)) * s.share;
+    }
+    return highest + log<T>(some) - T(0.91893853320467274178);
+  }
+};
+
+}  // namespace likeliest::LIKELIEST_ISA
