@@ -23,6 +23,8 @@ def merged(X: Any, y: Any, weights: Array | None) -> tuple[Any, Any, Array | Non
         return X, y, weights
     if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.kind not in "biuf" or labels.shape[:1] != (len(X),):
         return X, y, weights
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
     w = np.ones(len(X)) if weights is None else weights
     X, labels, w = X[w > 0], labels[w > 0], w[w > 0]
     keys = [*X.T]

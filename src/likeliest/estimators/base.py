@@ -123,6 +123,8 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         # Callbacks hand the metadata on to scorers, which know of weights only.
         data = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
         if recipe.optimizer.full_batch and not recipe.holds_out:
+            self._read_table(X, weights)  # what is wrong with them is said by the user's rows
+            self._read_targets(y, weights, recipe, reset=not goes_on)
             X, y, weights = merged(X, y, weights)
         likelihood, targets, learned = self._read_targets(y, weights, recipe, reset=not goes_on)
         check_same_length(X, targets)

@@ -55,17 +55,21 @@ class Hooks:
         return (self._end,)
 
     def _begin(self) -> None:
+        if self.epoch is not None or len(self.fit._children_map) >= (self.fit.max_subtasks or 0):
+            return  # begun already, by a fit that had to start again; or there were as many as were announced
         self.epoch = self.fit.subcontext(task_name="epoch")
         self.epoch.call_on_fit_task_begin(estimator=self.estimator, **self.data)
 
     def _end(self, epoch: Epoch) -> bool:
         context, self.epoch = self.epoch, None
+        if context is None:
+            return False
         stop = context.call_on_fit_task_end(
             estimator=self.estimator,
             reconstruction_attributes=lambda: self.state(copy.copy(epoch.network)),
             **self.data,
         )
-        if not stop and len(self.fit._children_map) < (self.fit.max_subtasks or 0):
+        if not stop:
             self._begin()
         return bool(stop)
 

@@ -16,6 +16,7 @@ from likeliest.estimators.base import Estimator
 from likeliest.estimators.defaults import Recipe
 from likeliest.likelihoods import Distribution, Independent, Likelihood
 from likeliest.likelihoods.base import refuse
+from likeliest.xp import numpy_namespace
 
 Array = npt.NDArray[Any]
 
@@ -213,7 +214,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     def _place(self, y: Array, weights: Array | None, likelihood: Likelihood) -> tuple[Any, Any]:
         """Centre and scale of y, where the likelihood is one on all real numbers."""
         if not self.standardize or not likelihood.standardizes:
-            return np.zeros(y.shape[1:])[()], np.ones(y.shape[1:])[()]
+            return 0.0, 1.0
         return _spread(y, weights)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
@@ -243,7 +244,9 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Array:
         """E[y | x], (n,) or (n, targets); of Student's t the location, also where there is no mean."""
-        return self.predict_dist(X).mean()
+        eta = self.network_.output(self._prepared(X), threads=self._threads()).astype(np.float64)
+        mean = self.network_.likelihood.mean(numpy_namespace, eta)
+        return np.asarray(self.target_center_ + self.target_scale_ * mean)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R², the part of the variance of y that is predicted; `log_likelihood` judges the whole distribution."""
