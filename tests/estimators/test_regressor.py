@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-from sklearn.exceptions import DataConversionWarning
+from sklearn.exceptions import DataConversionWarning, NotFittedError
 
 import likeliest as ll
 from likeliest.likelihoods import (
@@ -302,3 +302,11 @@ def test_score_is_the_share_of_the_variance() -> None:
     model, w = make().fit(X, REAL), RNG.uniform(0, 2, N)
     assert model.score(X, REAL, w) == pytest.approx(r2_score(REAL, model.predict(X), sample_weight=w))
     assert make(max_iter=200, prior=None).fit(X, REAL).score(X, REAL) > 0.8
+
+
+def test_nothing_is_predicted_before_the_fit() -> None:
+    for method in ("predict", "predict_dist", "transform"):
+        with pytest.raises(NotFittedError):
+            getattr(make(), method)(X)
+    with pytest.raises(NotFittedError):
+        make().log_likelihood(X, REAL)

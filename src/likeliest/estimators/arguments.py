@@ -72,3 +72,12 @@ def blaming(argument: str) -> Iterator[None]:
 
 
 NAMED = tuple(f"{name}:" for name in ("X", "y", "sample_weight", "class_weight", "categorical_features", "missing"))
+
+
+@contextmanager
+def renamed(argument: str, name: str) -> Iterator[None]:
+    """Errors that name one argument in front name another."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{name}{str(error).removeprefix(argument)}") from None

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from likeliest import optimizers, schedules
 from likeliest.data import as_weights, check_same_length
 from likeliest.estimators import defaults
-from likeliest.estimators.arguments import blaming, holds_strings, is_frame, merged
+from likeliest.estimators.arguments import blaming, holds_strings, is_frame, merged, renamed
 from likeliest.estimators.callbacks import CallbackSupportMixin, Hooks, with_callbacks
 from likeliest.estimators.settings import check_settings, is_word
 from likeliest.fit import DivergenceError
@@ -136,8 +136,12 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         Z = table.transform(X, network.dtype)
         held_out: Any = None
         if validation is not None:
-            X_val = table.transform(validation[0], network.dtype)
-            held_out = (X_val, self._targets_like(validation[1], likelihood, learned))
+            with renamed("X", "X_val"):
+                X_val = table.transform(validation[0], network.dtype)
+            with renamed("y", "y_val"):
+                y_val = self._targets_like(validation[1], likelihood, learned)
+            check_same_length(X_val, y_val, "X_val", "y_val")
+            held_out = (X_val, y_val)
         elif recipe.holds_out:
             held_out = float(self.validation_fraction)
             if not 0 < round(held_out * len(X)) < len(X):
@@ -392,19 +396,14 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             raise ValueError(f"{other}: expected with {given}, found None")
         if X_val is None:
             return None
-        try:
+        with renamed("X", "X_val"):
             return self._examples(X_val, reset=False), y_val
-        except (ValueError, TypeError) as error:
-            raise type(error)(f"X_val{str(error).removeprefix('X')}") from None
 
     def _targets_like(self, y: Any, likelihood: Likelihood, learned: dict[str, Any]) -> Array:
         """Held-out targets, as those of the fit."""
         twin = copy.copy(self)
         twin.__dict__.update(learned, network_=Network([], likelihood=likelihood))
-        try:
-            return twin._read_targets(y, None, None, reset=False)[1]
-        except (ValueError, TypeError) as error:
-            raise type(error)(f"y_val{str(error).removeprefix('y')}") from None
+        return twin._read_targets(y, None, None, reset=False)[1]
 
     def _prepared(self, X: Any) -> Array:
         """X as the network takes it."""
@@ -468,7 +467,8 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         -------
         (n, m_h) array, or a data frame after ``set_output(transform="pandas")``
         """
-        return self.network_.hidden(self._prepared(X), threads=self._threads())
+        Z = self._prepared(X)
+        return self.network_.hidden(Z, threads=self._threads())
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """The names of the columns of ``transform``: the class's name and a number."""

@@ -244,7 +244,8 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Array:
         """E[y | x], (n,) or (n, targets); of Student's t the location, also where there is no mean."""
-        eta = self.network_.output(self._prepared(X), threads=self._threads()).astype(np.float64)
+        Z = self._prepared(X)
+        eta = self.network_.output(Z, threads=self._threads()).astype(np.float64)
         mean = self.network_.likelihood.mean(numpy_namespace, eta)
         return np.asarray(self.target_center_ + self.target_scale_ * mean)
 
