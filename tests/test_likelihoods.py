@@ -20,6 +20,7 @@ import likeliest as ll
 from likeliest import likelihoods as lk
 from likeliest import random
 from likeliest.likelihoods import Bernoulli, Categorical, Likelihood
+from likeliest.likelihoods.columns import weighted_quantiles
 from likeliest.xp import Namespace
 from likeliest.xp import numpy_namespace as xp
 
@@ -693,3 +694,12 @@ def test_numbers_of_many_types_are_taken(y: Any) -> None:
 def test_settings_that_make_no_sense_are_refused(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         make()
+
+
+@pytest.mark.parametrize("scale", [1.2, 1 / 3, 1e-7, 1e150])
+def test_quantiles_do_not_depend_on_the_scale_of_the_weights(scale: float) -> None:
+    """Sums of weights that should be half of it all are so only but for rounding."""
+    y, p = np.random.default_rng(0).normal(size=1000), [0.05, 0.25, 0.5, 0.75]
+    expected = np.quantile(y, p, method="averaged_inverted_cdf")
+    assert np.array_equal(weighted_quantiles(y, p, None), expected)
+    assert np.array_equal(weighted_quantiles(y, p, np.full(1000, scale)), expected)

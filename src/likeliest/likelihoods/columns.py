@@ -199,14 +199,16 @@ def weights_of(y: Array, weights: Array | None) -> Array:
 def weighted_quantiles(y: Array, p: Any, weights: Array | None) -> Array:
     """The quantiles p (k,) of y (n,): where the running sum of the weights passes p of it all.
 
-    Where it is p exactly, the mean of this y and the next. A row of weight 2 is the same as two rows.
+    Where it is p, but for rounding, the mean of this y and the next. A row of weight 2 is the same as two rows, and the
+    scale of the weights does not matter.
     """
     order = np.argsort(y, kind="stable")
     sorted_y = np.asarray(y, np.float64)[order]
     sums = np.cumsum(np.ones(len(order)) if weights is None else np.asarray(weights, np.float64)[order])
     wanted = np.asarray(p, np.float64) * sums[-1]
     last = int(np.searchsorted(sums, sums[-1]))  # nothing of weight 0 after it counts
-    below, above = (np.minimum(np.searchsorted(sums, wanted, side=side), last) for side in ("left", "right"))
+    below = np.minimum(np.searchsorted(sums, wanted * (1 - 1e-12), side="left"), last)
+    above = np.minimum(np.searchsorted(sums, wanted * (1 + 1e-12), side="right"), last)
     return np.asarray((sorted_y[below] + sorted_y[above]) / 2)
 
 
