@@ -15,6 +15,7 @@ import scipy.stats
 from cases import Array
 
 import likeliest as ll
+from likeliest import fit as fitting
 from likeliest.likelihoods import Likelihood
 
 RNG = np.random.default_rng(0)
@@ -362,15 +363,16 @@ def test_a_likelihood_that_asks_its_network_is_refused_and_does_not_hang() -> No
     assert net.output(X).shape == (N, 1)
 
 
-def test_python_threads_share_a_network_without_waiting_for_each_other_for_ever() -> None:
+def test_python_threads_share_a_network_without_waiting_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """While one trains and calls back, others predict and read θ: the engine waits without the interpreter's lock."""
+    monkeypatch.setattr(fitting, "CHUNK_SECONDS", 0.0)  # a chunk a step, so that they take turns often
     net = network(Scored()).build(4, seed=1)
     done: list[int] = []
 
     def look() -> None:
         for _ in range(100):
-            net.output(X)
             dict(net.parameters)
+            net.output(X)
             net.gradient(X, Y)
         done.append(1)
 

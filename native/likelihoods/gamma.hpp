@@ -8,7 +8,6 @@ namespace likeliest::LIKELIEST_ISA {
 
 struct Gamma {
   static constexpr const char* name = "gamma";
-  static constexpr std::ptrdiff_t max_components = 2, max_targets = 1;
 
   template <class T>
   struct Constants {

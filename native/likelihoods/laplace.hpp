@@ -9,7 +9,6 @@ namespace likeliest::LIKELIEST_ISA {
 
 struct Laplace {
   static constexpr const char* name = "laplace";
-  static constexpr std::ptrdiff_t max_components = 2, max_targets = 1;
 
   template <class T>
   using Constants = Scale<T>;

@@ -11,7 +11,6 @@ namespace likeliest::LIKELIEST_ISA {
 
 struct LogNormal {
   static constexpr const char* name = "log_normal";
-  static constexpr std::ptrdiff_t max_components = 2, max_targets = 2;
 
   template <class T>
   struct Constants {

@@ -10,7 +10,6 @@ namespace likeliest::LIKELIEST_ISA {
 
 struct NegativeBinomial {
   static constexpr const char* name = "negative_binomial";
-  static constexpr std::ptrdiff_t max_components = 2, max_targets = 1;
 
   template <class T>
   struct Inverse {

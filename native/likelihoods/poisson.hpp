@@ -10,7 +10,6 @@ namespace likeliest::LIKELIEST_ISA {
 
 struct Poisson {
   static constexpr const char* name = "poisson";
-  static constexpr std::ptrdiff_t max_components = 1, max_targets = 2;
 
   template <class T>
   LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t, const Vector<T>* y,

@@ -10,7 +10,6 @@ namespace likeliest::LIKELIEST_ISA {
 
 struct StudentT {
   static constexpr const char* name = "student_t";
-  static constexpr std::ptrdiff_t max_components = 3, max_targets = 1;
 
   // nu, C(nu) and 2 C'(nu).
   template <class T>

@@ -10,7 +10,6 @@ namespace likeliest::LIKELIEST_ISA {
 
 struct Weibull {
   static constexpr const char* name = "weibull";
-  static constexpr std::ptrdiff_t max_components = 2, max_targets = 2;
 
   template <class T>
   struct Constants {

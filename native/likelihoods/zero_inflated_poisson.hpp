@@ -10,7 +10,6 @@ namespace likeliest::LIKELIEST_ISA {
 
 struct ZeroInflatedPoisson {
   static constexpr const char* name = "zero_inflated_poisson";
-  static constexpr std::ptrdiff_t max_components = 2, max_targets = 1;
 
   template <class T>
   LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t, const Vector<T>* y, const T*,

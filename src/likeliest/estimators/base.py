@@ -154,7 +154,9 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         how = {
             "optimizer": recipe.optimizer,
             "epochs": recipe.epochs,
-            "batch_size": recipe.batch_size,
+            "batch_size": self._batch_size(
+                recipe, len(Z) - (round(held_out * len(Z)) if isinstance(held_out, float) else 0)
+            ),
             "sample_weight": weights,
             "schedule": recipe.schedule,
             "averaging": recipe.averaging,
@@ -171,6 +173,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         else:
             network, history = self._fit_somehow(network, Z, targets, how, choose, hooks)
             if recipe.refits and held_out is not None and validation is None and history.stopped != "interrupted":
+                how["batch_size"] = self._batch_size(recipe, len(Z))
                 network = self._refit(network, history, Z, targets, how)
         self._fill_unseen(network, table, Z)
         self.__dict__.update(state(network))
@@ -192,6 +195,14 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             except DivergenceError:
                 network = copy.copy(fresh)
         return network, network.fit(Z, targets, **how, **choose, callbacks=hooks.of_network)
+
+    def _batch_size(self, recipe: defaults.Recipe, n: int) -> int | None:
+        """How many of n examples a step takes: all minibatches of an epoch alike, if nothing else is said.
+
+        A last one of a few examples would be a step of much noise, and how much would hang on n.
+        """
+        size = recipe.batch_size
+        return size if size is None or not is_word(self.batch_size, "auto") else math.ceil(n / math.ceil(n / size))
 
     def _refit(self, network: Network, history: History, Z: Array, targets: Array, how: dict[str, Any]) -> Network:
         """A network fitted anew to all rows, for as long as the held-out rows found best."""
