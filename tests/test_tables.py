@@ -43,10 +43,10 @@ def test_numbers_lie_by_their_mean_and_deviation_without_outliers(outlier: float
     x = X.copy()
     x[5] += outlier
     table, (center, scale) = Table.fit(x), place(x)
-    np.testing.assert_allclose(table.center, center, rtol=1e-12)
-    np.testing.assert_allclose(table.scale, scale, rtol=1e-12)
+    np.testing.assert_allclose(table.center, center, rtol=1e-10)
+    np.testing.assert_allclose(table.scale, scale, rtol=1e-10)
     expected = np.stack([by_hand(x[:, j], center[j], scale[j]) for j in range(3)], axis=1)
-    np.testing.assert_allclose(table.transform(x, np.float64), expected, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(table.transform(x, np.float64), expected, rtol=1e-9, atol=1e-12)
     assert table.transform(X).dtype == np.float32
     assert table.width == 3
     assert table.codes == ()
@@ -118,6 +118,15 @@ def test_the_largest_and_the_smallest_numbers_there_are() -> None:
             z = Table.fit(x).transform(x)
         assert np.isfinite(z).all()
         assert np.abs(z).max() < 800
+
+
+@pytest.mark.parametrize("outlier", [1e6, 1e12, 1e100, 1e307])
+def test_no_outlier_makes_all_other_numbers_alike(outlier: float) -> None:
+    x = X.copy()
+    x[7] = outlier
+    z = Table.fit(x).transform(x, np.float64)
+    assert (z[:7].std(axis=0) > 0.3).all()
+    assert np.isfinite(z).all()
 
 
 def test_far_numbers_are_drawn_in_and_keep_their_order() -> None:

@@ -325,14 +325,17 @@ def _place(values: Array, weights: Array | None) -> tuple[float, float]:
     if weights is not None:
         seen &= weights > 0
     v, w = values[seen], None if weights is None else weights[seen]
-    largest = float(np.abs(v).max()) if len(v) else 0.0
+    if not len(v):
+        return 0.0, 1.0
+    low, middle, high = weighted_quantiles(v / 4, (0.25, 0.5, 0.75), w)  # of quarters no sum or difference overflows
+    if high - low > DIGITS * max(abs(low), abs(high)):
+        with np.errstate(over="ignore"):
+            reach = FAR * (high - low) / QUARTILES
+            v = np.clip(v, 4 * (middle - reach), 4 * (middle + reach))
+    largest = float(np.abs(v).max())
     if largest == 0:
         return 0.0, 1.0
     v = v / largest  # so that squares neither overflow nor vanish
-    low, middle, high = (float(q) for q in weighted_quantiles(v, (0.25, 0.5, 0.75), w))
-    reach = FAR * (high - low) / QUARTILES
-    if reach > DIGITS:
-        v = np.clip(v, middle - reach, middle + reach)
     mean = float(np.average(v, weights=w))
     scale = float(np.sqrt(np.average((v - mean) ** 2, weights=w)))
     constant = scale <= DIGITS or not np.isfinite(1 / (scale * largest))
