@@ -521,3 +521,12 @@ def test_learning_rates_marks_the_suggestion() -> None:
 def test_displays_name_what_is_wrong(call: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_held_out_examples_need_not_be_looked_at_after_every_epoch() -> None:
+    nan = float("nan")
+    history = ll.History([-1.0, -0.2, -0.01, -0.005], [nan, -0.3, nan, -0.2], [0.1] * 4, best_epoch=3)
+    ax = plots.LearningCurveDisplay.from_history(history).ax_
+    curve = ax.lines[1]
+    assert curve.get_xdata().tolist() == [2, 4]
+    assert curve.get_ydata().tolist() == [-0.3, -0.2]

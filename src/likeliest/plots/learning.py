@@ -54,9 +54,12 @@ def learning_curve(history: History, ax: Any = None, **kwargs: Any) -> Any:
     """
     ax = new_axes(6.4, 4.0) if ax is None else ax
     curves = (("training", history.log_likelihood, TRAIN), ("held-out", history.validation_log_likelihood, HELD_OUT))
-    for name, values, colour in curves:
-        if values:
-            epochs = history.first_epoch + np.arange(1, len(values) + 1)
+    for name, given, colour in curves:
+        values = np.asarray(given, np.float64)
+        looked = np.isfinite(values)  # at held-out examples perhaps not after every epoch
+        if looked.any():
+            epochs = (history.first_epoch + np.arange(1, len(values) + 1))[looked]
+            values = values[looked]
             style = {
                 "color": colour,
                 "linewidth": 1.8,
@@ -71,11 +74,12 @@ def learning_curve(history: History, ax: Any = None, **kwargs: Any) -> Any:
         label = f"epoch {epoch} was best, {_number(value)}: its θ was kept"
         ax.plot(epoch, value, "o", markersize=11, markerfacecolor="none", markeredgecolor=HELD_OUT, label=label)
     if history.epochs:
-        ax.legend(frameon=False, loc="lower right")
+        ax.legend(frameon=False, loc="best")
         ax.xaxis.get_major_locator().set_params(integer=True)
     else:
         ax.text(0.5, 0.5, "no epoch was finished", transform=ax.transAxes, ha="center", va="center", color=FAINT)
-    _scale(ax, np.array([*history.log_likelihood, *history.validation_log_likelihood]))
+    drawn = np.array([*history.log_likelihood, *history.validation_log_likelihood])
+    _scale(ax, drawn[np.isfinite(drawn)])
     ax.grid(axis="y", color="#e6e6e6", linewidth=0.8)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
