@@ -112,7 +112,7 @@ def test_the_unit_of_a_column_does_not_matter(factor: float) -> None:
 
 def test_the_largest_and_the_smallest_numbers_there_are() -> None:
     largest = np.finfo(float).max
-    for values in ([-largest, largest, 0, 1], [5e-324, 0, -5e-324, 1e-323], [5e-324, largest, 1, 0], [1e-310, 0, 0, 0]):
+    for values in ([-largest, largest, 0, 1], [5e-324, 0, -5e-324, 1e-323], [5e-324, largest, 1, 0], [1e-310, 0, 0, 0], [0, 0, 5e-324]):
         x = np.array(values)[:, None]
         with np.errstate(over="raise", invalid="raise", divide="raise"):
             z = Table.fit(x).transform(x)

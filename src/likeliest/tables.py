@@ -25,6 +25,7 @@ ROWS = 1 << 16  # of an array that are made ready at a time, which bounds the me
 RARE = 2  # a category seen less often is taken together with those never seen
 FAR = 8.0  # robust deviations from the median, beyond which a number does not count for the scale as it is
 QUARTILES = 1.3489795003921634  # the distance between the quartiles of a Normal with standard deviation 1
+TINIEST = 1e-307  # a scale, so that nothing divided by it overflows
 DIGITS = 1e-9  # a column that varies by less than this part of itself is constant, but for rounding
 
 
@@ -338,7 +339,7 @@ def _place(values: Array, weights: Array | None) -> tuple[float, float]:
     v = v / largest  # so that squares neither overflow nor vanish
     mean = float(np.average(v, weights=w))
     scale = float(np.sqrt(np.average((v - mean) ** 2, weights=w)))
-    constant = scale <= DIGITS or not np.isfinite(1 / (scale * largest))
+    constant = scale <= DIGITS or scale * largest < TINIEST
     return mean * largest, 1.0 if constant else scale * largest
 
 
