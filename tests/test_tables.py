@@ -112,7 +112,13 @@ def test_the_unit_of_a_column_does_not_matter(factor: float) -> None:
 
 def test_the_largest_and_the_smallest_numbers_there_are() -> None:
     largest = np.finfo(float).max
-    for values in ([-largest, largest, 0, 1], [5e-324, 0, -5e-324, 1e-323], [5e-324, largest, 1, 0], [1e-310, 0, 0, 0], [0, 0, 5e-324]):
+    for values in (
+        [-largest, largest, 0, 1],
+        [5e-324, 0, -5e-324, 1e-323],
+        [5e-324, largest, 1, 0],
+        [1e-310, 0, 0, 0],
+        [0, 0, 5e-324],
+    ):
         x = np.array(values)[:, None]
         with np.errstate(over="raise", invalid="raise", divide="raise"):
             z = Table.fit(x).transform(x)
@@ -268,6 +274,13 @@ def test_names_may_be_numbers_and_stand_twice() -> None:
     assert table.names == ("0", "x", "x")
     assert table.numeric == (0, 2)
     assert table.transform(frame).shape == (2, 3)
+
+
+def test_what_comes_out_has_names() -> None:
+    frame = pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "x"], "c": [1.0, None]})
+    table = Table.fit(frame)
+    assert table.names_out == ("a", "c", "no c", "b")
+    assert len(table.names_out) == table.width == table.transform(frame).shape[1]
 
 
 # Categories ----------------------------------------------------------------------------------------------------------

@@ -69,6 +69,12 @@ class Table:
         first = self.width - len(self.categories)
         return tuple((first + k, len(values) + 1) for k, (_, values) in enumerate(self.categories))
 
+    @property
+    def names_out(self) -> tuple[str, ...]:
+        """What the columns that come out are called, (m,): numbers and codes as in X, and ``"no …"`` for indicators."""
+        numbers = self._numeric_names
+        return (*numbers, *(f"no {numbers[k]}" for k in self.indicated), *(self.names[j] for j, _ in self.categories))
+
     @classmethod
     def fit(
         cls,

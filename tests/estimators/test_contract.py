@@ -338,3 +338,16 @@ def test_a_notebook_shows_the_network_inside_a_pipeline(kind: Any) -> None:
     assert "<svg" in page
     assert "StandardScaler" in page
     assert "<svg" in GridSearchCV(make(kind), {"max_iter": [1]}, cv=2).fit(X, Y[kind])._repr_html_()
+
+
+def test_weights_have_the_names_of_the_columns() -> None:
+    frame = FRAME.assign(town=np.where(X[:, 0] > 0, "north", "south"), gap=np.where(X[:, 1] > 0, np.nan, X[:, 1]))
+    model = make(ll.Regressor).fit(frame, Y[ll.Regressor])
+    (_, width) = next(E.shape for name, E in model.network_.parameters.items() if ".E" in name)
+    names = ["a", "b", "c", "gap", "no gap", *(f"town {k + 1}" for k in range(width))]
+    display = ll.plots.WeightsDisplay.from_estimator(model)
+    assert display.feature_names == names
+    assert ll.plots.WeightsDisplay.from_estimator(make_pipeline(model)).feature_names == names
+    assert "no gap" in model._repr_html_()
+    arrays = make(ll.Regressor).fit(X, Y[ll.Regressor])
+    assert ll.plots.WeightsDisplay.from_estimator(arrays).feature_names == ["1", "2", "3"]

@@ -504,8 +504,8 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         """The network as HTML."""
         from likeliest.html import network_html
 
-        names = getattr(self, "feature_names_in_", None)
-        return network_html(self.network_, feature_names=None if names is None else [str(n) for n in names])
+        names = self.table_.names_out if hasattr(self, "feature_names_in_") else None
+        return network_html(self.network_, feature_names=names)
 
     def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
         """scikit-learn's table of what was learned, which it has from version 1.9 on, and below it the network."""

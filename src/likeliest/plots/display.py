@@ -76,7 +76,7 @@ def attribute(estimator: Any, name: str) -> Any:
     while inner is not None:
         if hasattr(inner, name):
             return getattr(inner, name)
-        inner = _inner(inner)
+        inner = inside(inner)
     raise ValueError(
         f"estimator: expected one with {name}, such as a fitted likeliest.Classifier or Regressor, "
         f"found {type(estimator).__name__}"
@@ -93,7 +93,7 @@ def predict_dist(estimator: Any, X: Any) -> Any:
     """
     if hasattr(estimator, "predict_dist"):
         return estimator.predict_dist(X)
-    inner = _inner(estimator)
+    inner = inside(estimator)
     if inner is None:
         raise ValueError(
             f"estimator: expected one with predict_dist, such as likeliest.Regressor, found {type(estimator).__name__}"
@@ -103,7 +103,7 @@ def predict_dist(estimator: Any, X: Any) -> Any:
     return predict_dist(inner, X)
 
 
-def _inner(estimator: Any) -> Any:
+def inside(estimator: Any) -> Any:
     """The estimator inside a search or at the end of a pipeline, or None."""
     if hasattr(estimator, "best_estimator_"):
         return estimator.best_estimator_

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.plots.canvas import DIVERGING, INK, TRAIN, bare, framed
-from likeliest.plots.display import Display, attribute
+from likeliest.plots.display import Display, attribute, inside
 from likeliest.plots.weights import _across, _scale
 
 Array = npt.NDArray[Any]
@@ -181,8 +181,8 @@ class WeightsDisplay(Display):
         layer : str, optional
             The layer's name in parameter names; by default the first that has a table W of weights.
         feature_names : sequence of str, optional
-            What the layer's inputs are called; by default the estimator's ``feature_names_in_`` when they are as many
-            and the layer is the first, else 1, 2, ...
+            What the layer's inputs are called; by default, for the first layer of an estimator that was fitted to a
+            data frame, as its columns are, else 1, 2, ...
         image_shape : (int, int), optional
             Height and width, when the inputs are an image.
         ax : matplotlib axes, optional
@@ -210,7 +210,7 @@ class WeightsDisplay(Display):
             raise ValueError(f"layer: expected one of {', '.join(tables)}, found {layer!r}")
         W = np.asarray(network.parameters[f"{chosen}.W"], np.float64)
         if feature_names is None:
-            known = list(getattr(estimator, "feature_names_in_", ()))
+            known = _names_of_inputs(estimator, network)
             suits = len(known) == len(W) and chosen == tables[0]
             names = [str(name) for name in known] if suits else [str(i + 1) for i in range(len(W))]
         else:
@@ -222,6 +222,24 @@ class WeightsDisplay(Display):
             if min(image_shape) < 1 or math.prod(image_shape) != len(W):
                 raise ValueError(f"image_shape: expected (H, W) with H W = {len(W)} inputs, found {image_shape!r}")
         return cls(W, chosen, names, image_shape).plot(ax=ax, **kwargs)
+
+
+def _names_of_inputs(estimator: Any, network: Any) -> list[str]:
+    """Of the first dense layer: the columns' names; a category is as many inputs as its vector has numbers."""
+    known = [str(name) for name in getattr(estimator, "feature_names_in_", ())]
+    inner = estimator
+    while inner is not None and not hasattr(inner, "table_"):
+        inner = inside(inner)
+    if inner is None or not hasattr(inner, "feature_names_in_"):
+        return known
+    names = list(inner.table_.names_out)
+    first = len(names) - len(inner.table_.codes)
+    vectors = [network.parameters.get(f"embedding_1.E{j}") for j, _ in inner.table_.codes]
+    if any(E is None for E in vectors):
+        return names
+    return names[:first] + [
+        f"{name} {k + 1}" for name, E in zip(names[first:], vectors, strict=True) for k in range(E.shape[1])
+    ]
 
 
 def _strongest(strength: Array, most: int) -> Array:
