@@ -130,4 +130,8 @@ def as_weights(sample_weight: Any, n: int) -> npt.NDArray[np.float64] | None:
         raise ValueError(f"sample_weight: expected finite numbers of at least 0, found {w[row]} in row {row}")
     if w.max(initial=0) < np.finfo(np.float64).tiny:  # nothing may be divided by those even smaller
         raise ValueError("sample_weight: all sample weights are zero, so there is nothing to learn from")
-    return w.astype(np.float64)
+    w = w.astype(np.float64)
+    with np.errstate(over="ignore"):
+        if not np.isfinite(w.sum()):
+            raise ValueError("sample_weight: the sum is too large for float64; divide the weights by the largest")
+    return w

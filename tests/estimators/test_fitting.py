@@ -73,6 +73,7 @@ def test_rows_of_weight_0_are_not_there_but_for_the_categories(kind: Any) -> Non
         (np.zeros(N), "all sample weights are zero"),
         (["a"] * N, "expected numbers"),
         (3.0, "expected shape"),
+        (np.full(N, 1.7e308), "the sum is too large"),
     ],
 )
 def test_weights_that_make_no_sense(kind: Any, w: Any, match: str) -> None:

@@ -211,6 +211,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         y = np.asarray(y)
         if y.dtype.kind == "c":
             raise ValueError("y: Complex data not supported; give labels")
+        if y.dtype.kind == "V":
+            raise ValueError(f"y: expected labels, found records of dtype {y.dtype}")
         if y.dtype.kind == "f" and not np.isfinite(y).all():
             row = int(np.argwhere(~np.isfinite(y))[0][0])
             raise ValueError(f"y: Input y contains NaN or infinity, in row {row}; drop the examples without a label")
