@@ -221,7 +221,7 @@ class Network:
         schedule: Schedule | str | None = None,
         averaging: Averaging | None = None,
         clip_norm: float | None = None,
-        validation: tuple[Any, Any] | float | None = None,
+        validation: tuple[Any, Any] | float | npt.NDArray[np.bool_] | None = None,
         validation_every: int = 1,
         early_stopping: int | None = None,
         seed: int | None = None,
@@ -260,8 +260,8 @@ class Network:
             is an average of θ over the steps. Fitting again goes on from the θ that was averaged.
         clip_norm : float, optional
             A gradient longer than this is scaled back to it.
-        validation : (X, y) or float, optional
-            Held-out data, or the fraction of the examples to hold out.
+        validation : (X, y), float or (n,) array of bool, optional
+            Held-out data, or the fraction of the examples to hold out, or which of them.
         validation_every : int
             Look at the held-out data after so many epochs, and after the last one.
         early_stopping : int, optional
@@ -413,9 +413,17 @@ class Network:
             order = np.argsort(random.uniform(random.stream(seed, random.SPLIT), (len(X),)), kind="stable")
             held_out, rows = (np.sort(part).astype(np.uint32) for part in (order[:count], order[count:]))
             return rows, Validation(X, y, held_out, weights)
+        if isinstance(validation, np.ndarray) and validation.dtype == bool:
+            if validation.shape != (len(X),) or validation.all() or not validation.any():
+                raise ValueError(
+                    f"validation: expected a mask of shape ({len(X)},) that leaves some examples on both sides, found "
+                    f"{validation.sum()} of shape {validation.shape}"
+                )
+            rows, held_out = (np.flatnonzero(mask).astype(np.uint32) for mask in (~validation, validation))
+            return rows, Validation(X, y, held_out, weights)
         if not isinstance(validation, tuple | list) or len(validation) != 2:
             raise ValueError(
-                f"validation: expected (X, y) or a fraction such as 0.1, found {type(validation).__name__}"
+                f"validation: expected (X, y), a fraction such as 0.1 or a mask, found {type(validation).__name__}"
             )
         X_val = as_examples(validation[0], "validation X")
         if X_val.shape[1:] != X.shape[1:]:

@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from likeliest import random
+
 Array = npt.NDArray[Any]
+
+MOST_COMPARED = 20_000  # rows; of more, copies of each other are not looked for
 
 
 def merged(X: Any, y: Any, weights: Array | None) -> tuple[Any, Any, Array | None]:
@@ -81,3 +85,28 @@ def renamed(argument: str, name: str) -> Iterator[None]:
         yield
     except (ValueError, TypeError) as error:
         raise type(error)(f"{name}{str(error).removeprefix(argument)}") from None
+
+
+def held_out_rows(Z: Array, share: float, seed: int) -> npt.NDArray[np.bool_]:
+    """Which rows of Z (n, ...) to hold out, (n,): about that share of them, and copies of a row all or none.
+
+    What has been learned by heart would else look like what has been understood.
+
+    Raises
+    ------
+    ValueError
+        When none or all would be held out.
+    """
+    n = len(Z)
+    alone = np.arange(n)
+    copies = alone if n > MOST_COMPARED else np.unique(Z.reshape(n, -1), axis=0, return_inverse=True)[1].reshape(-1)
+    for groups in (copies, alone):  # the second where hardly any rows differ
+        numbers = random.uniform(random.stream(seed, random.SPLIT), (int(groups.max()) + 1,))
+        order = np.argsort(numbers, kind="stable")
+        taken = np.searchsorted(np.cumsum(np.bincount(groups)[order]), round(share * n), side="right")
+        mask: npt.NDArray[np.bool_] = np.isin(groups, order[:taken])
+        if mask.any() and not mask.all():
+            return mask
+    raise ValueError(
+        f"validation_fraction: expected one that leaves some of the {n} examples on both sides, found {share}"
+    )

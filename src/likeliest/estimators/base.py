@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from likeliest import optimizers, schedules
 from likeliest.data import as_weights, check_same_length
 from likeliest.estimators import defaults
-from likeliest.estimators.arguments import blaming, holds_strings, is_frame, merged, renamed
+from likeliest.estimators.arguments import blaming, held_out_rows, holds_strings, is_frame, merged, renamed
 from likeliest.estimators.callbacks import CallbackSupportMixin, Hooks, with_callbacks
 from likeliest.estimators.settings import check_settings, is_word
 from likeliest.fit import DivergenceError
@@ -134,7 +134,9 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         state = self._state(table, learned)
         hooks = Hooks(self, recipe.epochs, data, state)
         Z = table.transform(X, network.dtype)
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         held_out: Any = None
+        chosen = recipe.holds_out and validation is None  # by us
         if validation is not None:
             with renamed("X", "X_val"):
                 X_val = table.transform(validation[0], network.dtype)
@@ -142,26 +144,19 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
                 y_val = self._targets_like(validation[1], likelihood, learned)
             check_same_length(X_val, y_val, "X_val", "y_val")
             held_out = (X_val, y_val)
-        elif recipe.holds_out:
-            held_out = float(self.validation_fraction)
-            if not 0 < round(held_out * len(X)) < len(X):
-                raise ValueError(
-                    f"validation_fraction: expected one that leaves some of the {len(X)} examples on both sides, found "
-                    f"{held_out}"
-                )
+        elif chosen:
+            held_out = held_out_rows(Z, float(self.validation_fraction), seed)
         looks = max(1, recipe.epochs // defaults.LOOKS)
         patience = recipe.epochs if self.n_iter_no_change is None else max(int(self.n_iter_no_change), looks)
         how = {
             "optimizer": recipe.optimizer,
             "epochs": recipe.epochs,
-            "batch_size": self._batch_size(
-                recipe, len(Z) - (round(held_out * len(Z)) if isinstance(held_out, float) else 0)
-            ),
+            "batch_size": self._batch_size(recipe, int((~held_out).sum()) if chosen else len(Z)),
             "sample_weight": weights,
             "schedule": recipe.schedule,
             "averaging": recipe.averaging,
             "clip_norm": recipe.clip_norm,
-            "seed": int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max)),
+            "seed": seed,
             "threads": self._threads(),
             "verbose": self.verbose,
         }
@@ -172,7 +167,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             history = network.fit(Z, targets, **how, **choose, callbacks=hooks.of_network)
         else:
             network, history = self._fit_somehow(network, Z, targets, how, choose, hooks)
-            if recipe.refits and held_out is not None and validation is None and history.stopped != "interrupted":
+            if recipe.refits and chosen and history.stopped != "interrupted":
                 how["batch_size"] = self._batch_size(recipe, len(Z))
                 network = self._refit(network, history, Z, targets, how)
         self._fill_unseen(network, table, Z)
@@ -330,7 +325,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         """The network that the settings and the table ask for, without θ."""
         embedded = [Embedding(tuple((j, K, _embedding_width(K)) for j, K in table.codes))] if table.categories else []
         prior: Any = recipe.prior
-        if is_word(self.prior, "auto") and isinstance(prior, dict) and not likelihood.shared:
+        if is_word(self.prior, "auto") and isinstance(prior, dict) and "output.c" in prior and not likelihood.shared:
             prior = prior["weights"]  # there is no scale of its own that the other part could be about
         return Network(
             [*embedded, *self._layers()],

@@ -17,7 +17,7 @@ from likeliest.schedules import Constant, Schedule, WarmUp
 FEW = 100  # rows, below which nothing is held out: all are taken at once, and the prior has to hold θ back
 MANY = 3_000  # rows, from which on a minibatch has more of them
 PLENTY = 10_000  # rows, from which on those that were held out are not missed
-STEPS = 10_000
+STEPS, STEPS_FOR_CLASSES = 10_000, 5_000
 LOOKS = 80  # at the held-out rows
 
 
@@ -67,12 +67,12 @@ def recipe(n: int, regression: bool, usual: bool, held_out: float) -> Recipe:
         WarmUp(0.1, then="cosine"),
         EMA(0.999),
         None if steady else 1.0,
-        math.ceil(STEPS / math.ceil((1 - held_out) * n / batch_size)),
+        math.ceil((STEPS if regression else STEPS_FOR_CLASSES) / math.ceil((1 - held_out) * n / batch_size)),
         batch_size,
         True,
         n < PLENTY,
         "float32",
-        Normal(0.4),
+        Normal(max(3, 1000 / n) ** -0.5) if regression else {"weights": Normal(0.4), "output": Normal(1.0)},
         StudentT(min_scale=1e-3),
     )
 
