@@ -18,7 +18,11 @@ namespace {
 
 constexpr std::ptrdiff_t kMaxRows = 1024;     // a larger minibatch goes through in blocks of this many rows
 constexpr std::ptrdiff_t kPredictRows = 128;  // and predictions in blocks of this many
-constexpr std::ptrdiff_t kPiece = 4096;       // numbers of the gradient whose squares are added up by one thread
+constexpr std::ptrdiff_t kBlockRows =
+    64;  // of a small network: what a minibatch is cut into, so that it stays in the cache
+constexpr std::ptrdiff_t kMaxShards = 8;    // and how many threads may have a part of their own at most
+constexpr std::ptrdiff_t kSmall = 1 << 15;  // numbers of theta
+constexpr std::ptrdiff_t kPiece = 4096;     // numbers of the gradient whose squares are added up by one thread
 constexpr std::size_t kMaxHyperparameters = 16;
 constexpr int kChunksAlone = 8;  // how long a crowded machine is left to others
 constexpr double kWorthAThread =
@@ -90,7 +94,7 @@ class EngineOf final : public Engine {
     std::ptrdiff_t largest = 1;
     for (std::ptrdiff_t k = 0; k < steps.count; ++k)
       largest = std::max<std::ptrdiff_t>(largest, steps.bounds[k + 1] - steps.bounds[k]);
-    Plan<T>& plan = training_plan(largest, threads);
+    Plan<T>& plan = is_sharded(largest) ? sharded_plan(largest, threads) : training_plan(largest, threads);
     clips_ = terms.clip_norm < std::numeric_limits<double>::infinity();
     if (clips_ || network_.needs_gradient) allocate_gradient();
     std::vector<T> priors(network_.rules.size() * kMaxConstants);
@@ -122,7 +126,7 @@ class EngineOf final : public Engine {
       if (thread == 0 && team.threads() > 1 && team.crowded()) alone_ = kChunksAlone;
     };
     // Waiting for a thread that waits for a processor is slower than doing its work: then go on alone for a while.
-    run_on_pool(alone_ > 0 ? 1 : plan.threads, job);
+    run_on_pool(alone_ > 0 ? 1 : &plan == sharded_.get() ? int(spaces_of_shards_.size()) + 1 : plan.threads, job);
     if (alone_ > 0) --alone_;
     return written;
   }
@@ -234,12 +238,70 @@ class EngineOf final : public Engine {
     return *training_;
   }
 
+  // A small network is wholly run by each thread, on shards of the minibatch. What the threads then tell each other is
+  // their gradients, which are less than the values of all examples. How many shards there are depends on the number of
+  // examples only, and so do the bits.
+  bool is_sharded(std::ptrdiff_t largest) const {
+    return largest > kBlockRows && network_.size() <= kSmall && !network_.whole_batches && network_.likelihood;
+  }
+  static std::ptrdiff_t shards_of(std::ptrdiff_t rows) {
+    return std::clamp<std::ptrdiff_t>(rows / kBlockRows, 1, kMaxShards);
+  }
+  Plan<T>& sharded_plan(std::ptrdiff_t rows, int threads) {
+    const double worth = network_.operations() * double(rows) / kWorthAThread;
+    const int count = int(std::min({double(threads), double(shards_of(rows)), std::max(1.0, worth)}));
+    if (!sharded_) sharded_ = std::make_unique<Plan<T>>(network_, 1, kBlockRows, true);
+    while (int(spaces_of_shards_.size()) < count - 1) spaces_of_shards_.emplace_back(network_, 1, kBlockRows, true);
+    while (int(spaces_of_shards_.size()) > count - 1) spaces_of_shards_.pop_back();
+    const std::size_t size = std::size_t(network_.size() * kMaxShards);
+    if (shard_gradients_.size() != size) shard_gradients_ = Memory<T>(size);
+    allocate_gradient();
+    return *sharded_;
+  }
+
+  // The gradient of the examples [begin, end) of the order, shard by shard, and w.total, their log-likelihood.
+  void shards(Plan<T>& plan, Worker<T>& w, Team& team, const std::uint32_t* order, std::ptrdiff_t begin,
+              std::ptrdiff_t end) noexcept {
+    const std::ptrdiff_t count = shards_of(end - begin), size = network_.size();
+    Worker<T> alone = w;
+    alone.space = w.thread == 0 ? &plan.space : &spaces_of_shards_[std::size_t(w.thread - 1)];
+    alone.thread = 0, alone.threads = 1, alone.stepper = nullptr, alone.order = order;
+    const Range mine = share(count, w.thread, w.threads);
+    for (std::ptrdiff_t s = mine.begin; s < mine.end; ++s) {
+      const Range rows = share(end - begin, s, count);
+      alone.gradient = shard_gradients_.data() + s * size;
+      double total = 0;
+      for (std::ptrdiff_t first = rows.begin; first < rows.end; first += kBlockRows) {
+        alone.first = begin + first, alone.rows = std::min(kBlockRows, rows.end - first);
+        alone.accumulate = first > rows.begin;
+        // After the last block comes this thread's part of the next minibatch, which will be as large.
+        const bool last = s + 1 == mine.end && first + kBlockRows >= rows.end;
+        alone.next = last ? end + share(end - begin, mine.begin, count).begin : -1;
+        for (const Task<T>& task : plan.tasks) task.run(alone);
+        total += alone.total;
+      }
+      shard_totals_[s] = total;
+    }
+    team.barrier();
+    w.total = 0;
+    for (std::ptrdiff_t s = 0; s < count; ++s) w.total += shard_totals_[s];
+    each_slice(w, [&](int, std::ptrdiff_t offset, std::ptrdiff_t numbers) {
+      network_.table.sum_shards(shard_gradients_.data() + offset, size, count, nullptr,
+                                {gradient_.data() + offset, 1, numbers, numbers});
+    });
+  }
+
   // One step on the examples [begin, end) of the order. False: the log-likelihood is not what it should be, no update.
   bool step(Plan<T>& plan, Worker<T>& w, Team& team, const std::uint32_t* order, std::ptrdiff_t begin,
             std::ptrdiff_t end, double clip_norm) noexcept {
     w.scale = T(1) / T(end - begin);
     w.begin = begin;
-    if (end - begin <= plan.space.rows && !clips_) {
+    if (&plan == sharded_.get()) {
+      shards(plan, w, team, order, begin, end);
+      if (!(w.total >= w.floor * double(end - begin))) return false;
+      update(w, team, clip_norm);
+      team.barrier();
+    } else if (end - begin <= plan.space.rows && !clips_) {
       w.order = order, w.first = begin, w.rows = end - begin, w.accumulate = false, w.total = 0;
       const double least = w.floor * double(end - begin);
       for (const Task<T>& task : plan.tasks) {
@@ -351,7 +413,10 @@ class EngineOf final : public Engine {
   std::vector<double> squares_;  // of the gradient, piece by piece
   bool clips_ = false;
   int alone_ = 0;  // how many calls of `train` to go without the other threads
-  std::unique_ptr<Plan<T>> training_;
+  std::unique_ptr<Plan<T>> training_, sharded_;
+  std::vector<Workspace<T>> spaces_of_shards_;  // of the other threads
+  Memory<T> shard_gradients_;
+  double shard_totals_[kMaxShards];
   Plan<T> predict_;
   std::vector<Workspace<T>> spaces_;  // of the other threads that predict
   mutable Turn turn_;                 // a network may be shared by Python threads

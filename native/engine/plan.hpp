@@ -123,6 +123,7 @@ struct Worker {
   const std::uint32_t* order = nullptr;
   std::ptrdiff_t ordered = 0;                     // how many entries the order has
   std::ptrdiff_t begin = 0, first = 0, rows = 0;  // where the minibatch begins, and the block
+  std::ptrdiff_t next = -1;                       // where the next block of this thread begins, if not behind this one
   T *theta, *gradient;
   const Stepper<T>* stepper = nullptr;  // null: add to the gradient instead
   bool accumulate = false;              // the gradient holds earlier blocks
@@ -242,7 +243,7 @@ class Plan {
   // What this thread will copy next, if there is a next minibatch.
   Ahead ahead(const Worker<T>& w) const {
     const Source& x = w.data->x;
-    const std::ptrdiff_t next = w.first + w.rows, count = std::min(w.rows, w.ordered - next);
+    const std::ptrdiff_t next = w.next < 0 ? w.first + w.rows : w.next, count = std::min(w.rows, w.ordered - next);
     const bool together = x.column_stride > 0 && x.column_stride <= std::ptrdiff_t(sizeof(double));
     if (!w.order || count <= 0 || !together) return {};
     const Part mine = part_of_x(w, count);

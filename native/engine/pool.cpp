@@ -12,8 +12,8 @@
 namespace likeliest {
 namespace {
 
-constexpr int kSpin =
-    1000;  // some microseconds, before a thread sleeps  // some tens of microseconds, before a thread sleeps
+constexpr int kSpin = 1000;                   // some tens of microseconds, before a thread sleeps
+constexpr std::int64_t kTelling = 5'000'000;  // nanoseconds that a job must last to tell whether others want processors
 
 inline void pause() noexcept {
 #if defined(__x86_64__)
@@ -101,7 +101,10 @@ void forget_pool_in_child() {
 
 Team::Team(int threads, int spin) : threads_(threads), spin_(spin), begin_(now()) {}
 
-bool Team::crowded() const { return 2 * slept_.load(std::memory_order_relaxed) > (threads_ - 1) * (now() - begin_); }
+bool Team::crowded() const {
+  const std::int64_t took = now() - begin_;
+  return took > kTelling && 2 * slept_.load(std::memory_order_relaxed) > (threads_ - 1) * took;
+}
 
 void Team::barrier() noexcept {
   if (threads_ == 1) return;
