@@ -345,6 +345,8 @@ double fma_peak(int threads, double seconds, const std::string& isa) {
 
 NB_MODULE(_native, m) {
   m.doc() = "The native core of likeliest.";
+  // Networks that live as long as the interpreter are no leaks, and its last words should not be about them.
+  nb::set_leak_warnings(false);
   m.def("available_isas", &available_isas);
   m.def("first_non_finite", &first_non_finite_of, nb::arg("x"), nb::arg("double_precision"), nb::arg("threads"));
   m.def("permutations", &permutations);

@@ -65,12 +65,12 @@ CASES = [
     LayerCase((ll.BatchNorm(), D(1), ll.RMSNorm(0.1)), Bernoulli(), (3,), 1),
     LayerCase((ll.LayerNorm(0.01), D(9, "silu"), ll.LayerNorm()), Categorical(3), (5,), 13),
     LayerCase((ll.RMSNorm(0.01), D(64, "tanh"), ll.RMSNorm()), Categorical(10), (300,), 20),
-    LayerCase((ll.Flatten(), E([(1, 4, 3), (4, 5, 2)]), D(11, "tanh")), Normal(), (2, 3), 30, CODES),
+    LayerCase((ll.Flatten(), E([(1, 4, 3), (4, 5, 2)]), D(11, "tanh")), Normal(), (2, 3), 30, codes=CODES),
     LayerCase((ll.Dropout(0.3), ll.GaussianNoise(0.2), ll.Flatten(), D(5, "tanh")), Categorical(3), (3, 5), 20),
-    LayerCase((E([(1, 2, 1), (0, 3, 17)]),), Categorical(3), (2,), 30, ((0, 3), (1, 2))),
-    LayerCase(EVERYTHING, Normal(scale="learned"), (6,), 57, CODES),
+    LayerCase((E([(1, 2, 1), (0, 3, 17)]),), Categorical(3), (2,), 30, codes=((0, 3), (1, 2))),
+    LayerCase(EVERYTHING, Normal(scale="learned"), (6,), 57, codes=CODES),
     # Longer than a block of the native engine, through which batch norm must look as a whole.
-    LayerCase(EVERYTHING, Normal(scale="learned"), (6,), 1100, CODES),
+    LayerCase(EVERYTHING, Normal(scale="learned"), (6,), 1100, codes=CODES),
     LayerCase((ll.Dropout(0.4), D(5, "tanh"), ll.GaussianNoise(0.3)), Bernoulli(), (7,), 1100),
 ]
 every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)

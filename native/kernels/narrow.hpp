@@ -96,6 +96,9 @@ void narrow_gradient(const Narrow<T>& g, std::ptrdiff_t begin, std::ptrdiff_t en
         }
       else
         for (std::ptrdiff_t i = 0; i < g.rows; ++i) sums[0] += g.z[i * g.ldz + j] * load(h + i * g.ldh);
+      // h may have anything in its padding, W has zeros there.
+      if (const std::ptrdiff_t rest = g.p - panel * width - (v - 1) * lanes; rest < lanes)
+        for (std::ptrdiff_t n = rest; n < lanes; ++n) sums[v - 1][n] = T(0);
       for (int k = 0; k < v; ++k) store(C + (j * v + k) * lanes, sums[k]);
     }
     if (update) update->apply(offset, scratch, count);

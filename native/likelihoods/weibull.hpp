@@ -1,5 +1,5 @@
 // Weibull:  log P(y | eta) = delta (log k + z - log y) - E(z) with z = k (log y - log lambda).
-// E(z) = e^z up to z = 40 and its tangent from there on. delta = 1 where y was observed, 0 where it is censored.
+// E(z) = e^z up to z = 12 and its tangent from there on. delta = 1 where y was observed, 0 where it is censored.
 // eta: log lambda, cut off at +-40, and log k unless that is fixed. y: the time and, with censoring, delta.
 // constants: the fixed shape k, or 0; 1 if y is censored.
 #pragma once
@@ -21,7 +21,7 @@ struct Weibull {
   template <class T>
   LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t components, const Vector<T>* y,
                                              const Constants<T>& constants, Vector<T>* score) {
-    constexpr T tangent = T(40);
+    constexpr T tangent = T(12);
     const Shape<T> k = constants.shape(eta + 1);
     const Cut<T> log_lambda(eta[0], T(kLogMean));
     const Vector<T> log_y = log<T>(y[0]), z = k.value * (log_y - log_lambda.value);

@@ -192,13 +192,91 @@ void test_shape(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std::
   CHECK(worst <= 2 * epsilon);
 }
 
+// A weight of few columns, turned: against the general products, with anything in the padding of h.
+template <class T>
+void test_narrow(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std::ptrdiff_t q) {
+  const double epsilon = std::is_same_v<T, float> ? 1e-6 : 1e-14;
+  const std::ptrdiff_t lanes = table.lanes;
+  Matrix<T> h(n, p, lanes, 1), W(p, q, lanes, 2), z(n, q, lanes, 3), b(1, q, lanes, 4), g(n, q, lanes, 5);
+  for (std::ptrdiff_t i = 0; i < n; ++i)
+    for (std::ptrdiff_t j = p; j < round_up(p, lanes); ++j) h(i, j) = T(0.5);
+  const Slice slice{0, q, p, lanes, true};
+  std::vector<T> turned(std::size_t(slice.size()));
+  for (std::ptrdiff_t i = 0; i < p; ++i)
+    for (std::ptrdiff_t j = 0; j < q; ++j) turned[std::size_t(slice.index(j, i))] = W(i, j);
+  Narrow<T> product{n, p, q, h.data.data(), h.stride, turned.data(), b.data.data(), z.data.data(), z.stride, nullptr};
+  table.multiply_narrow(product);
+  double worst = 0;
+  for (std::ptrdiff_t i = 0; i < n; ++i)
+    for (std::ptrdiff_t j = 0; j < q; ++j) {
+      double sum = double(b(0, j)), size = 1;
+      for (std::ptrdiff_t k = 0; k < p; ++k)
+        sum += double(h(i, k)) * double(W(k, j)), size += std::abs(double(h(i, k)));
+      worst = std::max(worst, std::abs(double(z(i, j)) - sum) / size);
+    }
+  CHECK(worst <= epsilon);
+  // A row's bits do not depend on the rows beside it.
+  const Matrix<T> all = z;
+  for (std::ptrdiff_t i = 0; i < n; ++i) {
+    Narrow<T> one = product;
+    one.rows = 1, one.h += i * h.stride, one.z += i * z.stride;
+    table.multiply_narrow(one);
+  }
+  CHECK(all.data == z.data);
+
+  Matrix<T> back(n, p, lanes, 6);
+  product.z = g.data.data(), product.ldz = g.stride, product.h_out = back.data.data();
+  table.multiply_narrow_back(product);
+  worst = 0;
+  for (std::ptrdiff_t i = 0; i < n; ++i)
+    for (std::ptrdiff_t k = 0; k < p; ++k) {
+      double sum = 0;
+      for (std::ptrdiff_t j = 0; j < q; ++j) sum += double(g(i, j)) * double(W(k, j));
+      worst = std::max(worst, std::abs(double(back(i, k)) - sum) / double(1 + q));
+    }
+  CHECK(worst <= epsilon);
+
+  std::vector<T> dW(turned.size(), T(7)), twice(turned.size());
+  table.narrow_gradient(product, 0, slice.panels(), dW.data(), false, nullptr);
+  twice = dW;
+  for (std::ptrdiff_t panel = 0; panel < slice.panels(); ++panel)
+    table.narrow_gradient(product, panel, panel + 1, twice.data(), true, nullptr);
+  worst = 0;
+  double outside = 0;
+  for (const T value : dW) outside += std::abs(double(value));
+  for (std::ptrdiff_t k = 0; k < p; ++k)
+    for (std::ptrdiff_t j = 0; j < q; ++j) {
+      double sum = 0, size = 1;
+      for (std::ptrdiff_t i = 0; i < n; ++i)
+        sum += double(h(i, k)) * double(g(i, j)), size += std::abs(double(g(i, j)));
+      const std::size_t at = std::size_t(slice.index(j, k));
+      worst = std::max(worst, std::abs(double(dW[at]) - sum) / size);
+      worst = std::max(worst, std::abs(double(twice[at]) - 2 * sum) / (3 * size));
+      outside -= std::abs(double(dW[at]));
+    }
+  CHECK(worst <= epsilon);
+  CHECK(std::abs(outside) <= 1e-9 * double(n * p * q));  // nothing in the padding
+
+  std::vector<T> theta = turned, expected = turned;
+  const double rule[] = {0.1};
+  T constants[kMaxConstants];
+  const OptimizerKernel<T>& ascent = table.optimizers[0];
+  ascent.constants(rule, 1, constants);
+  ascent.step(expected.data(), dW.data(), expected.data(), expected.data(), std::ptrdiff_t(dW.size()), constants);
+  const Update<T> update{false, ascent.step, theta.data(), theta.data(), theta.data(), constants};
+  table.narrow_gradient(product, 0, slice.panels(), nullptr, false, &update);
+  CHECK(theta == expected);
+}
+
 }  // namespace
 
 void test_products() {
   for (const std::string& isa : available_isas())
     for (const std::ptrdiff_t n : {1, 5, 14, 33})
       for (const std::ptrdiff_t p : {1, 3, 17, 64, 100})
-        for (const std::ptrdiff_t q : {1, 16, 17, 33, 100}) {
+        for (const std::ptrdiff_t q : {1, 2, 3, 4, 16, 17, 33, 100}) {
+          if (q <= tables_for(isa).single->lanes / 4) test_narrow(*tables_for(isa).single, n, p, q);
+          if (q <= tables_for(isa).twice->lanes / 4) test_narrow(*tables_for(isa).twice, n, p, q);
           test_shape(*tables_for(isa).single, n, p, q);
           test_shape(*tables_for(isa).twice, n, p, q);
         }

@@ -2,7 +2,7 @@
 
 log P = log k + z − E(z) − log y,   z = k (log y − log λ);   censored at y: log P(Y > y) = −E(z)
 ∂/∂ log λ = −k (δ − E'(z))          ∂/∂ log k = δ + z (δ − E'(z)),   δ = 1 where observed, 0 where censored
-E(z) = e^z up to z = 40 and its tangent from there on, e^40 (1 + z − 40): no overflow, and still uphill
+E(z) = e^z up to z = 12 and its tangent from there on, e^12 (1 + z − 12): no overflow, and still uphill
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from likeliest.xp import numpy_namespace
 
 Array = npt.NDArray[Any]
 
-TANGENT = 40.0  # where e^z goes over into its tangent: P(Y > y) = e^(−e^40) is 0 in any precision
+TANGENT = 12.0  # where e^z goes over into its tangent: e^(−e^12) is 0 in any precision, and a step is still a step
 
 
 @dataclass(frozen=True, repr=False)
