@@ -32,7 +32,7 @@ template <class T>
 std::ptrdiff_t row_stride(std::ptrdiff_t columns, std::ptrdiff_t lanes) {
   const std::ptrdiff_t line = std::ptrdiff_t(64 / sizeof(T));
   const std::ptrdiff_t lines = divide_up(round_up(columns, lanes), line);
-  return (lines > 2 && lines % 2 == 0 ? lines + 1 : lines) * line;
+  return (lines >= 16 && lines % 2 == 0 ? lines + 1 : lines) * line;
 }
 
 // Where shard s of the inputs begins: on a cache line, so that two threads never write to the same one.

@@ -345,3 +345,21 @@ def test_strings_and_gaps_may_be_refused(kind: Any) -> None:
     few = slice(0, 40)
     with pytest.raises(ValueError, match=r"^X: found NaN in row 3, column '0'"):
         make(kind, missing="error").fit(gaps[few], Y[kind][few])
+
+
+def test_labels_are_smoothed_with_few_rows_too() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 3))
+    y = (X[:, 0] > 0).astype(int)
+    sharp, smooth = (ll.Classifier(label_smoothing=e, random_state=0, max_iter=200).fit(X, y) for e in (0.0, 0.2))
+    assert smooth.predict_proba(X).max() + 0.02 < sharp.predict_proba(X).max()
+    assert smooth.network_._position.optimizer != sharp.network_._position.optimizer  # L-BFGS cannot
+
+
+def test_scores_refuse_weights_that_make_no_sense() -> None:
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    for model, y in ((ll.Classifier(max_iter=2), np.arange(30) % 2), (ll.Regressor(max_iter=2), X[:, 0])):
+        model.fit(X, y)
+        with pytest.raises(ValueError, match="sample_weight: expected finite numbers"):
+            model.score(X, y, np.where(np.arange(30) == 1, -1.0, 1.0))
+        assert model.score(X, y) == model.score(X, y, np.ones(30))

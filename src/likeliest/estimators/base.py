@@ -315,6 +315,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             or not (is_word(self.batch_size, "auto") or self.batch_size is None)
             or not (is_word(self.averaging, "auto") or self.averaging is None)
             or not (is_word(self.clip_norm, "auto") or self.clip_norm is None)
+            or any(getattr(one, "label_smoothing", 0.0) for one in (self, self.likelihood))
             or any(
                 isinstance(layer, Dropout | GaussianNoise | BatchNorm) or getattr(layer, "max_norm", None)
                 for layer in self._layers()

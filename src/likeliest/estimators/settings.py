@@ -12,6 +12,7 @@ from likeliest import optimizers, schedules
 from likeliest.averaging import Averaging
 from likeliest.engines import ENGINES
 from likeliest.layers import Dense, Layer
+from likeliest.likelihoods.smoothed import check_smoothing
 from likeliest.optimizers.base import check_fraction, check_positive
 from likeliest.threads import resolve_threads
 
@@ -50,6 +51,8 @@ def check_settings(estimator: Any) -> None:
         )
     if not (it.clip_norm is None or is_word(it.clip_norm, "auto")):
         check_positive("clip_norm", it.clip_norm, "1.0 is usual for a gradient of the mean")
+    if hasattr(it, "label_smoothing"):
+        check_smoothing(it.label_smoothing)
     if not is_word(it.schedule, "auto"):
         schedules.resolve(it.schedule)
     if not is_word(it.optimizer, "auto"):
