@@ -17,6 +17,8 @@ namespace likeliest {
 template <class T>
 inline constexpr std::ptrdiff_t kApart = 4 * std::ptrdiff_t(kLine / sizeof(T));
 
+inline constexpr std::ptrdiff_t kNear = 1 << 18;  // bytes of x that stay in a processor's own cache
+
 // The buffers for a block of examples: one arena, cut up.
 template <class T>
 struct Workspace {
@@ -245,7 +247,8 @@ class Plan {
     const Source& x = w.data->x;
     const std::ptrdiff_t next = w.next < 0 ? w.first + w.rows : w.next, count = std::min(w.rows, w.ordered - next);
     const bool together = x.column_stride > 0 && x.column_stride <= std::ptrdiff_t(sizeof(double));
-    if (!w.order || count <= 0 || !together) return {};
+    const bool near = x.rows * x.row_stride < kNear;  // in the cache anyhow
+    if (!w.order || count <= 0 || !together || near) return {};
     const Part mine = part_of_x(w, count);
     return {static_cast<const char*>(x.data) + mine.columns.begin * x.column_stride, x.row_stride,
             (mine.columns.end - mine.columns.begin) * x.column_stride, w.order + next + mine.rows.begin,

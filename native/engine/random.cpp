@@ -46,24 +46,16 @@ void threefry(Key key, std::uint32_t first, std::uint32_t (&x0)[kSome], std::uin
 
 }  // namespace
 
-void permutation(Key stream, std::uint32_t n, std::uint32_t* out, std::uint64_t* scratch) noexcept {
-  // Each example with its bits above its index. Sorted by the bits digit by digit, the lowest first; each pass keeps
-  // the order of equals, so ties stay in order of index.
-  std::uint64_t *from = scratch, *to = scratch + n;
-  std::uint32_t starts[3][2048] = {};
-  const std::uint32_t half = n / 2 + n % 2;
-  const auto take = [&](std::uint32_t i, std::uint32_t bits) {
-    from[i] = std::uint64_t(bits) << 32 | i;
-    ++starts[0][bits & 2047], ++starts[1][bits >> 11 & 2047], ++starts[2][bits >> 22];
-  };
-  for (std::uint32_t i = 0; i < half; i += kSome) {
-    std::uint32_t low[kSome], high[kSome];
-    threefry(stream, i, low, high);
-    for (std::uint32_t k = 0; k < kSome && i + k < half; ++k) {
-      take(i + k, low[k]);
-      if (half + i + k < n) take(half + i + k, high[k]);
-    }
-  }
+namespace {
+
+// Sorts n numbers by their upper half, digit by digit of so many bits, the lowest first; each pass keeps the order of
+// equals, so ties stay in order of index. The lower halves go to `out`.
+template <int BITS>
+void sort(std::uint64_t* from, std::uint64_t* to, std::uint32_t n, std::uint32_t* out) noexcept {
+  constexpr int passes = (32 + BITS - 1) / BITS, digits = 1 << BITS;
+  std::uint32_t starts[passes][digits] = {};
+  for (std::uint32_t i = 0; i < n; ++i)
+    for (int pass = 0; pass < passes; ++pass) ++starts[pass][from[i] >> (32 + pass * BITS) & (digits - 1)];
   for (auto& digit : starts) {
     std::uint32_t sum = 0;
     for (std::uint32_t& start : digit) {
@@ -72,9 +64,35 @@ void permutation(Key stream, std::uint32_t n, std::uint32_t* out, std::uint64_t*
       sum += count;
     }
   }
-  for (std::uint32_t i = 0; i < n; ++i) to[starts[0][from[i] >> 32 & 2047]++] = from[i];
-  for (std::uint32_t i = 0; i < n; ++i) from[starts[1][to[i] >> 43 & 2047]++] = to[i];
-  for (std::uint32_t i = 0; i < n; ++i) out[starts[2][from[i] >> 54]++] = std::uint32_t(from[i]);
+  for (int pass = 0; pass < passes; ++pass) {
+    const int shift = 32 + pass * BITS;
+    if (pass + 1 == passes) {
+      for (std::uint32_t i = 0; i < n; ++i)
+        out[starts[pass][from[i] >> shift & (digits - 1)]++] = std::uint32_t(from[i]);
+    } else {
+      for (std::uint32_t i = 0; i < n; ++i) to[starts[pass][from[i] >> shift & (digits - 1)]++] = from[i];
+      std::uint64_t* swapped = from;
+      from = to;
+      to = swapped;
+    }
+  }
+}
+
+}  // namespace
+
+void permutation(Key stream, std::uint32_t n, std::uint32_t* out, std::uint64_t* scratch) noexcept {
+  // Each example with its bits above its index.
+  std::uint64_t *from = scratch, *to = scratch + n;
+  const std::uint32_t half = n / 2 + n % 2;
+  for (std::uint32_t i = 0; i < half; i += kSome) {
+    std::uint32_t low[kSome], high[kSome];
+    threefry(stream, i, low, high);
+    for (std::uint32_t k = 0; k < kSome && i + k < half; ++k) {
+      from[i + k] = std::uint64_t(low[k]) << 32 | (i + k);
+      if (half + i + k < n) from[half + i + k] = std::uint64_t(high[k]) << 32 | (half + i + k);
+    }
+  }
+  n < 4096 ? sort<8>(from, to, n, out) : sort<11>(from, to, n, out);
 }
 
 }  // namespace likeliest

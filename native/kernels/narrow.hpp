@@ -53,24 +53,32 @@ void multiply_narrow(const Narrow<T>& g) noexcept {
   }
 }
 
-// dLL/dh = dLL/dz W^T; z and h are the gradients here.
+// dLL/dh = dLL/dz W^T; z and h are the gradients here. Four registers of a row at a time.
+template <class T, int V>
+LIKELIEST_INLINE void multiply_back(const Narrow<T>& g, std::ptrdiff_t c) {
+  constexpr std::ptrdiff_t lanes = kLanes<T>;
+  Vector<T> w[V];
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) w[v] = load(g.W + turned_index(g, 0, c + v));
+  for (std::ptrdiff_t i = 0; i < g.rows; ++i) {
+    const T* z = g.z + i * g.ldz;
+    T* h = g.h_out + i * g.ldh + c * lanes;
+    Vector<T> sum[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) sum[v] = z[0] * w[v];
+    for (std::ptrdiff_t j = 1; j < g.q; ++j)
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) sum[v] += z[j] * load(g.W + turned_index(g, j, c + v));
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) store(h + v * lanes, sum[v]);
+  }
+}
 template <class T>
 void multiply_narrow_back(const Narrow<T>& g) noexcept {
-  constexpr std::ptrdiff_t lanes = kLanes<T>;
-  const std::ptrdiff_t registers = (g.p + lanes - 1) / lanes;
-  for (std::ptrdiff_t c = 0; c < registers; ++c) {
-    const Vector<T> w = load(g.W + turned_index(g, 0, c));
-    T* h = g.h_out + c * lanes;
-    if (g.q == 1) {
-      for (std::ptrdiff_t i = 0; i < g.rows; ++i) store(h + i * g.ldh, g.z[i * g.ldz] * w);
-      continue;
-    }
-    for (std::ptrdiff_t i = 0; i < g.rows; ++i) {
-      Vector<T> sum = g.z[i * g.ldz] * w;
-      for (std::ptrdiff_t j = 1; j < g.q; ++j) sum += g.z[i * g.ldz + j] * load(g.W + turned_index(g, j, c));
-      store(h + i * g.ldh, sum);
-    }
-  }
+  const std::ptrdiff_t registers = (g.p + kLanes<T> - 1) / kLanes<T>;
+  std::ptrdiff_t c = 0;
+  for (; c + 4 <= registers; c += 4) multiply_back<T, 4>(g, c);
+  for (; c < registers; ++c) multiply_back<T, 1>(g, c);
 }
 
 // Panels [begin, end) of the turned dLL/dW = dLL/dz^T h, added up from the first row down, stored or applied.

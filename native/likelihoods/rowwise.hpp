@@ -36,6 +36,20 @@ struct Places {
   }
 };
 
+// Numbers one after the other, as above.
+template <class T>
+LIKELIEST_INLINE Vector<T> load_rows(const T* from, std::ptrdiff_t count) {
+  return count == kLanes<T> ? load(from) : gather_rows(from, 1, count);
+}
+
+// The lanes of a register to to[0], to[stride], ..., `count` of them.
+template <class T>
+LIKELIEST_INLINE void scatter_rows(Vector<T> v, T* to, std::ptrdiff_t stride, std::ptrdiff_t count) {
+  alignas(kBytes) T lanes[kLanes<T>];
+  store(lanes, v);
+  for (std::ptrdiff_t i = 0; i < count; ++i) to[i * stride] = lanes[i];
+}
+
 // What a page computes of the likelihood's constants alone, once for all rows: its Constants<T>, where it has them.
 template <class T, class L>
 LIKELIEST_INLINE auto prepare(const T* constants) {
@@ -55,28 +69,40 @@ void score_rows(const Scoring<T>& s) noexcept {
   const auto constants = prepare<T, L>(s.constants);
   Vector<T>* const eta = reinterpret_cast<Vector<T>*>(s.scratch);
   Vector<T>*const y = eta + s.width, *const slope = y + s.targets;
+  const bool few = s.width <= lanes / 4;  // columns: they are taken one by one, for squares would be empty
   for (std::ptrdiff_t row = 0; row < s.eta.rows; row += lanes) {
     const std::ptrdiff_t count = s.eta.rows - row < lanes ? s.eta.rows - row : lanes;
     Places from{s.groups, components}, to = from;
-    turn(s.eta.data + row * s.eta.stride, s.eta.stride, count, s.width, [&](Vector<T> z) { eta[from.next()] = z; });
+    const T* z = s.eta.data + row * s.eta.stride;
+    if (few)
+      for (std::ptrdiff_t j = 0; j < s.width; ++j) eta[from.next()] = gather_rows(z + j, s.eta.stride, count);
+    else
+      turn(z, s.eta.stride, count, s.width, [&](Vector<T> column) { eta[from.next()] = column; });
     Vector<T>* next = y;
     if (s.targets == 1)
-      *next = gather_rows(s.y + row, 1, count);
+      *next = load_rows(s.y + row, count);
     else
       turn(s.y + row * s.targets, s.targets, count, s.targets, [&](Vector<T> z) { *next++ = z; });
-    const Vector<T> weight = gather_rows(s.weight + row, 1, count), factor = weight * s.scale;
+    const Vector<T> weight = load_rows(s.weight + row, count), factor = weight * s.scale;
     Vector<T> total{};
     for (std::ptrdiff_t g = 0; g < s.groups; ++g)
       total +=
           L::template evaluate<T>(eta + g * components, components, y + g * numbers, constants, slope + g * components);
     total *= weight;
-    for (std::ptrdiff_t i = 0; i < count; ++i) s.log_prob[row + i] = total[i];
+    scatter_rows(total, s.log_prob + row, 1, count);
     if (!s.score) continue;
+    T* score = s.score + row * s.eta.stride;
+    if (few) {
+      for (std::ptrdiff_t i = 0; i < count; ++i) store(score + i * s.eta.stride, Vector<T>{});
+      for (std::ptrdiff_t j = 0; j < s.width; ++j)
+        scatter_rows(slope[to.next()] * factor, score + j, s.eta.stride, count);
+      continue;
+    }
     Vector<T> square[lanes];
     for (std::ptrdiff_t j = 0; j < s.eta.columns; j += lanes) {
       for (std::ptrdiff_t i = 0; i < lanes; ++i) square[i] = j + i < s.width ? slope[to.next()] * factor : Vector<T>{};
       transpose<T>(square);
-      for (std::ptrdiff_t i = 0; i < count; ++i) store(s.score + (row + i) * s.eta.stride + j, square[i]);
+      for (std::ptrdiff_t i = 0; i < count; ++i) store(score + i * s.eta.stride + j, square[i]);
     }
   }
 }

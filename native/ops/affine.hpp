@@ -39,13 +39,27 @@ void mark_used(Block<const T> block, T* marks) noexcept {
 }
 
 // The gradient of b: sums of columns, each from the first row down.
+template <class T, int V>
+LIKELIEST_INLINE void sum_rows_of(const T* data, std::ptrdiff_t rows, std::ptrdiff_t stride, T* sums, bool accumulate) {
+  Vector<T> total[V];
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) total[v] = accumulate ? load(sums + v * kLanes<T>) : Vector<T>{};
+  for (std::ptrdiff_t i = 0; i < rows; ++i, data += stride)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) total[v] += load(data + v * kLanes<T>);
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) store(sums + v * kLanes<T>, total[v]);
+}
 template <class T>
 void sum_rows(Block<const T> block, T* sums, bool accumulate) noexcept {
-  for (std::ptrdiff_t j = 0; j < block.columns; j += kLanes<T>) {
-    Vector<T> total = accumulate ? load(sums + j) : Vector<T>{};
-    for (std::ptrdiff_t i = 0; i < block.rows; ++i) total += load(block.data + i * block.stride + j);
-    store(sums + j, total);
-  }
+  constexpr std::ptrdiff_t lanes = kLanes<T>;
+  std::ptrdiff_t j = 0;
+  for (; j + 4 * lanes <= block.columns; j += 4 * lanes)  // four sums at a time, since one waits for itself
+    sum_rows_of<T, 4>(block.data + j, block.rows, block.stride, sums + j, accumulate);
+  for (; j + 2 * lanes <= block.columns; j += 2 * lanes)
+    sum_rows_of<T, 2>(block.data + j, block.rows, block.stride, sums + j, accumulate);
+  for (; j < block.columns; j += lanes)
+    sum_rows_of<T, 1>(block.data + j, block.rows, block.stride, sums + j, accumulate);
 }
 
 template <class T>

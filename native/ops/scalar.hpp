@@ -10,11 +10,13 @@ template <class T, class F>
 struct Scalar {
   static void forward(const T* z, std::ptrdiff_t stride, Block<T> h, const T* constants) noexcept {
     for (std::ptrdiff_t i = 0; i < h.rows; ++i)
+#pragma GCC unroll 4
       for (std::ptrdiff_t j = 0; j < h.columns; j += kLanes<T>)
         store(h.data + i * h.stride + j, F::template value<T>(load(z + i * stride + j), constants));
   }
   static void backward(const T* saved, std::ptrdiff_t stride, Block<T> g, const T* constants) noexcept {
     for (std::ptrdiff_t i = 0; i < g.rows; ++i)
+#pragma GCC unroll 4
       for (std::ptrdiff_t j = 0; j < g.columns; j += kLanes<T>) {
         T* p = g.data + i * g.stride + j;
         store(p, load(p) * F::template derivative<T>(load(saved + i * stride + j), constants));

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from likeliest import random
+from likeliest.data import as_weights
 
 Array = npt.NDArray[Any]
 
@@ -85,6 +86,13 @@ def renamed(argument: str, name: str) -> Iterator[None]:
         yield
     except (ValueError, TypeError) as error:
         raise type(error)(f"{name}{str(error).removeprefix(argument)}") from None
+
+
+def check_weights(sample_weight: Any, y: Any) -> None:
+    """A ValueError unless the weights suit y, where y has a length; what y is made of is checked elsewhere."""
+    if sample_weight is not None:
+        with suppress(TypeError):
+            as_weights(sample_weight, len(y))
 
 
 def held_out_rows(Z: Array, share: float, seed: int) -> npt.NDArray[np.bool_]:

@@ -12,8 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from likeliest import likelihoods
-from likeliest.data import as_weights
-from likeliest.estimators.arguments import blaming
+from likeliest.estimators.arguments import blaming, check_weights
 from likeliest.estimators.base import Estimator
 from likeliest.estimators.defaults import Recipe
 from likeliest.likelihoods import Bernoulli, Categorical, Independent, Likelihood, Ordinal
@@ -329,8 +328,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The share of the examples whose class is predicted; of a table of labels, whose labels all are."""
-        if sample_weight is not None and hasattr(y, "__len__"):
-            as_weights(sample_weight, len(y))
+        check_weights(sample_weight, y)
         with blaming("y"):
             return float(super().score(X, y, sample_weight))
 

@@ -11,8 +11,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import column_or_1d
 
 from likeliest import likelihoods
-from likeliest.data import as_weights
-from likeliest.estimators.arguments import blaming
+from likeliest.estimators.arguments import blaming, check_weights
 from likeliest.estimators.base import Estimator
 from likeliest.estimators.defaults import Recipe
 from likeliest.likelihoods import Distribution, Independent, Likelihood
@@ -252,8 +251,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R², the part of the variance of y that is predicted; `log_likelihood` judges the whole distribution."""
-        if sample_weight is not None and hasattr(y, "__len__"):
-            as_weights(sample_weight, len(y))
+        check_weights(sample_weight, y)
         with blaming("y"):
             return float(super().score(X, y, sample_weight))
 
