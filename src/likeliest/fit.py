@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ from likeliest.schedules import Schedule
 
 CHUNK_SECONDS = 0.1  # how long the engine works before Ctrl-C and the progress bar get their turn
 CHUNK_EXAMPLES = 1 << 20  # and how many examples it takes at most, which bounds the memory for their order
+NOTHING = nullcontext()
 COLLAPSE = 1e6  # a log-likelihood this many times worse than at the start is divergence too
 
 
@@ -157,17 +158,20 @@ def fit(
             steps_a_second = min(len(totals) / max(took, 1e-9), 8 * steps_a_second)
             progress.advance(int(chunk.bounds[-1]), took, float(totals.sum() / chunk.bounds[-1]))
             if len(order) > 1:
-                done = [(float(t.sum()), took / len(order)) for t in totals.reshape(len(order), per_epoch)]
+                of_each = totals.reshape(len(order), per_epoch).sum(axis=1).tolist()
+                done = [(total_of_one, took / len(order)) for total_of_one in of_each]
             else:
                 step, total, seconds = step + len(totals), total + float(totals.sum()), seconds + took
                 done = [(total, seconds)] if step == per_epoch else []
             for epoch_total, epoch_seconds in done:
                 step, total, seconds = 0, 0.0, 0.0
                 position.epochs += 1
-                with _swapped(engine, averaging is not None):  # what the network will be is looked at
+                looks = (history.epochs + 1) % validation_every == 0 or position.epochs == last_epoch
+                seen = bool(callbacks) or (validation is not None and looks)
+                # What the network will be is looked at: the average, if there is one.
+                with _swapped(engine) if seen and averaging is not None else NOTHING:
                     held_out = None
                     if validation is not None:
-                        looks = (history.epochs + 1) % validation_every == 0 or position.epochs == last_epoch
                         held_out = validation.log_likelihood(engine, threads) if looks else float("nan")
                     epoch = Epoch(position.epochs, epoch_total / n, held_out, epoch_seconds, network)
                     _tell(epoch, history, progress, best, engine, callbacks)
@@ -357,15 +361,13 @@ def _check(
 
 
 @contextmanager
-def _swapped(engine: Engine, wanted: bool) -> Iterator[None]:
-    """Puts the average of θ in its place for a while, if wanted, and θ back whatever happens."""
-    if wanted:
-        engine.swap()
+def _swapped(engine: Engine) -> Iterator[None]:
+    """Puts the average of θ in its place for a while, and θ back whatever happens."""
+    engine.swap()
     try:
         yield
     finally:
-        if wanted:
-            engine.swap()
+        engine.swap()
 
 
 @contextmanager
