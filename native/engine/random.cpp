@@ -48,34 +48,14 @@ void threefry(Key key, std::uint32_t first, std::uint32_t (&x0)[kSome], std::uin
 
 namespace {
 
-// Sorts n numbers by their upper half, digit by digit of so many bits, the lowest first; each pass keeps the order of
-// equals, so ties stay in order of index. The lower halves go to `out`.
+// One pass of a sort by digits: by the bits from `shift` on, equals in the order they had.
 template <int BITS>
-void sort(std::uint64_t* from, std::uint64_t* to, std::uint32_t n, std::uint32_t* out) noexcept {
-  constexpr int passes = (32 + BITS - 1) / BITS, digits = 1 << BITS;
-  std::uint32_t starts[passes][digits] = {};
-  for (std::uint32_t i = 0; i < n; ++i)
-    for (int pass = 0; pass < passes; ++pass) ++starts[pass][from[i] >> (32 + pass * BITS) & (digits - 1)];
-  for (auto& digit : starts) {
-    std::uint32_t sum = 0;
-    for (std::uint32_t& start : digit) {
-      const std::uint32_t count = start;
-      start = sum;
-      sum += count;
-    }
-  }
-  for (int pass = 0; pass < passes; ++pass) {
-    const int shift = 32 + pass * BITS;
-    if (pass + 1 == passes) {
-      for (std::uint32_t i = 0; i < n; ++i)
-        out[starts[pass][from[i] >> shift & (digits - 1)]++] = std::uint32_t(from[i]);
-    } else {
-      for (std::uint32_t i = 0; i < n; ++i) to[starts[pass][from[i] >> shift & (digits - 1)]++] = from[i];
-      std::uint64_t* swapped = from;
-      from = to;
-      to = swapped;
-    }
-  }
+void sort_by_digit(const std::uint64_t* from, std::uint64_t* to, std::uint32_t n, int shift) noexcept {
+  constexpr std::uint32_t digits = 1u << BITS;
+  std::uint32_t starts[digits + 1] = {};
+  for (std::uint32_t i = 0; i < n; ++i) ++starts[(from[i] >> shift & (digits - 1)) + 1];
+  for (std::uint32_t d = 0; d < digits; ++d) starts[d + 1] += starts[d];
+  for (std::uint32_t i = 0; i < n; ++i) to[starts[from[i] >> shift & (digits - 1)]++] = from[i];
 }
 
 }  // namespace
@@ -92,7 +72,22 @@ void permutation(Key stream, std::uint32_t n, std::uint32_t* out, std::uint64_t*
       if (half + i + k < n) from[half + i + k] = std::uint64_t(high[k]) << 32 | (half + i + k);
     }
   }
-  n < 4096 ? sort<8>(from, to, n, out) : sort<11>(from, to, n, out);
+  if (n < 4096) {  // sorted by 16 of the bits, hardly any are out of place
+    sort_by_digit<8>(from, to, n, 48);
+    sort_by_digit<8>(to, from, n, 56);
+    for (std::uint32_t i = 1; i < n; ++i) {
+      const std::uint64_t example = from[i];
+      std::uint32_t k = i;
+      for (; k > 0 && from[k - 1] > example; --k) from[k] = from[k - 1];
+      from[k] = example;
+    }
+  } else {
+    sort_by_digit<11>(from, to, n, 32);
+    sort_by_digit<11>(to, from, n, 43);
+    sort_by_digit<10>(from, to, n, 54);
+    from = to;
+  }
+  for (std::uint32_t i = 0; i < n; ++i) out[i] = std::uint32_t(from[i]);
 }
 
 }  // namespace likeliest
