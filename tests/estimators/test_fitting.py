@@ -365,3 +365,35 @@ def test_scores_refuse_weights_that_make_no_sense() -> None:
         with pytest.raises(ValueError, match="sample_weight: expected finite numbers"):
             model.score(X, y, np.where(np.arange(30) == 1, -1.0, 1.0))
         assert model.score(X, y) == model.score(X, y, np.ones(30))
+
+
+def test_a_fit_that_diverges_starts_again_with_smaller_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates, fit = [], ll.Network.fit
+
+    def fails_twice(self: ll.Network, *args: Any, **named: Any) -> Any:
+        rates.append(named["optimizer"].learning_rate)
+        if len(rates) < 3:
+            raise ll.DivergenceError("ran away", ll.History())
+        return fit(self, *args, **named)
+
+    monkeypatch.setattr(ll.Network, "fit", fails_twice)
+    X = np.random.default_rng(0).normal(size=(150, 2))
+    ll.Regressor(max_iter=3, random_state=0).fit(X, X[:, 0])
+    np.testing.assert_allclose(np.array(rates) / rates[0], [1, 0.3, 0.1, 0.1])  # the last is the fit to all rows
+
+
+def test_a_second_fit_that_is_interrupted_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted, fit = [], ll.Network.fit
+
+    def interrupted(self: ll.Network, *args: Any, **named: Any) -> Any:
+        history = fit(self, *args, **named)
+        fitted.append(self)
+        if len(fitted) == 2:
+            history.stopped = "interrupted"
+        return history
+
+    monkeypatch.setattr(ll.Network, "fit", interrupted)
+    X = np.random.default_rng(0).normal(size=(150, 2))
+    model = ll.Regressor(max_iter=3, random_state=0).fit(X, X[:, 0])
+    assert len(fitted) == 2
+    assert model.network_ is fitted[0]

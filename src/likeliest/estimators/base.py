@@ -181,14 +181,15 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         self, network: Network, Z: Array, targets: Array, how: dict[str, Any], choose: dict[str, Any], hooks: Hooks
     ) -> tuple[Network, History]:
         """The network fitted; with a smaller learning rate where the usual one makes it diverge."""
-        fresh = copy.copy(network)
-        for factor in (1.0, 0.3, 0.1):
-            if not how["optimizer"].full_batch:
-                how["optimizer"] = replace(how["optimizer"], learning_rate=factor * how["optimizer"].learning_rate)
+        fresh, usual = copy.copy(network), how["optimizer"]
+        for factor in (0.3, 0.1):
             try:
                 return network, network.fit(Z, targets, **how, **choose, callbacks=hooks.of_network)
             except DivergenceError:
+                if usual.full_batch:
+                    raise
                 network = copy.copy(fresh)
+                how["optimizer"] = replace(usual, learning_rate=factor * usual.learning_rate)
         return network, network.fit(Z, targets, **how, **choose, callbacks=hooks.of_network)
 
     def _batch_size(self, recipe: defaults.Recipe, n: int) -> int | None:
@@ -213,10 +214,10 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             dtype=network.dtype,
         )
         try:
-            anew.fit(Z, targets, **how, callbacks=[lambda epoch: epoch.number > best])
+            again = anew.fit(Z, targets, **how, callbacks=[lambda epoch: epoch.number > best])
         except DivergenceError:
             return network
-        return anew
+        return network if again.stopped == "interrupted" else anew
 
     def _pass(self, X: Any, y: Any, sample_weight: Any) -> Any:
         """One pass over these examples, for ``partial_fit``."""
