@@ -104,6 +104,14 @@ struct Narrow {
   T* h_out;  // the gradient of h
 };
 
+// What the gradient of z brings besides that of h, where h = f(pre): the gradients of W (turned) and of the bias that
+// was added to pre, which may be null.
+template <class T>
+struct NarrowSums {
+  T *W, *bias;
+  bool accumulate;
+};
+
 // A rectangle of a row-major matrix; columns is a multiple of the lanes.
 template <class T>
 struct Block {
@@ -119,6 +127,10 @@ struct ScalarKernel {
   bool keeps_input;
   void (*forward)(const T* z, std::ptrdiff_t stride, Block<T> h, const T* constants) noexcept;
   void (*backward)(const T* saved, std::ptrdiff_t stride, Block<T> g, const T* constants) noexcept;
+  // The same with a narrow product behind it, in one pass and to the bit: pre and saved have the stride of h, and h_out
+  // is h itself on the way there, the gradient of pre on the way back.
+  void (*forward_narrow)(const T* pre, const Narrow<T>&, const T* constants) noexcept;
+  void (*backward_narrow)(const T* saved, const Narrow<T>&, const NarrowSums<T>&, const T* constants) noexcept;
 };
 
 // P(y | eta) for the rows of a block. `width` columns of eta count, the rest is padding and gets a score of 0. A row of

@@ -26,6 +26,7 @@ struct Workspace {
   std::vector<T*> values, gradients;   // by storage
   std::vector<T*> transposed, shards;  // by node: W^T, and the shards' sums
   std::vector<T*> saved, inverse;      // by node: a mask or x_hat, and 1 / sigma
+  std::vector<T*> sums;                // by node: the gradients of a narrow weight and of the bias before it
   T *y, *weight, *log_prob;
   UsedColumns<T> used;  // of x
   T* scratch;           // of a likelihood or a row of any value, one part a thread
@@ -39,7 +40,7 @@ struct Workspace {
     std::vector<std::pair<T**, std::ptrdiff_t>> pieces;
     const std::size_t storages = network.storages.size(), nodes = network.nodes.size();
     values.resize(storages), gradients.resize(storages), transposed.resize(nodes), shards.resize(nodes);
-    saved.resize(nodes), inverse.resize(nodes);
+    saved.resize(nodes), inverse.resize(nodes), sums.resize(nodes);
     for (std::size_t s = 0; s < storages; ++s) {
       // x may be kept in parts, one a thread; see part_of_x.
       const std::ptrdiff_t apart = s == 0 ? threads * kApart<T> : 0;
@@ -57,6 +58,8 @@ struct Workspace {
       if (training && node.input > 0 && !node.narrow)
         pieces.emplace_back(&transposed[k], Slice{0, W.columns, W.height, W.lanes}.size());
       if (node.shards > 1) pieces.emplace_back(&shards[k], node.shards * rows * network.stride(node.output));
+      if (training && node.narrow)
+        pieces.emplace_back(&sums[k], W.size() + round_up(network.stride(node.input), kLine / sizeof(T)));
     }
     for (T** piece : {&weight, &log_prob}) pieces.emplace_back(piece, rows);
     pieces.emplace_back(&y, rows * network.targets + network.table.lanes);
@@ -289,6 +292,7 @@ class Plan {
 
   void forward(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
+    if (node.scalar && is_joined(k + 1)) return;
     if (node.scalar) return forward_scalar(k);
     if (node.normalizes()) return forward_normalization(k);
     if (node.kind != Kind::affine) return forward_by_rows(k);
@@ -354,12 +358,32 @@ class Plan {
             node.bias < 0 ? nullptr : w.theta + slice_of(node.bias).offset,
             (back ? w.space->gradients[to] : w.space->values[to]) + r.begin * out,
             out,
-            back ? w.space->gradients[from] + r.begin * in : nullptr};
+            (back ? w.space->gradients[from] : w.space->values[from]) + r.begin * in};
+  }
+
+  // Whether node k is a narrow product that goes in one pass with the activation before it. Where several threads have
+  // rows of the same minibatch it does not, since each would have a part of the sums only.
+  bool is_joined(std::size_t k) const {
+    const std::vector<Node<T>>& nodes = network_.nodes;
+    return threads == 1 && k > 0 && k < nodes.size() && nodes[k].narrow && nodes[k - 1].scalar &&
+           nodes[k - 1].input > 0;
+  }
+  // The bias that was added to what the activation before node k takes, or -1.
+  int bias_before(std::size_t k) const {
+    return k >= 2 && network_.nodes[k - 2].kind == Kind::affine ? network_.nodes[k - 2].bias : -1;
   }
 
   void forward_narrow(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
     splits_[std::size_t(node.output)] = kRows;
+    if (is_joined(k)) {
+      const Node<T>& before = network_.nodes[k - 1];
+      splits_[std::size_t(node.input)] = kRows;
+      return add({}, [=, this, &node, &before](Worker<T>& w) {
+        before.scalar->forward_narrow(w.space->values[std::size_t(before.input)], narrow(node, w, {0, w.rows}, false),
+                                      before.constants.data());
+      });
+    }
     std::vector<Access> accesses{
         {value(node.input), kRows, false}, {slice(node.weight), kWhole, false}, {value(node.output), kRows, true}};
     if (node.bias >= 0) accesses.push_back({slice(node.bias), kWhole, false});
@@ -529,6 +553,7 @@ class Plan {
     const std::ptrdiff_t columns = padded(node.input), stride = network_.stride(node.input);
     const std::ptrdiff_t panel = 2 * network_.table.lanes;
     if (node.scalar) {
+      if (is_joined(k + 1)) return;
       const Split split = gradient_splits_[to] = gradient_splits_[from];
       const bool saved_is_input = node.scalar->keeps_input;
       add({{value(saved_is_input ? node.input : node.output), split, false},
@@ -548,6 +573,7 @@ class Plan {
     if (node.normalizes()) return backward_normalization(k);
     if (node.kind != Kind::affine) return backward_by_rows(k);
     const Table<T>& table = network_.table;
+    if (is_joined(k)) return backward_joined(k);
     if (node.narrow) {
       gradient_splits_[to] = kRows;
       add({{gradient(node.output), kRows, false},
@@ -583,6 +609,28 @@ class Plan {
                           Start::zero,
                           nullptr});
         });
+  }
+
+  // A narrow product and the activation before it; the sums are left for `backward_parameters` where there is an
+  // update.
+  void backward_joined(std::size_t k) {
+    const Node<T>&node = network_.nodes[k], &before = network_.nodes[k - 1];
+    gradient_splits_[std::size_t(before.input)] = kRows;
+    const int bias = bias_before(k);
+    const Slice W = slice_of(node.weight);
+    const std::size_t saved = std::size_t(before.scalar->keeps_input ? before.input : before.output);
+    add({}, [=, this, &node, &before](Worker<T>& w) {
+      T* const sums = w.space->sums[k];
+      const NarrowSums<T> to{w.stepper ? sums : w.gradient + W.offset,
+                             bias < 0    ? nullptr
+                             : w.stepper ? sums + W.size()
+                                         : w.gradient + slice_of(bias).offset,
+                             !w.stepper && w.accumulate};
+      Narrow<T> product = narrow(node, w, {0, w.rows}, true);
+      product.h = w.space->values[std::size_t(node.input)];
+      product.h_out = w.space->gradients[std::size_t(before.input)];
+      before.scalar->backward_narrow(w.space->values[saved], product, to, before.constants.data());
+    });
   }
 
   void backward_by_rows(std::size_t k) {
@@ -670,12 +718,22 @@ class Plan {
                w.accumulate ? Start::accumulate : Start::zero, w.stepper ? &update : nullptr,
                next.count > 0 ? &next : nullptr});
         });
-    if (node.bias >= 0) row_parameter(node.bias, node.output, -1);
+    if (node.bias >= 0 && !is_joined(k + 2)) row_parameter(node.bias, node.output, -1);
   }
 
   void backward_narrow(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
     const Slice W = slice_of(node.weight);
+    if (is_joined(k)) {
+      const int bias = bias_before(k);
+      add({}, [=, this, &node](Worker<T>& w) {
+        if (!w.stepper) return;
+        w.stepper->on(node.weight).apply(0, w.space->sums[k], W.size());
+        if (bias >= 0) w.stepper->on(bias).apply(0, w.space->sums[k] + W.size(), slice_of(bias).size());
+      });
+      if (node.bias >= 0) row_parameter(node.bias, node.output, -1);
+      return;
+    }
     const Split split = panels_or_single(W.panels());
     add({{value(node.input), kWhole, false}, {gradient(node.output), kWhole, false}, {slice(node.weight), split, true}},
         [=, this, &node](Worker<T>& w) {

@@ -17,6 +17,15 @@ LIKELIEST_INLINE std::ptrdiff_t turned_index(const Narrow<T>& g, std::ptrdiff_t 
   return panel * g.q * width + j * stride + c % 2 * lanes;
 }
 
+// dLL/dz of h = F(z), from dLL/dh.
+template <class T, class F>
+LIKELIEST_INLINE Vector<T> chain(Vector<T> g, Vector<T> saved, const T* constants) {
+  if constexpr (requires { F::template chain<T>(g, saved); })
+    return F::template chain<T>(g, saved);
+  else
+    return g * F::template derivative<T>(saved, constants);
+}
+
 template <class T, int H>
 LIKELIEST_INLINE Vector<T> sum_by_halves(const Vector<T>* lanes) {
   if constexpr (H == 1)
@@ -25,18 +34,32 @@ LIKELIEST_INLINE Vector<T> sum_by_halves(const Vector<T>* lanes) {
     return sum_by_halves<T, H / 2>(lanes) + sum_by_halves<T, H / 2>(lanes + H / 2);
 }
 
-// z = h W + b, a register of rows at a time.
-template <class T>
-void multiply_narrow(const Narrow<T>& g) noexcept {
+// Lane I of a register, then zeros.
+template <class T, int I, int... L>
+LIKELIEST_INLINE Vector<T> lane_first(Vector<T> v, std::integer_sequence<int, L...>) {
+  return __builtin_shufflevector(v, Vector<T>{}, (L == 0 ? I : kLanes<T>)...);
+}
+template <class T, int... I>
+LIKELIEST_INLINE void store_lanes(Vector<T> v, T* z, std::ptrdiff_t stride, std::integer_sequence<int, I...> lanes) {
+  (store(z + I * stride, lane_first<T, I>(v, lanes)), ...);
+}
+
+// z = h W + b, a register of rows at a time. make(row, count, c) is called before register c of those rows of h is
+// read.
+template <class T, class F>
+LIKELIEST_INLINE void multiply_narrow_with(const Narrow<T>& g, F&& make) noexcept {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
   const std::ptrdiff_t registers = (g.p + lanes - 1) / lanes;
   for (std::ptrdiff_t row = 0; row < g.rows; row += lanes) {
     const std::ptrdiff_t count = g.rows - row < lanes ? g.rows - row : lanes;
     T* z = g.z + row * g.ldz;
-    for (std::ptrdiff_t i = 0; i < count; ++i) store(z + i * g.ldz, Vector<T>{});
+    const bool whole = count == lanes && g.q == 1;
+    if (!whole)
+      for (std::ptrdiff_t i = 0; i < count; ++i) store(z + i * g.ldz, Vector<T>{});
     for (std::ptrdiff_t j = 0; j < g.q; ++j) {
       Vector<T> sums[lanes] = {};
       for (std::ptrdiff_t c = 0; c < registers; ++c) {
+        if (j == 0) make(row, count, c);
         const Vector<T> w = load(g.W + turned_index(g, j, c));
         const T* h = g.h + row * g.ldh + c * lanes;
         if (count == lanes) {
@@ -48,25 +71,38 @@ void multiply_narrow(const Narrow<T>& g) noexcept {
       }
       transpose<T>(sums);
       const Vector<T> total = sum_by_halves<T, int(lanes)>(sums) + (g.bias ? g.bias[j] : T(0));
-      for (std::ptrdiff_t i = 0; i < count; ++i) z[i * g.ldz + j] = total[i];
+      if (whole)
+        store_lanes<T>(total, z, g.ldz, std::make_integer_sequence<int, int(lanes)>());
+      else
+        for (std::ptrdiff_t i = 0; i < count; ++i) z[i * g.ldz + j] = total[i];
     }
   }
+}
+template <class T>
+void multiply_narrow(const Narrow<T>& g) noexcept {
+  multiply_narrow_with(g, [](std::ptrdiff_t, std::ptrdiff_t, std::ptrdiff_t) {});
+}
+
+// The same with h = F(pre).
+template <class T, class F>
+void forward_narrow(const T* pre, const Narrow<T>& g, const T* constants) noexcept {
+  multiply_narrow_with(g, [&](std::ptrdiff_t row, std::ptrdiff_t count, std::ptrdiff_t c) {
+    const std::ptrdiff_t from = row * g.ldh + c * kLanes<T>;
+#pragma GCC unroll 4
+    for (std::ptrdiff_t i = 0; i < count; ++i)
+      store(g.h_out + from + i * g.ldh, F::template value<T>(load(pre + from + i * g.ldh), constants));
+  });
 }
 
 // dLL/dh = dLL/dz W^T; z and h are the gradients here. Four registers of a row at a time.
 template <class T, int V>
 LIKELIEST_INLINE void multiply_back(const Narrow<T>& g, std::ptrdiff_t c) {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
-  Vector<T> w[V];
-#pragma GCC unroll 4
-  for (int v = 0; v < V; ++v) w[v] = load(g.W + turned_index(g, 0, c + v));
   for (std::ptrdiff_t i = 0; i < g.rows; ++i) {
     const T* z = g.z + i * g.ldz;
     T* h = g.h_out + i * g.ldh + c * lanes;
-    Vector<T> sum[V];
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) sum[v] = z[0] * w[v];
-    for (std::ptrdiff_t j = 1; j < g.q; ++j)
+    Vector<T> sum[V] = {};
+    for (std::ptrdiff_t j = 0; j < g.q; ++j)
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) sum[v] += z[j] * load(g.W + turned_index(g, j, c + v));
 #pragma GCC unroll 4
@@ -79,6 +115,65 @@ void multiply_narrow_back(const Narrow<T>& g) noexcept {
   std::ptrdiff_t c = 0;
   for (; c + 4 <= registers; c += 4) multiply_back<T, 4>(g, c);
   for (; c < registers; ++c) multiply_back<T, 1>(g, c);
+}
+
+// dLL/dpre = dLL/dz W^T o F', with h = F(pre), and what it sums up to: registers [c, c + V) of all rows.
+template <class T, class F, int V, int Q>
+LIKELIEST_INLINE void back_through(const T* saved, const Narrow<T>& g, const NarrowSums<T>& sums, const T* constants,
+                                   std::ptrdiff_t c) {
+  constexpr std::ptrdiff_t lanes = kLanes<T>;
+  Vector<T> w[Q][V], dW[Q][V], db[V];
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) {
+#pragma GCC unroll 4
+    for (int j = 0; j < Q; ++j) {
+      w[j][v] = load(g.W + turned_index(g, j, c + v));
+      dW[j][v] = sums.accumulate ? load(sums.W + turned_index(g, j, c + v)) : Vector<T>{};
+    }
+    db[v] = sums.bias && sums.accumulate ? load(sums.bias + (c + v) * lanes) : Vector<T>{};
+  }
+  for (std::ptrdiff_t i = 0; i < g.rows; ++i) {
+    const T* z = g.z + i * g.ldz;
+    const std::ptrdiff_t at = i * g.ldh + c * lanes;
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      Vector<T> slope{};  // so that every product is a multiply-add: of two, either could be one
+#pragma GCC unroll 4
+      for (int j = 0; j < Q; ++j) slope += z[j] * w[j][v];
+      const Vector<T> h = load(g.h + at + v * lanes);
+#pragma GCC unroll 4
+      for (int j = 0; j < Q; ++j) dW[j][v] += z[j] * h;
+      slope = chain<T, F>(slope, load(saved + at + v * lanes), constants);
+      store(g.h_out + at + v * lanes, slope);
+      db[v] += slope;
+    }
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) {
+    // h may have anything in its padding, W has zeros there.
+    if (const std::ptrdiff_t rest = g.p - (c + v) * lanes; rest < lanes)
+      for (std::ptrdiff_t n = rest; n < lanes; ++n)
+        for (int j = 0; j < Q; ++j) dW[j][v][n] = T(0);
+    for (int j = 0; j < Q; ++j) store(sums.W + turned_index(g, j, c + v), dW[j][v]);
+    if (sums.bias) store(sums.bias + (c + v) * lanes, db[v]);
+  }
+}
+template <class T, class F, int Q>
+LIKELIEST_INLINE void back_through_all(const T* saved, const Narrow<T>& g, const NarrowSums<T>& sums,
+                                       const T* constants) {
+  constexpr int V = Q == 1 ? 4 : 2;
+  const std::ptrdiff_t registers = (g.p + kLanes<T> - 1) / kLanes<T>;
+  std::ptrdiff_t c = 0;
+  for (; c + V <= registers; c += V) back_through<T, F, V, Q>(saved, g, sums, constants, c);
+  for (; c < registers; ++c) back_through<T, F, 1, Q>(saved, g, sums, constants, c);
+}
+template <class T, class F, int Q = (kLanes<T> >= 4 ? kLanes<T> / 4 : 1)>
+void backward_narrow(const T* saved, const Narrow<T>& g, const NarrowSums<T>& sums, const T* constants) noexcept {
+  if (g.q == Q) {
+    back_through_all<T, F, Q>(saved, g, sums, constants);
+  } else if constexpr (Q > 1) {
+    backward_narrow<T, F, Q - 1>(saved, g, sums, constants);
+  }
 }
 
 // Panels [begin, end) of the turned dLL/dW = dLL/dz^T h, added up from the first row down, stored or applied.

@@ -12,8 +12,8 @@ struct Relu {
     return z > T(0) ? z : z * T(0);
   }
   template <class T>
-  LIKELIEST_INLINE static Vector<T> derivative(Vector<T> h, const T*) {
-    return h > T(0) ? broadcast(T(1)) : h * T(0);
+  LIKELIEST_INLINE static Vector<T> chain(Vector<T> g, Vector<T> h) {
+    return h > T(0) ? g : h * T(0);
   }
 };
 

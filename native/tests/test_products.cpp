@@ -268,9 +268,60 @@ void test_narrow(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std:
   CHECK(theta == expected);
 }
 
+// An activation and a narrow product behind it, in one pass: the same bits as one after the other.
+template <class T>
+void test_joined(const Table<T>& table, const ScalarKernel<T>& kernel, std::ptrdiff_t n, std::ptrdiff_t p,
+                 std::ptrdiff_t q) {
+  const std::ptrdiff_t lanes = table.lanes, columns = round_up(p, lanes);
+  const T constants[kMaxConstants] = {T(0.2)};
+  const Slice slice{0, q, p, lanes, true};
+  Matrix<T> pre(n, p, lanes, 1), W(p, q, lanes, 2), b(1, q, lanes, 3), g(n, q, lanes, 4);
+  std::vector<T> turned(std::size_t(slice.size()));
+  for (std::ptrdiff_t i = 0; i < p; ++i)
+    for (std::ptrdiff_t j = 0; j < q; ++j) turned[std::size_t(slice.index(j, i))] = W(i, j);
+  Matrix<T> h(n, p, lanes, 5), z(n, q, lanes, 6), slope(n, p, lanes, 7);
+  Matrix<T> h1 = h, z1 = z, slope1 = slope;
+  kernel.forward(pre.data.data(), pre.stride, {h.data.data(), n, columns, h.stride}, constants);
+  Narrow<T> product{n, p, q, h.data.data(), h.stride, turned.data(), b.data.data(), z.data.data(), z.stride, nullptr};
+  table.multiply_narrow(product);
+  Narrow<T> joined = product;
+  joined.h = joined.h_out = h1.data.data(), joined.z = z1.data.data();
+  kernel.forward_narrow(pre.data.data(), joined, constants);
+  CHECK(h1.data == h.data);
+  CHECK(z1.data == z.data);
+
+  const T* saved = kernel.keeps_input ? pre.data.data() : h.data.data();
+  product.z = joined.z = g.data.data(), product.ldz = joined.ldz = g.stride;
+  product.h_out = slope.data.data(), joined.h_out = slope1.data.data();
+  std::vector<T> dW(turned.size(), T(0.25)), db(std::size_t(columns), T(0.5)), dW1 = dW, db1 = db;
+  for (const bool accumulate : {true, false}) {
+    table.multiply_narrow_back(product);
+    kernel.backward(saved, h.stride, {slope.data.data(), n, columns, slope.stride}, constants);
+    table.sum_rows({slope.data.data(), n, columns, slope.stride}, db.data(), accumulate);
+    table.narrow_gradient(product, 0, slice.panels(), dW.data(), accumulate, nullptr);
+    kernel.backward_narrow(saved, joined, {dW1.data(), db1.data(), accumulate}, constants);
+    CHECK(db1 == db);
+    CHECK(dW1 == dW);
+  }
+  kernel.backward_narrow(saved, joined, {dW1.data(), nullptr, false}, constants);
+  CHECK(dW1 == dW);
+}
+
+template <class T>
+void test_joined(const Table<T>& table) {
+  for (std::ptrdiff_t k = 0; k < table.scalar_count; ++k)
+    for (const std::ptrdiff_t n : {1, 16, 33})
+      for (const std::ptrdiff_t p : {3, 17, 50, 100})
+        for (std::ptrdiff_t q = 1; q <= table.lanes / 4; ++q) test_joined(table, table.scalars[k], n, p, q);
+}
+
 }  // namespace
 
 void test_products() {
+  for (const std::string& isa : available_isas()) {
+    test_joined(*tables_for(isa).single);
+    test_joined(*tables_for(isa).twice);
+  }
   for (const std::string& isa : available_isas())
     for (const std::ptrdiff_t n : {1, 5, 14, 33})
       for (const std::ptrdiff_t p : {1, 3, 17, 64, 100})
