@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include "engine/columns.hpp"
@@ -282,17 +283,23 @@ class Plan {
       if (!w.data->y) return;
       const Range r = w.my(w.rows);
       const T *y = static_cast<const T*>(w.data->y), *weight = static_cast<const T*>(w.data->weight);
-      for (std::ptrdiff_t i = r.begin; i < r.end; ++i) {
-        const std::ptrdiff_t row = w.order ? std::ptrdiff_t(w.order[w.first + i]) : w.first + i;
-        for (std::ptrdiff_t j = 0; j < count; ++j) w.space->y[i * count + j] = y[row * count + j];
-        w.space->weight[i] = weight ? weight[row] : T(1);
-      }
+      const auto row = [&](std::ptrdiff_t i) { return w.order ? std::ptrdiff_t(w.order[w.first + i]) : w.first + i; };
+      T* to = w.space->y;
+      if (count == 1)
+        for (std::ptrdiff_t i = r.begin; i < r.end; ++i) to[i] = y[row(i)];
+      else
+        for (std::ptrdiff_t i = r.begin; i < r.end; ++i)
+          for (std::ptrdiff_t j = 0; j < count; ++j) to[i * count + j] = y[row(i) * count + j];
+      if (weight)
+        for (std::ptrdiff_t i = r.begin; i < r.end; ++i) w.space->weight[i] = weight[row(i)];
+      else
+        std::fill(w.space->weight + r.begin, w.space->weight + r.end, T(1));
     });
   }
 
   void forward(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
-    if (node.scalar && is_joined(k + 1)) return;
+    if (node.scalar && ((k > 0 && does_relu(k - 1)) || is_joined(k + 1))) return;
     if (node.scalar) return forward_scalar(k);
     if (node.normalizes()) return forward_normalization(k);
     if (node.kind != Kind::affine) return forward_by_rows(k);
@@ -326,6 +333,7 @@ class Plan {
       return;
     }
     const Segment all{0, std::int32_t(W.height), true};
+    const bool relu = does_relu(k);  // whose output is the same storage
     const Split split = splits_[z] = split_of_panels(W.panels());
     const Split operand = split.kind == Split::columns ? kWhole : kRows;
     const Split owner = split.kind == Split::columns ? split : kWhole;
@@ -340,8 +348,16 @@ class Plan {
       const Segments k = x == 0 ? w.space->used.segments(w.thread, 0, 1) : Segments{&all, 1};
       table.multiply({r.end - r.begin, k, W.height, W.columns, panels.begin, panels.end,
                       w.space->values[x] + r.begin * in, in, w.theta + W.offset, w.space->values[z] + r.begin * out,
-                      out, bias < 0 ? Start::zero : Start::bias, bias < 0 ? nullptr : w.theta + bias});
+                      out, bias < 0 ? Start::zero : Start::bias, bias < 0 ? nullptr : w.theta + bias, relu});
     });
+  }
+
+  // Whether a product stores max(z, 0), so that the relu behind it has nothing left to do on the way there.
+  bool does_relu(std::size_t k) const {
+    const std::vector<Node<T>>& nodes = network_.nodes;
+    return k + 1 < nodes.size() && nodes[k].kind == Kind::affine && !nodes[k].narrow && nodes[k].shards == 1 &&
+           nodes[k + 1].scalar && nodes[k + 1].scalar->name == std::string_view("relu") &&
+           nodes[k + 1].output == nodes[k].output;
   }
 
   // The product with a narrow weight, for the rows [r.begin, r.end); with gradients for values on the way back.
@@ -376,7 +392,7 @@ class Plan {
   void forward_narrow(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
     splits_[std::size_t(node.output)] = kRows;
-    if (is_joined(k)) {
+    if (is_joined(k) && !(k >= 2 && does_relu(k - 2))) {
       const Node<T>& before = network_.nodes[k - 1];
       splits_[std::size_t(node.input)] = kRows;
       return add({}, [=, this, &node, &before](Worker<T>& w) {
@@ -671,12 +687,12 @@ class Plan {
         });
   }
 
-  // The log-likelihood of the block, by every thread for itself, from the first example to the last.
+  // The log-likelihood of the block, by every thread for itself and in the same order.
   void check() {
     add({{log_prob(), kWhole, false}}, [](Worker<T>& w) {
-      double total = 0;
-      for (std::ptrdiff_t i = 0; i < w.rows; ++i) total += double(w.space->log_prob[i]);
-      w.total = total;
+      double sums[4] = {};  // four at a time, since one waits for itself
+      for (std::ptrdiff_t i = 0; i < w.rows; ++i) sums[i % 4] += double(w.space->log_prob[i]);
+      w.total = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     });
     tasks.back().checks = true;
   }

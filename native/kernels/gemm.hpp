@@ -6,6 +6,7 @@
 #pragma once
 #include "engine/kernels.hpp"
 #include "kernels/vector.hpp"
+#include "ops/relu.hpp"
 
 namespace likeliest::LIKELIEST_ISA {
 
@@ -70,6 +71,7 @@ struct TileArguments {
   std::ptrdiff_t ldc;
   Start start;
   const T* bias;
+  bool relu = false;
 };
 
 template <class T, int M, int V, bool TRANSPOSED>
@@ -91,6 +93,11 @@ void tile(const TileArguments<T>& t) noexcept {
       if (k.used) accumulate<T, M, V, false>(c, k.end - k.begin, t.A + k.begin, t.lda, t.B + k.begin * t.ldb, t.ldb);
     }
   }
+  if (!TRANSPOSED && t.relu)
+#pragma GCC unroll 16
+    for (int i = 0; i < M; ++i)
+#pragma GCC unroll 2
+      for (int v = 0; v < V; ++v) c[i][v] = Relu::value<T>(c[i][v], nullptr);
 #pragma GCC unroll 16
   for (int i = 0; i < M; ++i)
 #pragma GCC unroll 2
@@ -129,7 +136,7 @@ void multiply(const Multiply<T>& g) noexcept {
       const std::ptrdiff_t r = tiles.begin(i);
       run_tile<T, false>(int(tiles.begin(i + 1) - r), v,
                          {0, g.k, g.A + r * g.lda, g.lda, g.B + p * g.height * width, v * kLanes<T>,
-                          g.C + r * g.ldc + p * width, g.ldc, g.start, g.bias ? g.bias + p * width : nullptr});
+                          g.C + r * g.ldc + p * width, g.ldc, g.start, g.bias ? g.bias + p * width : nullptr, g.relu});
     }
   }
 }
