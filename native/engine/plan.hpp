@@ -20,6 +20,12 @@ inline constexpr std::ptrdiff_t kApart = 4 * std::ptrdiff_t(kLine / sizeof(T));
 
 inline constexpr std::ptrdiff_t kNear = 1 << 18;  // bytes of x that stay in a processor's own cache
 
+// Whether x has so few columns that the search for idle ones would cost more than it saves.
+template <class T>
+bool has_few_columns(const Network<T>& network) {
+  return network.storages[0] <= 2 * network.table.lanes;
+}
+
 // The buffers for a block of examples: one arena, cut up.
 template <class T>
 struct Workspace {
@@ -67,6 +73,7 @@ struct Workspace {
     const std::ptrdiff_t line = std::ptrdiff_t(kLine / sizeof(T));
     scratch_size = round_up(scratch_size, line);
     pieces.emplace_back(&scratch, threads * scratch_size);
+    if (has_few_columns(network)) used.take_all();
     std::ptrdiff_t total = 0;
     for (const auto& [piece, count] : pieces) total += round_up(count, line);
     arena_ = Memory<T>(std::size_t(total));
@@ -263,7 +270,7 @@ class Plan {
   void gather() {
     const std::ptrdiff_t stride = network_.stride(0), shards = network_.nodes.front().shards;
     const Table<T>& table = network_.table;
-    const bool by_shards = shards > 1;
+    const bool by_shards = shards > 1, few = has_few_columns(network_);
     splits_[0] = by_shards ? Split{Split::shards, shards} : kRows;
     add({{value(0), splits_[0], true}, {used(), splits_[0], true}}, [=, this, &table](Worker<T>& w) {
       const Part mine = part_of_x(w, w.rows);
@@ -271,12 +278,13 @@ class Plan {
       T* to = mine.origin + mine.rows.begin * mine.stride + mine.columns.begin;
       likeliest::gather(w.data->x, w.order, w.first + mine.rows.begin, rows, mine.columns.begin, width, to,
                         mine.stride);
+      if (few) return;
       T* marks = w.space->used.marks(w.thread);
       std::fill_n(marks, stride, T(0));
       table.mark_used({to, rows, round_up(width, table.lanes), mine.stride}, marks + mine.columns.begin);
       if (by_shards) w.space->used.find(w.thread, w.my(shards), {w.thread, w.thread + 1});
     });
-    if (!by_shards)
+    if (!by_shards && !few)
       add({{used(), kWhole, false}}, [](Worker<T>& w) { w.space->used.find(w.thread, {0, 1}, {0, w.threads}); });
     const std::ptrdiff_t count = network_.targets;
     add({{targets(), kRows, true}}, [=](Worker<T>& w) {
