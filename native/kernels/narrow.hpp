@@ -42,16 +42,6 @@ LIKELIEST_INLINE Vector<T> sums_of_lanes(Vector<T> (&sums)[kLanes<T>]) {
     return sums[0];
 }
 
-// Lane I of a register, then zeros.
-template <class T, int I, int... L>
-LIKELIEST_INLINE Vector<T> lane_first(Vector<T> v, std::integer_sequence<int, L...>) {
-  return __builtin_shufflevector(v, Vector<T>{}, (L == 0 ? I : kLanes<T>)...);
-}
-template <class T, int... I>
-LIKELIEST_INLINE void store_lanes(Vector<T> v, T* z, std::ptrdiff_t stride, std::integer_sequence<int, I...> lanes) {
-  (store(z + I * stride, lane_first<T, I>(v, lanes)), ...);
-}
-
 // z = h W + b for `count` rows, a register of them when WHOLE. h = F(pre), or is there already where F is void.
 template <class T, class F, bool WHOLE>
 LIKELIEST_INLINE void narrow_rows(const T* pre, const Narrow<T>& g, const T* constants, std::ptrdiff_t row,
@@ -83,7 +73,7 @@ LIKELIEST_INLINE void narrow_rows(const T* pre, const Narrow<T>& g, const T* con
     }
     const Vector<T> total = sums_of_lanes<T>(sums) + (g.bias ? g.bias[j] : T(0));
     if (WHOLE && q == 1)
-      store_lanes<T>(total, z, ldz, std::make_integer_sequence<int, int(lanes)>());
+      store_lanes<T>(total, z, ldz);
     else
       for (std::ptrdiff_t i = 0; i < count; ++i) z[i * ldz + j] = total[i];
   }

@@ -10,7 +10,11 @@ struct Relu {
   static constexpr bool keeps_input = false;
   template <class T>
   LIKELIEST_INLINE static Vector<T> value(Vector<T> z, const T*) {
-    return z > T(0) ? z : z * T(0);
+    return of(z);
+  }
+  template <class V>
+  LIKELIEST_INLINE static V of(V z) {
+    return z > 0 ? z : z * 0;
   }
   template <class T>
   LIKELIEST_INLINE static Vector<T> chain(Vector<T> g, Vector<T> h) {

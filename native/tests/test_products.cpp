@@ -305,6 +305,9 @@ void test_relu(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std::p
       same = same && (nan ? i == 0 && std::isnan(joined(i, j)) : joined(i, j) == Z(i, j) && joined(i, j) >= 0);
     }
   CHECK(same);
+  for (std::ptrdiff_t i = 1; i < n; ++i)  // without the NaN
+    for (std::ptrdiff_t j = q; j < joined.stride; ++j) same = same && joined(i, j) == 0;
+  CHECK(same);  // the padding is as it was
 }
 
 // An activation and a narrow product behind it, in one pass: the same bits as one after the other.
