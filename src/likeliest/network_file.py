@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -46,7 +47,8 @@ def write_network(path: str | os.PathLike[str], network: Any, kind: str = "Netwo
     description["network"] = describe(network)
     engine, position = network._built(), network._position
     names = places(engine.program, position.optimizer, position.averaged)
-    write(path, description, engine.dtype, shapes(engine.program, names), arrays(engine, names))
+    finite = engine.program.size * (1 + position.averaged)
+    write(path, description, engine.dtype, shapes(engine.program, names), arrays(engine, names), finite)
 
 
 def describe(network: Any) -> dict[str, Any]:
@@ -88,7 +90,9 @@ def network_from(make: Any, tensors: Tensors, data: Mapping[str, Any]) -> tuple[
     shape = data["input_shape"]
     if not shape or not all(type(size) is int and size >= 1 for size in shape):
         raise ValueError(f"input_shape: expected positive sizes, found {shape}")
-    program, _ = assemble(network.layers, network.likelihood, network.initializer, tuple(shape))
+    if math.prod(shape) > 2 * sum(map(math.prod, tensors.shapes.values())):  # each has a weight, or a table if a code
+        raise ValueError(f"input_shape: {shape} is too large for its arrays")
+    program, _ = assemble(network.layers, network.likelihood, network.initializer, tuple(shape), tensors.shapes)
     priors_by_name(network.prior, program)
     position = decode_position(data["position"])
     names = places(program, position.optimizer, position.averaged)
