@@ -22,6 +22,7 @@ program
 layers engines
 tracing gradient_check summary parameters history progress data_dependent assembly encoding
 fit html
+preparation
 state
 network_file
 network

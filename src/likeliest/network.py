@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import math
-import numbers
-import operator
 import os
 import secrets
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +18,7 @@ from likeliest.averaging import Averaging
 from likeliest.data import as_examples, as_weights, check_codes, check_same_length, non_finite_message
 from likeliest.engines import ENGINES, make_engine
 from likeliest.engines.base import Engine, Terms
-from likeliest.fit import Callback, Position, Validation, climb, fit
+from likeliest.fit import Callback, Position, climb, fit
 from likeliest.history import History
 from likeliest.initializers import Initializer
 from likeliest.layers import Layer
@@ -31,10 +27,19 @@ from likeliest.network_file import write_network
 from likeliest.optimizers import Adam, Optimizer
 from likeliest.optimizers.base import check_positive
 from likeliest.parameters import Parameters
+from likeliest.preparation import (
+    SymmetryWarning,
+    check_full_batch,
+    check_integer,
+    check_seed,
+    hold_out,
+    start_output,
+    warn_of_symmetry,
+)
 from likeliest.priors import Prior
 from likeliest.program import OUTPUT, Program, priors_by_name
 from likeliest.progress import make_progress
-from likeliest.schedules import Constant, Schedule
+from likeliest.schedules import Schedule
 from likeliest.state import arrays, places, put
 from likeliest.summary import summary
 from likeliest.threads import resolve_threads
@@ -43,11 +48,9 @@ from likeliest.xp import numpy_namespace
 if TYPE_CHECKING:
     from likeliest.likelihoods import Distribution
 
+__all__ = ["Network", "SymmetryWarning"]
+
 Array = npt.NDArray[Any]
-
-
-class SymmetryWarning(UserWarning):
-    """All cells of a layer start alike, so they will stay alike."""
 
 
 class Network:
@@ -175,7 +178,7 @@ class Network:
         shape = (input_shape,) if isinstance(input_shape, int) else tuple(int(size) for size in input_shape)
         if not shape or min(shape) < 1:
             raise ValueError(f"input_shape: expected positive sizes, found {input_shape!r}")
-        seed = _check_seed(seed)
+        seed = check_seed(seed)
         program, started = assemble(self.layers, self.likelihood, self.initializer, shape)
         engine = self._make_engine(program)
         for index, (name, parameter_shape) in enumerate(program.parameters.items()):
@@ -290,16 +293,16 @@ class Network:
             When the log-likelihood runs away; the last good θ is kept.
         """
         optimizer = None if optimizer is None else optimizers.resolve(optimizer)
-        epochs = _check_integer("epochs", epochs, 1)
-        batch_size = None if batch_size is None else _check_integer("batch_size", batch_size, 1)
-        early_stopping = None if early_stopping is None else _check_integer("early_stopping", early_stopping, 1)
-        validation_every = _check_integer("validation_every", validation_every, 1)
+        epochs = check_integer("epochs", epochs, 1)
+        batch_size = None if batch_size is None else check_integer("batch_size", batch_size, 1)
+        early_stopping = None if early_stopping is None else check_integer("early_stopping", early_stopping, 1)
+        validation_every = check_integer("validation_every", validation_every, 1)
         schedule = schedules.resolve(schedule)
         if averaging is not None and not isinstance(averaging, Averaging):
             raise ValueError(f"averaging: expected EMA() or SWA() of likeliest.averaging, found {averaging!r}")
         if clip_norm is not None:
             check_positive("clip_norm", clip_norm, "1.0 is usual for a gradient of the mean")
-        seed = None if seed is None else _check_seed(seed)
+        seed = None if seed is None else check_seed(seed)
         count = resolve_threads(threads)
         callbacks = tuple(callbacks)
         if not all(callable(callback) for callback in callbacks):
@@ -318,7 +321,7 @@ class Network:
             raise ValueError(f"y: there is one class only, {y[0]}; a network learns to tell at least two apart")
         if seed is None:
             seed = secrets.randbits(32) if self._position.seed is None else self._position.seed
-        rows, held_out = self._held_out(X, y, weights, validation, seed)
+        rows, held_out = hold_out(X, y, weights, validation, seed, self._targets)
         training = slice(None) if rows is None else rows
         if weights is not None:
             if not weights[training].any():
@@ -335,8 +338,10 @@ class Network:
             if held_out is not None and held_out.X is not X:
                 self._check_examples(held_out.X, "validation X", count)
             if fresh:
-                self._start_output(y[training], None if weights is None else weights[training])
-            self._warn_of_symmetry()
+                start_output(
+                    self._built(), self.likelihood, y[training], None if weights is None else weights[training]
+                )
+            warn_of_symmetry(self._built())
             n = len(X) if rows is None else len(rows)
             progress = make_progress(verbose, self._position.epochs, self._position.epochs + epochs, n)
         except ValueError:
@@ -359,7 +364,7 @@ class Network:
             "terms": Terms(1 / (highest * n), math.inf if clip_norm is None else float(clip_norm), seed),
         }
         if position.optimizer.full_batch:
-            _check_full_batch(position.optimizer, schedule, averaging, clip_norm, engine.program)
+            check_full_batch(position.optimizer, schedule, averaging, clip_norm, engine.program)
             if self.likelihood.training() is not self.likelihood:
                 raise ValueError(f"optimizer: {type(position.optimizer).__name__} does not smooth labels; use Adam()")
             method, how = climb, {"log_prior": self._log_prior_and_score, "prior_scale": 1 / (highest * n)}
@@ -385,74 +390,6 @@ class Network:
             return history
         finally:
             progress.close()
-
-    def _start_output(self, y: Array, weights: Array | None) -> None:
-        """Starts the output where η fits y as well as it can without x: its biases, and nothing of x in its scales."""
-        engine, likelihood = self._built(), self.likelihood
-        start, own = likelihood.start(y, weights), likelihood.width - likelihood.shared
-        if start.any():
-            engine.set("output.b", start[:own])
-        if likelihood.shared:
-            engine.set("output.c", start[own:])
-        if likelihood.locations < own:
-            W = engine.get("output.W")
-            W[:, likelihood.locations :] = 0
-            engine.set("output.W", W)
-
-    def _held_out(
-        self, X: Array, y: Array, weights: Array | None, validation: Any, seed: int
-    ) -> tuple[npt.NDArray[np.uint32] | None, Validation | None]:
-        """The rows to train on (None for all) and what is held out."""
-        if validation is None:
-            return None, None
-        if isinstance(validation, numbers.Real) and not isinstance(validation, bool):
-            fraction = float(validation)
-            count = round(fraction * len(X)) if 0 < fraction < 1 else 0
-            if not 0 < count < len(X):
-                raise ValueError(
-                    f"validation: expected a fraction that leaves some of the {len(X)} examples on both sides, "
-                    f"found {validation!r}"
-                )
-            order = np.argsort(random.uniform(random.stream(seed, random.SPLIT), (len(X),)), kind="stable")
-            held_out, rows = (np.sort(part).astype(np.uint32) for part in (order[:count], order[count:]))
-            return rows, Validation(X, y, held_out, weights)
-        if isinstance(validation, np.ndarray) and validation.dtype == bool:
-            if validation.shape != (len(X),) or validation.all() or not validation.any():
-                raise ValueError(
-                    f"validation: expected a mask of shape ({len(X)},) that leaves some examples on both sides, found "
-                    f"{validation.sum()} of shape {validation.shape}"
-                )
-            rows, held_out = (np.flatnonzero(mask).astype(np.uint32) for mask in (~validation, validation))
-            return rows, Validation(X, y, held_out, weights)
-        if not isinstance(validation, tuple | list) or len(validation) != 2:
-            raise ValueError(
-                f"validation: expected (X, y), a fraction such as 0.1 or a mask, found {type(validation).__name__}"
-            )
-        X_val = as_examples(validation[0], "validation X")
-        if X_val.shape[1:] != X.shape[1:]:
-            raise ValueError(f"validation X: expected examples of shape {X.shape[1:]} as in X, found {X_val.shape[1:]}")
-        y_val = self._targets(X_val, validation[1], "validation X", "validation y")
-        return None, Validation(X_val, y_val, np.arange(len(X_val), dtype=np.uint32), None)
-
-    def _warn_of_symmetry(self) -> None:
-        """The handout's warning, for this θ: cells that start alike stay alike."""
-        engine = self._built()
-        weights = [s.parameters[0] for s in engine.program.steps if s.operation == "affine"]
-        for name, after in pairwise(weights):
-            W, following = engine.get(name), engine.get(after)
-            bias = name.removesuffix("W") + "b"
-            alike = (W[:, :1] == W).all() and (following == following[:1]).all()
-            if bias in engine.program.parameters:
-                b = engine.get(bias)
-                alike = alike and bool((b == b[0]).all())
-            if alike and W.shape[1] > 1:
-                layer = name.removesuffix(".W")
-                warnings.warn(
-                    f"{layer}: all {W.shape[1]} cells start with the same θ, so they will get the same gradient and "
-                    f"stay copies of one cell; start from random θ, for example initializer='glorot'",
-                    SymmetryWarning,
-                    stacklevel=3,
-                )
 
     def predict_proba(self, X: Any, *, threads: int | None = None) -> Array:
         """P(Y = k | x) for each class k.
@@ -718,37 +655,3 @@ class _NoLikelihood(Likelihood):
 
     def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
         raise NotImplementedError
-
-
-def _check_full_batch(
-    optimizer: Optimizer, schedule: Schedule, averaging: Any, clip_norm: Any, program: Program
-) -> None:
-    """A ValueError for what has no meaning with an optimizer that chooses its steps itself, on all examples."""
-    name = type(optimizer).__name__
-    for argument, given in (
-        ("schedule", schedule != Constant()), ("averaging", averaging is not None), ("clip_norm", clip_norm is not None)
-    ):  # fmt: skip
-        if given:
-            raise ValueError(f"{argument}: {name} chooses its steps itself; leave it out, or use Adam()")
-    for operation in (step.operation for step in program.steps):
-        if operation in ("dropout", "gaussian_noise", "batch_norm"):
-            raise ValueError(f"optimizer: {name} needs the same log-likelihood at every look, but there is {operation}")
-    if program.max_norm:
-        raise ValueError(f"optimizer: {name} knows no max_norm; use Adam(), or a prior")
-
-
-def _check_seed(seed: Any) -> int:
-    number = _check_integer("seed", seed, 0)
-    if number >= 2**64:
-        raise ValueError(f"seed: expected a whole number below 2**64, found {seed!r}")
-    return number
-
-
-def _check_integer(name: str, value: Any, least: int) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if isinstance(value, bool) or number < least:
-        raise ValueError(f"{name}: expected a whole number of at least {least}, found {value!r}")
-    return number
