@@ -25,6 +25,8 @@ fit html
 preparation
 state
 network_file
+checkpoint
+fitting
 network
 estimators
 model_file

@@ -219,7 +219,7 @@ def fit(
             if keeper is not None and done and (over or history.epochs % keeper.every == 0):
                 keeper.keep(engine, position, course)
     if history.stopped == "interrupted":
-        warnings.warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached", stacklevel=3)
+        warnings.warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached", stacklevel=4)
     if averaging is not None and not course.best:
         engine.swap()
         position.averaged = True
@@ -303,7 +303,7 @@ def climb(
         start = np.concatenate([engine.get(name).ravel() for name in names]).astype(np.float64)
         put(optimizer.climb(value_and_gradient, start, epochs, after))
     if history.stopped == "interrupted":
-        warnings.warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached", stacklevel=3)
+        warnings.warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached", stacklevel=4)
     best.restore(engine)
     return history
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import os
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +14,12 @@ import numpy.typing as npt
 from likeliest import gradient_check, initializers, likelihoods, optimizers, random, schedules, tracing
 from likeliest.assembly import assemble
 from likeliest.averaging import Averaging
+from likeliest.checkpoint import Checkpoints
 from likeliest.data import as_examples, as_weights, check_codes, check_same_length, non_finite_message
 from likeliest.engines import ENGINES, make_engine
-from likeliest.engines.base import Engine, Terms
-from likeliest.fit import Callback, Position, climb, fit
+from likeliest.engines.base import Engine
+from likeliest.fit import Callback, Position
+from likeliest.fitting import fit_network
 from likeliest.history import History
 from likeliest.initializers import Initializer
 from likeliest.layers import Layer
@@ -29,16 +30,11 @@ from likeliest.optimizers.base import check_positive
 from likeliest.parameters import Parameters
 from likeliest.preparation import (
     SymmetryWarning,
-    check_full_batch,
     check_integer,
     check_seed,
-    hold_out,
-    start_output,
-    warn_of_symmetry,
 )
 from likeliest.priors import Prior
 from likeliest.program import OUTPUT, Program, priors_by_name
-from likeliest.progress import make_progress
 from likeliest.schedules import Schedule
 from likeliest.state import arrays, places, put
 from likeliest.summary import summary
@@ -134,6 +130,7 @@ class Network:
         self._engine: Engine | None = None
         self._later: Callable[[], Engine] | None = None  # makes the engine when it is needed
         self._position = Position()
+        self._last_call = ("", "", "")  # of fit with a checkpoint: its folder, from where it started, where it ended
         self._pool_size: int | None = None
 
     def __repr__(self) -> str:
@@ -233,6 +230,8 @@ class Network:
         threads: int | None = None,
         callbacks: Sequence[Callback] = (),
         verbose: bool | str = "auto",
+        checkpoint: str | os.PathLike[str] | None = None,
+        every: int = 1,
     ) -> History:
         """Chooses θ to make the data likely: climbs the log-likelihood, minibatch by minibatch.
 
@@ -280,6 +279,12 @@ class Network:
             Each is called after every epoch with an `Epoch`; one that returns True stops the fit.
         verbose : {"auto", True, False}
             "auto" shows a progress bar in a terminal; True also prints a line an epoch where there is none.
+        checkpoint : str or Path, optional
+            A folder for this call alone, in which it keeps how far it has come. The same call on a new network, after
+            a crash, a kill or Ctrl-C, goes on from there and ends with the same bits, `History` included (but for its
+            seconds); after the end it returns at once. With a learning rate that stays, ``epochs`` may be larger then.
+        every : int
+            How many epochs lie between two checkpoints.
 
         Returns
         -------
@@ -288,7 +293,9 @@ class Network:
         Raises
         ------
         ValueError
-            When something does not fit, before any work is done.
+            When something does not fit, before any work is done; or ``checkpoint`` belongs to another call.
+        OSError
+            When a checkpoint cannot be written.
         DivergenceError
             When the log-likelihood runs away; the last good θ is kept.
         """
@@ -309,87 +316,31 @@ class Network:
             raise ValueError(f"callbacks: expected functions of one argument, found {callbacks!r}")
         if early_stopping is not None and validation is None:
             raise ValueError("early_stopping: it needs held-out data; give validation=(X, y) or validation=0.1")
-
-        X = as_examples(X)
-        y = self._targets(X, y)
-        weights = as_weights(sample_weight, len(X))
-        highest = 1.0
-        if weights is not None:
-            highest = float(weights.max())
-            weights = weights / highest  # so that no sum of them overflows
-        if self.likelihood.classes is not None and len(np.unique(y)) == 1:
-            raise ValueError(f"y: there is one class only, {y[0]}; a network learns to tell at least two apart")
-        if seed is None:
-            seed = secrets.randbits(32) if self._position.seed is None else self._position.seed
-        rows, held_out = hold_out(X, y, weights, validation, seed, self._targets)
-        training = slice(None) if rows is None else rows
-        if weights is not None:
-            if not weights[training].any():
-                raise ValueError("sample_weight: all training examples have weight 0: there is nothing to learn from")
-            if held_out is not None and held_out.weights is not None and not weights[held_out.rows].any():
-                raise ValueError("sample_weight: all held-out examples have weight 0: there is nothing to validate on")
-            mean = float(weights[training].mean())
-            weights, highest = weights / mean, highest * mean
-        fresh = not self._is_built
-        if fresh:
-            self.build(X.shape[1:], seed)
-        try:
-            self._check_examples(X, "X", count)
-            if held_out is not None and held_out.X is not X:
-                self._check_examples(held_out.X, "validation X", count)
-            if fresh:
-                start_output(
-                    self._built(), self.likelihood, y[training], None if weights is None else weights[training]
-                )
-            warn_of_symmetry(self._built())
-            n = len(X) if rows is None else len(rows)
-            progress = make_progress(verbose, self._position.epochs, self._position.epochs + epochs, n)
-        except ValueError:
-            if fresh:
-                self._engine, self._position = None, Position()
-            raise
-        engine = self._built()
-        position = self._position
-        position.seed = seed
-        if position.optimizer is None or (optimizer is not None and optimizer != position.optimizer):
-            position.optimizer = optimizer or Adam()
-            position.steps = 0
-            if not position.optimizer.full_batch:
-                engine.start(position.optimizer)
-        method: Any = fit
-        how: dict[str, Any] = {
-            "batch_size": min(batch_size or n, n),
-            "schedule": schedule,
-            "averaging": averaging,
-            "terms": Terms(1 / (highest * n), math.inf if clip_norm is None else float(clip_norm), seed),
-        }
-        if position.optimizer.full_batch:
-            check_full_batch(position.optimizer, schedule, averaging, clip_norm, engine.program)
-            if self.likelihood.training() is not self.likelihood:
-                raise ValueError(f"optimizer: {type(position.optimizer).__name__} does not smooth labels; use Adam()")
-            method, how = climb, {"log_prior": self._log_prior_and_score, "prior_scale": 1 / (highest * n)}
-        try:
-            history: History = method(
-                engine,
-                X,
-                y,
-                weights,
-                rows,
-                position,
-                epochs=epochs,
-                **how,
-                validation=held_out,
-                validation_every=validation_every,
-                early_stopping=early_stopping,
-                threads=count,
-                callbacks=callbacks,
-                progress=progress,
-                network=self,
-            )
-            self.history = history
-            return history
-        finally:
-            progress.close()
+        every = check_integer("every", every, 1)
+        fitting = partial(
+            fit_network,
+            self,
+            X,
+            y,
+            optimizer=optimizer or self._position.optimizer or Adam(),
+            epochs=epochs,
+            batch_size=batch_size,
+            sample_weight=sample_weight,
+            schedule=schedule,
+            averaging=averaging,
+            clip_norm=None if clip_norm is None else float(clip_norm),
+            validation=validation,
+            validation_every=validation_every,
+            early_stopping=early_stopping,
+            seed=seed,
+            threads=count,
+            callbacks=callbacks,
+            verbose=verbose,
+        )
+        if checkpoint is None:
+            return fitting(checkpoints=None)
+        with Checkpoints(checkpoint, every).locked() as checkpoints:
+            return fitting(checkpoints=checkpoints)
 
     def predict_proba(self, X: Any, *, threads: int | None = None) -> Array:
         """P(Y = k | x) for each class k.
@@ -627,7 +578,7 @@ class Network:
     def __getstate__(self) -> dict[str, Any]:
         engine = self._built() if self._is_built else None
         state = {name: value for name, value in self.__dict__.items() if name not in ("_engine", "_later")}
-        state["_pool_size"] = None
+        state["_pool_size"], state["_last_call"] = None, ("", "", "")
         state["_position"] = position = replace(self._position)  # copy.copy, too, gives a network of its own
         if engine is not None:
             names = places(engine.program, position.optimizer, position.averaged)

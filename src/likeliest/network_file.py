@@ -23,7 +23,7 @@ from likeliest.state import (
     put,
     shapes,
 )
-from likeliest.tensor_file import Tensors, write
+from likeliest.tensor_file import ModelFileError, Tensors, damaged, write
 from likeliest.threads import available_cpus
 
 FORMAT = 1
@@ -43,12 +43,29 @@ def write_network(path: str | os.PathLike[str], network: Any, kind: str = "Netwo
     """
     if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str) or not os.fspath(path):
         raise ValueError(f"path: expected the name of a file to write, found {path!r}")
-    description = {"format": FORMAT, "likeliest": likeliest.__version__, "kind": kind, **more}
-    description["network"] = describe(network)
+    description = {**header(kind), **more, "network": describe(network)}
     engine, position = network._built(), network._position
     names = places(engine.program, position.optimizer, position.averaged)
     finite = engine.program.size * (1 + position.averaged)
     write(path, description, engine.dtype, shapes(engine.program, names), arrays(engine, names), finite)
+
+
+def header(kind: str) -> dict[str, Any]:
+    """What every description begins with."""
+    return {"format": FORMAT, "likeliest": likeliest.__version__, "kind": kind}
+
+
+def check_format(tensors: Tensors) -> None:
+    """A ModelFileError unless the file is of a format that is known here."""
+    found = tensors.description.get("format")
+    if type(found) is not int or found < 1:
+        raise damaged(tensors.path, f"its format is {str(found)[:100]!r}")
+    if found > FORMAT:
+        version = str(tensors.description.get("likeliest", "newer"))[:40]
+        raise ModelFileError(
+            f"{tensors.path}: the file has format {found}, made by likeliest {version}; this one reads {FORMAT}: "
+            "upgrade it (pip install --upgrade likeliest), or save the model with the older one"
+        )
 
 
 def describe(network: Any) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def warn_of_symmetry(engine: Engine) -> None:
                 f"{layer}: all {W.shape[1]} cells start with the same θ, so they will get the same gradient and "
                 f"stay copies of one cell; start from random θ, for example initializer='glorot'",
                 SymmetryWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
 
