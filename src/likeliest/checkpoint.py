@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +46,7 @@ NAME = re.compile(r"epoch-(\d{8,})(-finished)?\.safetensors")
 KIND = "Checkpoint"
 WHOLE = 64 << 20  # bytes of data, up to which all of them are compared
 ROWS = 1024  # that are compared of larger data, evenly spaced
+SHARE = 0.05  # of the time that checkpoints may take
 BEST = "best/"
 
 
@@ -82,6 +84,7 @@ class Checkpoints:
         self.course: Course | None = None
         self.found: Found | None = None
         self._call: dict[str, Any] = {}
+        self._last, self._not_before = 0, 0.0
 
     @contextmanager
     def locked(self) -> Iterator[Checkpoints]:
@@ -219,6 +222,10 @@ class Checkpoints:
 
     # Keeping ----------------------------------------------------------------------------------------------------------
 
+    def is_due(self, epochs: int) -> bool:
+        """Whether it is time, after so many epochs of the fit; not yet if the last one took long."""
+        return epochs >= self._last + self.every and time.perf_counter() >= self._not_before
+
     def keep(self, engine: Engine, position: Position, course: Course, finished: bool = False) -> None:
         """Writes a checkpoint, and removes those that it makes needless.
 
@@ -227,6 +234,7 @@ class Checkpoints:
         OSError
             When it cannot be written; the ones before are then as they were.
         """
+        begin = time.perf_counter()
         averages = position.averaged or (not finished and self._call["averaging"] is not None)
         names = places(engine.program, position.optimizer, averages)
         all_shapes = shapes(engine.program, names)
@@ -251,6 +259,8 @@ class Checkpoints:
         left = [path for path in self._paths() if finished or "-finished" not in path.name]
         for path in {*self._paths()} - {*left[:2]}:
             path.unlink(missing_ok=True)
+        now = time.perf_counter()
+        self._not_before, self._last = now + (now - begin) / SHARE, course.history.epochs
 
 
 def _read(path: Path) -> Found:

@@ -78,11 +78,13 @@ class Course:
 
 
 class Keeper(Protocol):
-    """Who keeps the course of a fit every so many epochs: `likeliest.checkpoint`."""
+    """Who keeps the course of a fit, from time to time: `likeliest.checkpoint`."""
 
-    every: int
     course: Course | None
     """From where to go on: the engine and the position have been brought there."""
+
+    def is_due(self, epochs: int) -> bool:
+        """Whether it is time, after so many epochs."""
 
     def keep(self, engine: Engine, position: Position, course: Course, finished: bool = False) -> None:
         """Takes all of it down."""
@@ -170,8 +172,6 @@ def fit(
                 several = min(steps // per_epoch, CHUNK_EXAMPLES // n, last_epoch - position.epochs)
                 if validation is not None:
                     several = min(several, validation_every - history.epochs % validation_every)
-                if keeper is not None:
-                    several = min(several, keeper.every - history.epochs % keeper.every)
                 if several < 1 or callbacks or schedule.watches:
                     several = 1
                 order = engine.permutations(
@@ -216,7 +216,7 @@ def fit(
                     epoch = Epoch(position.epochs, epoch_total / n, held_out, epoch_seconds, network)
                     _tell(epoch, history, progress, best, engine, callbacks)
             over = position.epochs == last_epoch or history.stopped != "finished"
-            if keeper is not None and done and (over or history.epochs % keeper.every == 0):
+            if keeper is not None and done and (over or keeper.is_due(history.epochs)):
                 keeper.keep(engine, position, course)
     if history.stopped == "interrupted":
         warnings.warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached", stacklevel=4)

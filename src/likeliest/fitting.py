@@ -162,6 +162,10 @@ def fit_network(
         )
         network.history = history
         return history
+    except OSError:
+        if fresh and not position.steps:  # not even the first checkpoint could be written
+            network._engine, network._position = None, Position()
+        raise
     finally:
         progress.close()
         if checkpoints is not None:
