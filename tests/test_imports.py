@@ -16,14 +16,20 @@ ROOT = Path(likeliest.__file__).parent
 # Each may import only what stands in a line before its own; those of one line do not import each other.
 ORDER = """
 xp random
-ops likelihoods priors optimizers initializers schedules averaging threads data
-likelihood_check tables
+ops likelihoods priors optimizers initializers schedules averaging threads data atomic
+likelihood_check tables tensor_file
 program
 layers engines
-tracing gradient_check summary parameters history progress data_dependent
+tracing gradient_check summary parameters history progress data_dependent assembly encoding
 fit html
+preparation
+state
+network_file
+checkpoint
+fitting
 network
 estimators
+model_file
 """.strip().splitlines()
 LEVEL = {name: level for level, line in enumerate(ORDER) for name in line.split()}
 # Nothing of the core may import these.
