@@ -122,6 +122,9 @@ class _Checksums:
 
 def _are_numbers(values: Array, finite: int) -> bool:
     """Whether the first ones are finite and no other is NaN."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(values.sum()):  # several times as fast as a look at each
+            return True
     first = max(0, finite)
     return bool(np.isfinite(values[:first]).all() and not np.isnan(values[first:]).any())
 
@@ -206,10 +209,10 @@ def read(path: str | os.PathLike[str], memory_map: bool = False) -> Tensors:
     name = os.fspath(path)
     if sys.byteorder != "little":
         raise ModelFileError(f"{name}: model files are read on little-endian computers only")
+    if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):  # to open a pipe would wait for ever
+        raise ModelFileError(f"{name}: expected an ordinary file, found something else")
     with open(path, "rb", buffering=0) as file:
         status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ModelFileError(f"{name}: expected an ordinary file")
         header = _read_header(file, name, status.st_size)
         description, dtype, shapes, pieces = _parse(header, name)
         begin, size = 8 + len(header), sum(math.prod(shape) for shape in shapes.values()) * dtype.itemsize
