@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         schedules,
     )
     from likeliest.estimators import Classifier, Regressor
+    from likeliest.export import export_onnx
     from likeliest.fit import DivergenceError, Epoch
     from likeliest.history import History
     from likeliest.layers import (
@@ -74,6 +75,7 @@ _NAMES = {
     "Regressor": "likeliest.estimators",
     "SymmetryWarning": "likeliest.network",
     "check_likelihood": "likeliest.likelihood_check",
+    "export_onnx": "likeliest.export",
     "find_learning_rate": "likeliest.learning_rate_finder",
 }
 
@@ -98,6 +100,7 @@ __all__ = [
     "check_likelihood",
     "data_dependent",
     "datasets",
+    "export_onnx",
     "find_learning_rate",
     "handout",
     "initializers",
