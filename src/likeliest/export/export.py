@@ -156,12 +156,13 @@ def _eta(network: Network, x: Symbol) -> Symbol:
     values = {INPUT: x}
     for step in program.steps:
         arguments = [*(values[name] for name in step.inputs), *(theta[name] for name in step.parameters)]
-        with graph.within(step.output):
+        name = "output.eta" if step.output == OUTPUT else step.output  # names with a point are never those of outputs
+        with graph.within(name):
             try:
                 value = translations.operation(step.operation, *arguments, **step.attributes)
             except NotImplementedError as error:
-                raise ValueError(f"model: {step.output} ({step.operation}) cannot be written in ONNX: {error}") from None
-        values[step.output] = graph.call(value, step.output)
+                raise ValueError(f"model: {step.output} cannot be written in ONNX, {step.operation}: {error}") from None
+        values[step.output] = graph.call(value, name)
     return values[OUTPUT]
 
 
@@ -199,10 +200,10 @@ def _heads(likelihood: Likelihood, eta: Symbol, loc: Any = 0.0, scale: Any = 1.0
                     heads[name] = eta
                 elif name not in heads:
                     heads |= likelihood.parameters(xp, eta, loc, scale) if moved else likelihood.parameters(xp, eta)
-            except (NotImplementedError, TypeError) as error:
+            except (NotImplementedError, TypeError, AttributeError) as error:
                 raise ValueError(
-                    f"likelihood: {name} of {likelihood!r} cannot be written in ONNX: {error}. Write it on xp (xp.exp, not "
-                    "numpy.exp); a likelihood without parameters, mean and probabilities is exported with eta only"
+                    f"likelihood: {name} of {likelihood!r} cannot be written in ONNX: {error}. Write it on xp (xp.exp, "
+                    "not numpy.exp); a likelihood without parameters, mean and probabilities is exported with eta only"
                 ) from None
     return heads
 

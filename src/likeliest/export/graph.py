@@ -119,9 +119,7 @@ class Graph:
         if self._count is None:
             whole = self.emit("Shape", self.inputs[0], shape=(len(self.inputs[0].shape),), dtype=WHOLE)
             self._count = whole[:1]
-        parts = [
-            self._count * size.each if isinstance(size, Rows) else self.constant([size], WHOLE) for size in shape
-        ]
+        parts = [self._count * size.each if isinstance(size, Rows) else self.constant([size], WHOLE) for size in shape]
         return self.emit("Concat", *parts, shape=(len(shape),), axis=0)
 
 
@@ -232,7 +230,7 @@ class Symbol:
         return elementwise("Equal", self, other, TRUTH)
 
     def __ne__(self, other: Any) -> Symbol:  # type: ignore[override]
-        return ~(self == other)
+        return ~elementwise("Equal", self, other, TRUTH)
 
     def __and__(self, other: Any) -> Symbol:
         return elementwise("And", self, other)
@@ -247,11 +245,12 @@ class Symbol:
 
 def elementwise(operator: str, a: Any, b: Any, dtype: Any = None) -> Symbol:
     """A node for each pair of numbers, of one type and broadcast; at least one of a and b is a symbol."""
+    symbol: Symbol
     for symbol, other, side in ((a, b, "right"), (b, a, "left")):
         if not isinstance(other, Symbol) and np.ndim(other) == 0 and NEUTRAL.get((operator, side)) == other:
             return symbol.astype(symbol.graph.dtype) if symbol.dtype == TRUTH else symbol
-    a, b = together(a, b)
-    return a.graph.emit(operator, a, b, shape=broadcast(a.shape, b.shape), dtype=dtype)
+    left, right = together(a, b)
+    return left.graph.emit(operator, left, right, shape=broadcast(left.shape, right.shape), dtype=dtype)
 
 
 def together(*values: Any) -> list[Symbol]:

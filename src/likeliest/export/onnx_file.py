@@ -46,7 +46,7 @@ def to_bytes(graph: Graph, name: str, doc: str, metadata: Mapping[str, str]) -> 
         return helper.make_tensor_value_info(symbol.name, tensor_type(symbol.dtype), shape)
 
     def tensor_type(dtype: np.dtype[Any]) -> int:
-        return int(onnx.TensorProto.STRING if dtype == object else helper.np_dtype_to_tensor_dtype(dtype))
+        return int(onnx.TensorProto.STRING if dtype.kind == "O" else helper.np_dtype_to_tensor_dtype(dtype))
 
     nodes = []
     for node in graph.nodes:

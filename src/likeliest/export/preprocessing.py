@@ -1,7 +1,7 @@
 """A `Table` in a graph: the columns of X as a user has them, to the numbers (n, m) that the network takes.
 
-All in float64, as in ``tables.py``, and only then in the network's precision: of a year 2020.25 ± 0.001, float32 would keep
-the year.
+All in float64, as in ``tables.py``, and only then in the network's precision: of a year 2020.25 ± 0.001, float32 would
+keep the year.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def prepared(graph: Graph, table: Table, shape: tuple[int, ...], taken: set[str]
         images = table.center.shape == (1,) and len(shape) > 1
         X = graph.input("X", (Rows(), *(shape if images else (len(table.numeric),))), np.float64)
         with graph.within("table"):
-            return _numbers(table, X)[0] if images else _joined(graph, [*_numbers(table, X)])
+            return _numbers(table, X)[0].astype(graph.dtype) if images else _joined(graph, [*_numbers(table, X)])
     names = input_names(table, taken)
     categories = dict(table.categories)
     inputs = [
@@ -63,7 +63,8 @@ def input_names(table: Table, taken: set[str]) -> list[str]:
 
 
 def _joined(graph: Graph, parts: list[Symbol]) -> Symbol:
-    return xp.concatenate([part.astype(graph.dtype) for part in parts], axis=1)
+    joined: Symbol = xp.concatenate([part.astype(graph.dtype) for part in parts], axis=1)
+    return joined
 
 
 def _numbers(table: Table, X: Symbol) -> list[Symbol]:
@@ -89,6 +90,11 @@ def _kind(name: str, values: tuple[Any, ...]) -> Any:
             raise ValueError(f"X: numbers in column {name!r} cannot be told apart as double; make them strings")
         return np.float64
     if kinds <= {"str"}:
+        if None in values and GAP in values:
+            raise ValueError(
+                f"X: column {name!r} has gaps and empty strings, each often enough to be a category, and in ONNX a gap "
+                'among strings is ""; fill in one of them before fitting'
+            )
         return object
     raise ValueError(
         f"X: column {name!r} holds categories of several types ({', '.join(sorted(kinds))}), and a column of an ONNX "
@@ -101,7 +107,7 @@ def _codes(x: Symbol, values: tuple[Any, ...]) -> Symbol:
     code = {value: float(k) for k, value in enumerate(values, 1)}
     gap = code.pop(None, 0.0)
     if x.dtype == object:
-        code = {GAP: gap, **code}  # unless "" is a value of its own
+        code = {GAP: gap, **code}  # unless "" is a value of its own, and gaps were not
         return x.graph.emit(
             "LabelEncoder",
             x,
@@ -113,5 +119,5 @@ def _codes(x: Symbol, values: tuple[Any, ...]) -> Symbol:
             default_int64=0,
         )
     equal = (x == np.array([list(code)], np.float64)).astype(np.float64)
-    found: Symbol = equal @ np.array([[k] for k in code.values()])
-    return xp.where(xp.isnan(x), gap, found)
+    found: Symbol = xp.where(xp.isnan(x), gap, equal @ np.array([[k] for k in code.values()]))
+    return found

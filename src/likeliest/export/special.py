@@ -16,7 +16,7 @@ BERNOULLI = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 /
 
 
 def erfc(z: Any) -> Any:
-    """1 − erf(z), relatively precise in the upper tail: erfc(z) = e^(−z²) p(t) / (1 + 2z) for z ≥ 0.
+    """The complementary error function 1 − erf(z), as e^(−z²) p(t) / (1 + 2z) for z ≥ 0: precise in the tail.
 
     (1 + 2z) e^(z²) erfc(z) is smooth in t = (z − 3.75) / (z + 3.75), from −1 to 1: Shepherd and Laframboise 1981,
     https://doi.org/10.1090/S0025-5718-1981-0595058-X.

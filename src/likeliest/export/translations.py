@@ -107,5 +107,3 @@ def probabilities(likelihood: Likelihood, eta: Symbol) -> Symbol:
         return eta.graph.emit("Softmax", eta, shape=eta.shape, axis=1)
     result: Symbol = likelihood.probabilities(xp, eta)
     return result
-
-

@@ -139,8 +139,8 @@ class Likelihood(ABC):
     def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
         """The parameters of the distribution of loc + scale · Y, under the names of ``torch.distributions``.
 
-        η (n, width) -> arrays (n, ...). ``loc`` and ``scale`` are numbers, or (targets,); where y can be neither shifted
-        nor scaled they are 0 and 1, and a likelihood of your own then need not take them.
+        η (n, width) -> arrays (n, ...). ``loc`` and ``scale`` are numbers, or (targets,); where y can be neither
+        shifted nor scaled they are 0 and 1, and a likelihood of your own then need not take them.
         """
         raise self._missing("parameters")
 
