@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     )
     from likeliest.learning_rate_finder import find_learning_rate
     from likeliest.likelihood_check import check_likelihood
+    from likeliest.model_file import load
     from likeliest.network import Network, SymmetryWarning
+    from likeliest.tensor_file import ModelFileError
 
 __version__ = "0.1.0"
 
@@ -70,6 +72,7 @@ _NAMES = {
     "GaussianNoise": "likeliest.layers",
     "History": "likeliest.history",
     "LayerNorm": "likeliest.layers",
+    "ModelFileError": "likeliest.tensor_file",
     "Network": "likeliest.network",
     "RMSNorm": "likeliest.layers",
     "Regressor": "likeliest.estimators",
@@ -77,6 +80,7 @@ _NAMES = {
     "check_likelihood": "likeliest.likelihood_check",
     "export_onnx": "likeliest.export",
     "find_learning_rate": "likeliest.learning_rate_finder",
+    "load": "likeliest.model_file",
 }
 
 __all__ = [
@@ -92,6 +96,7 @@ __all__ = [
     "GaussianNoise",
     "History",
     "LayerNorm",
+    "ModelFileError",
     "Network",
     "RMSNorm",
     "Regressor",
@@ -105,6 +110,7 @@ __all__ = [
     "handout",
     "initializers",
     "likelihoods",
+    "load",
     "optimizers",
     "plots",
     "priors",

@@ -432,9 +432,9 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
 
 
 def test_places_that_are_none(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"path: there is no folder .*nowhere for a\.onnx; make it first"):
+    with pytest.raises(FileNotFoundError, match="there is no such folder; make it first"):
         export_onnx(fitted(), tmp_path / "nowhere" / "a.onnx")
-    with pytest.raises(IsADirectoryError, match=r"path: expected a file, but .* is a folder"):
+    with pytest.raises(ValueError, match=r"path: expected the name of a file to write, but .* is a folder"):
         export_onnx(fitted(), tmp_path)
 
 

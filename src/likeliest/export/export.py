@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from likeliest.atomic import replacing, write_all
 from likeliest.export import translations
-from likeliest.export.atomic import write
 from likeliest.export.graph import Graph, Rows, Symbol
 from likeliest.export.library import onnx_namespace
 from likeliest.export.onnx_file import onnx_package, to_bytes
@@ -43,7 +42,7 @@ def export_onnx(model: Any, path: str | os.PathLike[str]) -> None:
     RuntimeError
         When it has no θ yet.
     ValueError
-        When something in it has no translation, or θ takes more than 2 GiB, which an ONNX file cannot hold.
+        When the path is that of a folder, something in the model has no translation, or θ takes more than 2 GiB, which an ONNX file cannot hold.
     OSError
         When the file cannot be written.
 
@@ -81,8 +80,14 @@ def export_onnx(model: Any, path: str | os.PathLike[str]) -> None:
     True
     """
     onnx_package()
-    data = to_bytes(*described(model))
-    write(data, Path(path))
+    write(*described(model), path)
+
+
+def write(graph: Graph, name: str, doc: str, about: dict[str, str], path: str | os.PathLike[str]) -> None:
+    """Puts the file in its place, all at once."""
+    data = to_bytes(graph, name, doc, about)
+    with replacing(path) as file:
+        write_all(file, memoryview(data))
 
 
 def described(model: Any) -> tuple[Graph, str, str, dict[str, str]]:
