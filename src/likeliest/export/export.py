@@ -42,7 +42,8 @@ def export_onnx(model: Any, path: str | os.PathLike[str]) -> None:
     RuntimeError
         When it has no θ yet.
     ValueError
-        When the path is that of a folder, something in the model has no translation, or θ takes more than 2 GiB, which an ONNX file cannot hold.
+        When something in it has no translation; when θ takes more than 2 GiB, which an ONNX file cannot hold; when the
+        path is that of a folder.
     OSError
         When the file cannot be written.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from likeliest.export import special
 from likeliest.export.graph import TRUTH, WHOLE, Rows, Shape, Symbol, broadcast, elementwise, laid_out, together
 from likeliest.xp import Namespace
 
@@ -247,4 +248,13 @@ def _flat(arguments: Sequence[Any]) -> Iterator[Any]:
         yield from one if isinstance(one, list | tuple) else (one,)
 
 
-onnx_namespace = Namespace(Library(), "likeliest.export.special")
+class Recording(Namespace):
+    """The namespace that pages run on to be recorded."""
+
+    def _special(self, name: str) -> Any:
+        if not hasattr(special, name):
+            raise NotImplementedError(f"xp.{name} has no translation to ONNX yet")
+        return getattr(special, name)
+
+
+onnx_namespace = Recording(Library(), "likeliest.export.special")

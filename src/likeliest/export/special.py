@@ -61,9 +61,3 @@ def gammaln(a: Any) -> Any:
         series = series * t + coefficient
     series = (x - 0.5) * xp.log(x) - x + 0.5 * np.log(2 * np.pi) + series / x
     return series - xp.where(small, xp.log(product), 0.0)
-
-
-def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    raise NotImplementedError(f"xp.{name} has no translation to ONNX yet (likeliest/export/special.py has some)")
