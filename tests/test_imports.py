@@ -22,7 +22,7 @@ program
 layers engines
 tracing gradient_check summary parameters history progress data_dependent assembly encoding
 fit html
-state
+state callbacks
 network_file
 network
 estimators export

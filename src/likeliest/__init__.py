@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from likeliest import (
         averaging,
+        callbacks,
         data_dependent,
         datasets,
         handout,
@@ -49,6 +50,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "averaging",
+    "callbacks",
     "data_dependent",
     "datasets",
     "handout",
@@ -102,6 +104,7 @@ __all__ = [
     "Regressor",
     "SymmetryWarning",
     "averaging",
+    "callbacks",
     "check_likelihood",
     "data_dependent",
     "datasets",
