@@ -28,7 +28,8 @@ class Likelihood(ABC):
 
     Your own needs ``log_prob``, and ``width`` when η has more than one column. It then trains: the score is taken by
     central differences (write it, and training gets faster), y may be any finite numbers. What else it has makes more
-    work: with ``mean`` there is something to predict, with ``quantile`` there are intervals and samples.
+    work: with ``mean`` there is something to predict, with ``quantile`` there are intervals and samples, and ``mean``,
+    ``parameters`` and ``probabilities``, when they are written on ``xp``, are what `likeliest.export_onnx` gives.
 
     Examples
     --------
