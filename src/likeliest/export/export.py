@@ -63,8 +63,8 @@ def export_onnx(model: Any, path: str | os.PathLike[str]) -> None:
     output of the last layer, from which you compute what you need; with them, written on ``xp``, it is exported like
     any other.
 
-    **The file** is of opset 17 (ONNX 1.12, 2022), which all versions of onnxruntime since 1.12 open. The number of
-    examples is free. ``metadata_props`` hold the likelihood, the classes and the names of the columns.
+    **The file** is of opset 17 (ONNX 1.12, 2022), for any onnxruntime from 1.12 on; 1.15 (2023) to 1.32 have been
+    tried. The number of examples is free. ``metadata_props`` hold the likelihood, the classes and the names of the columns.
 
     Examples
     --------

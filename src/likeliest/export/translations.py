@@ -1,7 +1,8 @@
 """Where ONNX has a node for what a page says, it is used: runtimes have fast kernels for it, and people know it.
 
-All else is recorded from the pages. Nodes whose numbers stand in attributes, which are single precision, and those that
-runtimes lack in double precision, are for float32 networks only.
+All else is recorded from the pages. Most nodes are for float32 networks only: numbers in attributes are in single
+precision, and runtimes have few of these nodes in double. onnxruntime up to 1.22 even makes such nodes of others, by
+fusing Gemm and what follows it, or z · Sigmoid(z), and then has no kernel for them.
 """
 
 from __future__ import annotations
@@ -79,9 +80,9 @@ def batch_norm(
     )
 
 
-ALWAYS: dict[str, Callable[..., Symbol]] = {f.__name__: f for f in (affine, logistic, relu, silu)}
+ALWAYS: dict[str, Callable[..., Symbol]] = {f.__name__: f for f in (logistic, relu)}
 SINGLE: dict[str, Callable[..., Symbol]] = {
-    f.__name__: f for f in (leaky_relu, elu, softplus, gelu, layer_norm, batch_norm)
+    f.__name__: f for f in (affine, silu, leaky_relu, elu, softplus, gelu, layer_norm, batch_norm)
 }
 
 
