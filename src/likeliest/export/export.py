@@ -64,7 +64,7 @@ def export_onnx(model: Any, path: str | os.PathLike[str]) -> None:
     any other.
 
     **The file** is of opset 17 (ONNX 1.12, 2022), for any onnxruntime from 1.12 on; 1.15 (2023) to 1.32 have been
-    tried. The number of examples is free. ``metadata_props`` hold the likelihood, the classes and the names of the columns.
+    tried. The number of examples is free. ``metadata_props`` hold the likelihood, the classes and the columns' names.
 
     Examples
     --------
