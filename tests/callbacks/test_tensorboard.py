@@ -45,6 +45,7 @@ def test_scalars_and_histograms(tmp_path: Path) -> None:
             *("dense_1/W", "dense_1/b", "output/W", "output/b"),
         ]
     )
+    assert found.file_version == 2
     steps, values = series(found, "log_likelihood/train")
     assert steps == [1, 2, 3, 4, 5]
     np.testing.assert_allclose(values, history.log_likelihood, rtol=1e-6)

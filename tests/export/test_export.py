@@ -266,7 +266,7 @@ def test_a_thousandth_of_a_year_is_not_lost(tmp_path: Path) -> None:
     assert np.corrcoef(found, y)[0, 1] > 0.9  # in float32 all years would be two or three numbers
 
 
-@pytest.mark.parametrize("likelihood", ["normal", "quantile", "normal_mixture", "gamma", "poisson"])
+@pytest.mark.parametrize("likelihood", ["student_t", "normal", "quantile", "normal_mixture", "gamma", "poisson"])
 @pytest.mark.parametrize("targets", [1, 3])
 def test_regressors_of_every_kind(likelihood: str, targets: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
