@@ -27,6 +27,14 @@ class UsedColumns {
     }
   }
 
+  // All columns count, without marks; for a matrix that is not cut into shards.
+  void take_all() {
+    for (PerThread& own : threads_) {
+      own.segments[0] = {0, std::int32_t(columns_), true};
+      own.first = {0, 1};
+    }
+  }
+
   // The marks of one thread, one a column: 1 for used. The thread clears and sets them.
   T* marks(int thread) { return threads_[std::size_t(thread)].marks.data(); }
 

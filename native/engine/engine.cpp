@@ -245,7 +245,7 @@ class EngineOf final : public Engine {
     return largest > kBlockRows && network_.size() <= kSmall && !network_.whole_batches && network_.likelihood;
   }
   static std::ptrdiff_t shards_of(std::ptrdiff_t rows) {
-    return std::clamp<std::ptrdiff_t>(rows / kBlockRows, 1, kMaxShards);
+    return std::clamp<std::ptrdiff_t>(rows / (2 * kBlockRows), 1, kMaxShards);
   }
   Plan<T>& sharded_plan(std::ptrdiff_t rows, int threads) {
     const double worth = network_.operations() * double(rows) / kWorthAThread;

@@ -46,6 +46,17 @@ S read(const char* p) noexcept {
   return value;
 }
 
+// A short row is copied here, without a call: registers from its beginning, and a last one that ends where it ends.
+inline void copy_bytes(char* to, const char* from, std::size_t count) noexcept {
+  constexpr std::size_t kRegister = 16, kShort = 512;
+  if (count < kRegister || count > kShort) {
+    std::memcpy(to, from, count);
+    return;
+  }
+  for (std::size_t i = 0; i + kRegister < count; i += kRegister) std::memcpy(to + i, from + i, kRegister);
+  std::memcpy(to + count - kRegister, from + count - kRegister, kRegister);
+}
+
 template <class T>
 T convert(Half x) noexcept {
   return T(float(x));
@@ -70,7 +81,7 @@ void gather(const Source& source, const std::uint32_t* order, std::ptrdiff_t fir
       T* to = out + i * stride;
       if constexpr (std::is_same_v<S, T>) {
         if (contiguous) {
-          std::memcpy(to, from, std::size_t(columns) * sizeof(T));
+          copy_bytes(reinterpret_cast<char*>(to), from, std::size_t(columns) * sizeof(T));
           continue;
         }
       }

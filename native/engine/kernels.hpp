@@ -39,7 +39,8 @@ struct Ahead {
   }
 };
 
-// C[0, rows) = A B + start, for panels [panel_begin, panel_end); k runs over the used columns of A and rows of B.
+// C[0, rows) = A B + start, for panels [panel_begin, panel_end); k runs over the used columns of A and rows of B. With
+// `relu`, max(C, 0) is stored, as the operation of that name has it.
 template <class T>
 struct Multiply {
   std::ptrdiff_t rows;
@@ -52,6 +53,7 @@ struct Multiply {
   std::ptrdiff_t ldc;
   Start start;
   const T* bias;
+  bool relu = false;
 };
 
 // An optimizer's step on numbers [offset, offset + count) of theta, with what goes along with it: the prior's score is

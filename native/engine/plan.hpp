@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include "engine/columns.hpp"
@@ -18,6 +19,12 @@ template <class T>
 inline constexpr std::ptrdiff_t kApart = 4 * std::ptrdiff_t(kLine / sizeof(T));
 
 inline constexpr std::ptrdiff_t kNear = 1 << 18;  // bytes of x that stay in a processor's own cache
+
+// Whether x has so few columns that the search for idle ones would cost more than it saves.
+template <class T>
+bool has_few_columns(const Network<T>& network) {
+  return network.storages[0] <= 2 * network.table.lanes;
+}
 
 // The buffers for a block of examples: one arena, cut up.
 template <class T>
@@ -66,6 +73,7 @@ struct Workspace {
     const std::ptrdiff_t line = std::ptrdiff_t(kLine / sizeof(T));
     scratch_size = round_up(scratch_size, line);
     pieces.emplace_back(&scratch, threads * scratch_size);
+    if (has_few_columns(network)) used.take_all();
     std::ptrdiff_t total = 0;
     for (const auto& [piece, count] : pieces) total += round_up(count, line);
     arena_ = Memory<T>(std::size_t(total));
@@ -262,7 +270,7 @@ class Plan {
   void gather() {
     const std::ptrdiff_t stride = network_.stride(0), shards = network_.nodes.front().shards;
     const Table<T>& table = network_.table;
-    const bool by_shards = shards > 1;
+    const bool by_shards = shards > 1, few = has_few_columns(network_);
     splits_[0] = by_shards ? Split{Split::shards, shards} : kRows;
     add({{value(0), splits_[0], true}, {used(), splits_[0], true}}, [=, this, &table](Worker<T>& w) {
       const Part mine = part_of_x(w, w.rows);
@@ -270,29 +278,36 @@ class Plan {
       T* to = mine.origin + mine.rows.begin * mine.stride + mine.columns.begin;
       likeliest::gather(w.data->x, w.order, w.first + mine.rows.begin, rows, mine.columns.begin, width, to,
                         mine.stride);
+      if (few) return;
       T* marks = w.space->used.marks(w.thread);
       std::fill_n(marks, stride, T(0));
       table.mark_used({to, rows, round_up(width, table.lanes), mine.stride}, marks + mine.columns.begin);
       if (by_shards) w.space->used.find(w.thread, w.my(shards), {w.thread, w.thread + 1});
     });
-    if (!by_shards)
+    if (!by_shards && !few)
       add({{used(), kWhole, false}}, [](Worker<T>& w) { w.space->used.find(w.thread, {0, 1}, {0, w.threads}); });
     const std::ptrdiff_t count = network_.targets;
     add({{targets(), kRows, true}}, [=](Worker<T>& w) {
       if (!w.data->y) return;
       const Range r = w.my(w.rows);
       const T *y = static_cast<const T*>(w.data->y), *weight = static_cast<const T*>(w.data->weight);
-      for (std::ptrdiff_t i = r.begin; i < r.end; ++i) {
-        const std::ptrdiff_t row = w.order ? std::ptrdiff_t(w.order[w.first + i]) : w.first + i;
-        for (std::ptrdiff_t j = 0; j < count; ++j) w.space->y[i * count + j] = y[row * count + j];
-        w.space->weight[i] = weight ? weight[row] : T(1);
-      }
+      const auto row = [&](std::ptrdiff_t i) { return w.order ? std::ptrdiff_t(w.order[w.first + i]) : w.first + i; };
+      T* to = w.space->y;
+      if (count == 1)
+        for (std::ptrdiff_t i = r.begin; i < r.end; ++i) to[i] = y[row(i)];
+      else
+        for (std::ptrdiff_t i = r.begin; i < r.end; ++i)
+          for (std::ptrdiff_t j = 0; j < count; ++j) to[i * count + j] = y[row(i) * count + j];
+      if (weight)
+        for (std::ptrdiff_t i = r.begin; i < r.end; ++i) w.space->weight[i] = weight[row(i)];
+      else
+        std::fill(w.space->weight + r.begin, w.space->weight + r.end, T(1));
     });
   }
 
   void forward(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
-    if (node.scalar && is_joined(k + 1)) return;
+    if (node.scalar && ((k > 0 && does_relu(k - 1)) || is_joined(k + 1))) return;
     if (node.scalar) return forward_scalar(k);
     if (node.normalizes()) return forward_normalization(k);
     if (node.kind != Kind::affine) return forward_by_rows(k);
@@ -326,6 +341,7 @@ class Plan {
       return;
     }
     const Segment all{0, std::int32_t(W.height), true};
+    const bool relu = does_relu(k);  // whose output is the same storage
     const Split split = splits_[z] = split_of_panels(W.panels());
     const Split operand = split.kind == Split::columns ? kWhole : kRows;
     const Split owner = split.kind == Split::columns ? split : kWhole;
@@ -340,8 +356,16 @@ class Plan {
       const Segments k = x == 0 ? w.space->used.segments(w.thread, 0, 1) : Segments{&all, 1};
       table.multiply({r.end - r.begin, k, W.height, W.columns, panels.begin, panels.end,
                       w.space->values[x] + r.begin * in, in, w.theta + W.offset, w.space->values[z] + r.begin * out,
-                      out, bias < 0 ? Start::zero : Start::bias, bias < 0 ? nullptr : w.theta + bias});
+                      out, bias < 0 ? Start::zero : Start::bias, bias < 0 ? nullptr : w.theta + bias, relu});
     });
+  }
+
+  // Whether a product stores max(z, 0), so that the relu behind it has nothing left to do on the way there.
+  bool does_relu(std::size_t k) const {
+    const std::vector<Node<T>>& nodes = network_.nodes;
+    return k + 1 < nodes.size() && nodes[k].kind == Kind::affine && !nodes[k].narrow && nodes[k].shards == 1 &&
+           nodes[k + 1].scalar && nodes[k + 1].scalar->name == std::string_view("relu") &&
+           nodes[k + 1].output == nodes[k].output;
   }
 
   // The product with a narrow weight, for the rows [r.begin, r.end); with gradients for values on the way back.
@@ -376,7 +400,7 @@ class Plan {
   void forward_narrow(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
     splits_[std::size_t(node.output)] = kRows;
-    if (is_joined(k)) {
+    if (is_joined(k) && !(k >= 2 && does_relu(k - 2))) {
       const Node<T>& before = network_.nodes[k - 1];
       splits_[std::size_t(node.input)] = kRows;
       return add({}, [=, this, &node, &before](Worker<T>& w) {
@@ -671,12 +695,12 @@ class Plan {
         });
   }
 
-  // The log-likelihood of the block, by every thread for itself, from the first example to the last.
+  // The log-likelihood of the block, by every thread for itself and in the same order.
   void check() {
     add({{log_prob(), kWhole, false}}, [](Worker<T>& w) {
-      double total = 0;
-      for (std::ptrdiff_t i = 0; i < w.rows; ++i) total += double(w.space->log_prob[i]);
-      w.total = total;
+      double sums[4] = {};  // four at a time, since one waits for itself
+      for (std::ptrdiff_t i = 0; i < w.rows; ++i) sums[i % 4] += double(w.space->log_prob[i]);
+      w.total = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     });
     tasks.back().checks = true;
   }

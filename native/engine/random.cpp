@@ -1,5 +1,7 @@
 #include "engine/random.hpp"
 
+#include <utility>
+
 namespace likeliest {
 
 Key threefry(Key key, Key counter) noexcept {
@@ -72,20 +74,24 @@ void permutation(Key stream, std::uint32_t n, std::uint32_t* out, std::uint64_t*
       if (half + i + k < n) from[half + i + k] = std::uint64_t(high[k]) << 32 | (half + i + k);
     }
   }
-  if (n < 4096) {  // sorted by 16 of the bits, hardly any are out of place
+  if (n < 4096) {
     sort_by_digit<8>(from, to, n, 48);
     sort_by_digit<8>(to, from, n, 56);
-    for (std::uint32_t i = 1; i < n; ++i) {
-      const std::uint64_t example = from[i];
-      std::uint32_t k = i;
-      for (; k > 0 && from[k - 1] > example; --k) from[k] = from[k - 1];
-      from[k] = example;
-    }
+  } else if (n < 1u << 18) {
+    sort_by_digit<11>(from, to, n, 42);
+    sort_by_digit<11>(to, from, n, 53);
   } else {
     sort_by_digit<11>(from, to, n, 32);
     sort_by_digit<11>(to, from, n, 43);
     sort_by_digit<10>(from, to, n, 54);
-    from = to;
+    std::swap(from, to);
+  }
+  // Sorted by the first bits of many, hardly any are out of place.
+  for (std::uint32_t i = 1; i < n; ++i) {
+    const std::uint64_t example = from[i];
+    std::uint32_t k = i;
+    for (; k > 0 && from[k - 1] > example; --k) from[k] = from[k - 1];
+    from[k] = example;
   }
   for (std::uint32_t i = 0; i < n; ++i) out[i] = std::uint32_t(from[i]);
 }

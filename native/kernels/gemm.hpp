@@ -2,27 +2,48 @@
 //
 // B stands in panels of 2 registers' width (a last, thin one may have 1), A is read in place, row by row or, as A^T,
 // column by column, and a tile of C stays in registers while k runs. Every number of C is one chain of multiply-adds in
-// the order of k, whatever the tile: how the work is cut never changes a bit of the result.
+// the order of k, whatever the tile: how the work is cut never changes a bit of the result. Where half a register is
+// enough for the last columns of B, the other half of C's is left as it was, and must be 0.
 #pragma once
 #include "engine/kernels.hpp"
 #include "kernels/vector.hpp"
+#include "ops/relu.hpp"
 
 namespace likeliest::LIKELIEST_ISA {
 
+// The numbers of a tile: M rows of V registers, and of half a register more when HALF.
+template <class T, int M, int V, bool HALF>
+struct Sums {
+  Vector<T> whole[M][V > 0 ? V : 1];
+  Half<T> half[M];
+};
+// One row of B as wide.
+template <class T, int V, bool HALF>
+struct RowOfB {
+  Vector<T> whole[V > 0 ? V : 1];
+  Half<T> half;
+  LIKELIEST_INLINE explicit RowOfB(const T* B) {
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) whole[v] = load(B + v * kLanes<T>);
+    if constexpr (HALF) half = load_half(B + V * kLanes<T>);
+  }
+};
+template <class T, int M, int V, bool HALF>
+LIKELIEST_INLINE void add_product(Sums<T, M, V, HALF>& c, int i, T a, const RowOfB<T, V, HALF>& b) {
+#pragma GCC unroll 2
+  for (int v = 0; v < V; ++v) c.whole[i][v] += a * b.whole[v];
+  if constexpr (HALF) c.half[i] += a * b.half;
+}
+
 // c += A B over k in [0, K). Rows of A are `lda` apart, or its columns when TRANSPOSED; rows of B are `ldb` apart.
-template <class T, int M, int V, bool TRANSPOSED>
-LIKELIEST_INLINE void accumulate(Vector<T> (&c)[M][V], std::ptrdiff_t K, const T* A, std::ptrdiff_t lda, const T* B,
+template <class T, int M, int V, bool HALF, bool TRANSPOSED>
+LIKELIEST_INLINE void accumulate(Sums<T, M, V, HALF>& c, std::ptrdiff_t K, const T* A, std::ptrdiff_t lda, const T* B,
                                  std::ptrdiff_t ldb) {
-  constexpr int lanes = kLanes<T>;
   if constexpr (TRANSPOSED) {
     for (std::ptrdiff_t k = 0; k < K; ++k, A += lda, B += ldb) {
-      Vector<T> b[V];
-#pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) b[v] = load(B + v * lanes);
+      const RowOfB<T, V, HALF> b(B);
 #pragma GCC unroll 16
-      for (int i = 0; i < M; ++i)
-#pragma GCC unroll 2
-        for (int v = 0; v < V; ++v) c[i][v] += A[i] * b[v];
+      for (int i = 0; i < M; ++i) add_product(c, i, A[i], b);
     }
   } else {
     // One pointer for every three rows (the others are lda and 2 lda away), so that all stay in integer registers.
@@ -31,15 +52,9 @@ LIKELIEST_INLINE void accumulate(Vector<T> (&c)[M][V], std::ptrdiff_t K, const T
 #pragma GCC unroll 5
     for (int g = 0; g < groups; ++g) rows[g] = A + 3 * g * lda;
     const auto step = [&](int ahead) __attribute__((always_inline)) {
-      Vector<T> b[V];
-#pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) b[v] = load(B + v * lanes);
+      const RowOfB<T, V, HALF> b(B);
 #pragma GCC unroll 16
-      for (int i = 0; i < M; ++i) {
-        const T a = rows[i / 3][ahead + (i % 3) * lda];
-#pragma GCC unroll 2
-        for (int v = 0; v < V; ++v) c[i][v] += a * b[v];
-      }
+      for (int i = 0; i < M; ++i) add_product(c, i, rows[i / 3][ahead + (i % 3) * lda], b);
       B += ldb;
     };
     std::ptrdiff_t k = 0;
@@ -70,40 +85,65 @@ struct TileArguments {
   std::ptrdiff_t ldc;
   Start start;
   const T* bias;
+  bool relu = false;
 };
 
-template <class T, int M, int V, bool TRANSPOSED>
+template <class T, int M, int V, bool HALF, bool TRANSPOSED>
 void tile(const TileArguments<T>& t) noexcept {
   constexpr int lanes = kLanes<T>;
-  Vector<T> c[M][V];
+  Sums<T, M, V, HALF> c;
 #pragma GCC unroll 16
-  for (int i = 0; i < M; ++i)
+  for (int i = 0; i < M; ++i) {
+    const T* from = t.start == Start::bias ? t.bias : t.C + i * t.ldc;
 #pragma GCC unroll 2
-    for (int v = 0; v < V; ++v)
-      c[i][v] = t.start == Start::zero   ? Vector<T>{}
-                : t.start == Start::bias ? load(t.bias + v * lanes)
-                                         : load(t.C + i * t.ldc + v * lanes);
+    for (int v = 0; v < V; ++v) c.whole[i][v] = t.start == Start::zero ? Vector<T>{} : load(from + v * lanes);
+    if constexpr (HALF) c.half[i] = t.start == Start::zero ? Half<T>{} : load_half(from + V * lanes);
+  }
   if constexpr (TRANSPOSED) {
-    accumulate<T, M, V, true>(c, t.K, t.A, t.lda, t.B, t.ldb);
+    accumulate<T, M, V, HALF, true>(c, t.K, t.A, t.lda, t.B, t.ldb);
   } else {
     for (std::ptrdiff_t s = 0; s < t.k.count; ++s) {
       const Segment k = t.k.data[s];
-      if (k.used) accumulate<T, M, V, false>(c, k.end - k.begin, t.A + k.begin, t.lda, t.B + k.begin * t.ldb, t.ldb);
+      if (k.used)
+        accumulate<T, M, V, HALF, false>(c, k.end - k.begin, t.A + k.begin, t.lda, t.B + k.begin * t.ldb, t.ldb);
     }
   }
+  if (!TRANSPOSED && t.relu)
 #pragma GCC unroll 16
-  for (int i = 0; i < M; ++i)
+    for (int i = 0; i < M; ++i) {
 #pragma GCC unroll 2
-    for (int v = 0; v < V; ++v) store(t.C + i * t.ldc + v * lanes, c[i][v]);
+      for (int v = 0; v < V; ++v) c.whole[i][v] = Relu::of(c.whole[i][v]);
+      if constexpr (HALF) c.half[i] = Relu::of(c.half[i]);
+    }
+#pragma GCC unroll 16
+  for (int i = 0; i < M; ++i) {
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) store(t.C + i * t.ldc + v * lanes, c.whole[i][v]);
+    if constexpr (HALF) store(t.C + i * t.ldc + V * lanes, c.half[i]);
+  }
 }
 
-// The tile for m rows and v registers, 1 <= m <= kTileRows, 1 <= v <= 2.
+// How wide the numbers of a panel are, in half registers: 2 or 4; 1 or 3 where half a register is enough for the last
+// of them, and worth it.
+template <class T>
+LIKELIEST_INLINE int halves_of_panel(std::ptrdiff_t columns, std::ptrdiff_t panel) {
+  constexpr std::ptrdiff_t lanes = kLanes<T>;
+  const std::ptrdiff_t rest = columns - panel * 2 * lanes, count = rest < 2 * lanes ? rest : 2 * lanes;
+  const int registers = int((count + lanes - 1) / lanes);
+  return 2 * registers - (kHalves && count - (registers - 1) * lanes <= lanes / 2);
+}
+
+// The tile for m rows and so many half registers, 1 <= m <= kTileRows.
 template <class T, bool TRANSPOSED, int M = kTileRows>
-LIKELIEST_INLINE void run_tile(int m, int v, const TileArguments<T>& t) {
+LIKELIEST_INLINE void run_tile(int m, int halves, const TileArguments<T>& t) {
   if (m == M) {
-    v == 1 ? tile<T, M, 1, TRANSPOSED>(t) : tile<T, M, 2, TRANSPOSED>(t);
+    if constexpr (kHalves) {
+      if (halves == 1) return tile<T, M, 0, true, TRANSPOSED>(t);
+      if (halves == 3) return tile<T, M, 1, true, TRANSPOSED>(t);
+    }
+    halves == 2 ? tile<T, M, 1, false, TRANSPOSED>(t) : tile<T, M, 2, false, TRANSPOSED>(t);
   } else if constexpr (M > 1) {
-    run_tile<T, TRANSPOSED, M - 1>(m, v, t);
+    run_tile<T, TRANSPOSED, M - 1>(m, halves, t);
   }
 }
 
@@ -124,12 +164,12 @@ void multiply(const Multiply<T>& g) noexcept {
   constexpr std::ptrdiff_t width = 2 * kLanes<T>;
   const Tiles tiles(g.rows);
   for (std::ptrdiff_t p = g.panel_begin; p < g.panel_end; ++p) {
-    const int v = registers_of_panel<T>(g.columns, p);
+    const int v = registers_of_panel<T>(g.columns, p), halves = halves_of_panel<T>(g.columns, p);
     for (std::ptrdiff_t i = 0; i < tiles.count; ++i) {
       const std::ptrdiff_t r = tiles.begin(i);
-      run_tile<T, false>(int(tiles.begin(i + 1) - r), v,
+      run_tile<T, false>(int(tiles.begin(i + 1) - r), halves,
                          {0, g.k, g.A + r * g.lda, g.lda, g.B + p * g.height * width, v * kLanes<T>,
-                          g.C + r * g.ldc + p * width, g.ldc, g.start, g.bias ? g.bias + p * width : nullptr});
+                          g.C + r * g.ldc + p * width, g.ldc, g.start, g.bias ? g.bias + p * width : nullptr, g.relu});
     }
   }
 }
@@ -146,8 +186,10 @@ void multiply_transposed(const MultiplyTransposed<T>& g) noexcept {
   const std::ptrdiff_t rows_a_tile = g.ahead && left > 0 ? g.ahead->count / left + 1 : 0;
   alignas(64) T scratch[kTileRows * width];
   for (std::ptrdiff_t p = tiles ? skip / tiles : panels; p < panels && left > 0; ++p) {
-    const int v = registers_of_panel<T>(g.columns, p);
-    const std::ptrdiff_t stride = v * kLanes<T>;
+    const int halves = halves_of_panel<T>(g.columns, p);
+    const std::ptrdiff_t stride = registers_of_panel<T>(g.columns, p) * kLanes<T>;
+    if (g.update && halves % 2)  // what tiles do not write is 0
+      for (std::ptrdiff_t k = 0; k < kTileRows * stride; k += kLanes<T>) store(scratch + k, Vector<T>{});
     skip = skip >= tiles ? skip % tiles : skip;
     for (std::ptrdiff_t s = 0; s < g.rows.count && left > 0; ++s) {
       const Segment segment = g.rows.data[s];
@@ -162,7 +204,8 @@ void multiply_transposed(const MultiplyTransposed<T>& g) noexcept {
         T* C = g.update ? scratch : g.C + offset;
         if (g.ahead) g.ahead->fetch(rows_a_tile);
         if (segment.used) {
-          run_tile<T, true>(int(m), v, {g.K, {}, g.A + r, g.lda, g.B + p * width, g.ldb, C, stride, g.start, nullptr});
+          run_tile<T, true>(int(m), halves,
+                            {g.K, {}, g.A + r, g.lda, g.B + p * width, g.ldb, C, stride, g.start, nullptr});
         } else if (g.update ? g.update->moves_without_gradient : g.start == Start::zero) {
           for (std::ptrdiff_t k = 0; k < m * stride; k += kLanes<T>) store(C + k, Vector<T>{});
         } else {

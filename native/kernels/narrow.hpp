@@ -4,6 +4,8 @@
 // A register across the columns of W would be empty but for a few lanes. So W stands turned, (q x p) in panels, and
 // registers go along p: each z is added up lane by lane, and the lanes by halves.
 #pragma once
+#include <type_traits>  // types only
+
 #include "engine/kernels.hpp"
 #include "kernels/vector.hpp"
 
@@ -26,72 +28,66 @@ LIKELIEST_INLINE Vector<T> chain(Vector<T> g, Vector<T> saved, const T* constant
     return g * F::template derivative<T>(saved, constants);
 }
 
-template <class T, int H>
-LIKELIEST_INLINE Vector<T> sum_by_halves(const Vector<T>* lanes) {
-  if constexpr (H == 1)
-    return lanes[0];
-  else
-    return sum_by_halves<T, H / 2>(lanes) + sum_by_halves<T, H / 2>(lanes + H / 2);
-}
-
-// Lane I of a register, then zeros.
-template <class T, int I, int... L>
-LIKELIEST_INLINE Vector<T> lane_first(Vector<T> v, std::integer_sequence<int, L...>) {
-  return __builtin_shufflevector(v, Vector<T>{}, (L == 0 ? I : kLanes<T>)...);
-}
-template <class T, int... I>
-LIKELIEST_INLINE void store_lanes(Vector<T> v, T* z, std::ptrdiff_t stride, std::integer_sequence<int, I...> lanes) {
-  (store(z + I * stride, lane_first<T, I>(v, lanes)), ...);
-}
-
-// z = h W + b, a register of rows at a time. make(row, count, c) is called before register c of those rows of h is
-// read.
-template <class T, class F>
-LIKELIEST_INLINE void multiply_narrow_with(const Narrow<T>& g, F&& make) noexcept {
-  constexpr std::ptrdiff_t lanes = kLanes<T>;
-  const std::ptrdiff_t registers = (g.p + lanes - 1) / lanes;
-  for (std::ptrdiff_t row = 0; row < g.rows; row += lanes) {
-    const std::ptrdiff_t count = g.rows - row < lanes ? g.rows - row : lanes;
-    T* z = g.z + row * g.ldz;
-    const bool whole = count == lanes && g.q == 1;
-    if (!whole)
-      for (std::ptrdiff_t i = 0; i < count; ++i) store(z + i * g.ldz, Vector<T>{});
-    for (std::ptrdiff_t j = 0; j < g.q; ++j) {
-      Vector<T> sums[lanes] = {};
-      for (std::ptrdiff_t c = 0; c < registers; ++c) {
-        if (j == 0) make(row, count, c);
-        const Vector<T> w = load(g.W + turned_index(g, j, c));
-        const T* h = g.h + row * g.ldh + c * lanes;
-        if (count == lanes) {
-#pragma GCC unroll 16
-          for (std::ptrdiff_t i = 0; i < lanes; ++i) sums[i] += load(h + i * g.ldh) * w;
-        } else {
-          for (std::ptrdiff_t i = 0; i < count; ++i) sums[i] += load(h + i * g.ldh) * w;
-        }
-      }
-      transpose<T>(sums);
-      const Vector<T> total = sum_by_halves<T, int(lanes)>(sums) + (g.bias ? g.bias[j] : T(0));
-      if (whole)
-        store_lanes<T>(total, z, g.ldz, std::make_integer_sequence<int, int(lanes)>());
-      else
-        for (std::ptrdiff_t i = 0; i < count; ++i) z[i * g.ldz + j] = total[i];
-    }
+// Lane i of the result is the sum of the lanes of sums[i], by halves: two registers become one, again and again.
+template <class T, int H = kLanes<T> / 2>
+LIKELIEST_INLINE Vector<T> sums_of_lanes(Vector<T> (&sums)[kLanes<T>]) {
+#pragma GCC unroll 8
+  for (int i = 0; i < H; ++i) {
+    exchange<T, H>(sums[i], sums[i + H], std::make_integer_sequence<int, kLanes<T>>());
+    sums[i] += sums[i + H];
   }
+  if constexpr (H > 1)
+    return sums_of_lanes<T, H / 2>(sums);
+  else
+    return sums[0];
+}
+
+// z = h W + b for `count` rows, a register of them when WHOLE. h = F(pre), or is there already where F is void.
+template <class T, class F, bool WHOLE>
+LIKELIEST_INLINE void narrow_rows(const T* pre, const Narrow<T>& g, const T* constants, std::ptrdiff_t row,
+                                  std::ptrdiff_t count) {
+  constexpr std::ptrdiff_t lanes = kLanes<T>;
+  const std::ptrdiff_t registers = (g.p + lanes - 1) / lanes, q = g.q, ldh = g.ldh, ldz = g.ldz;
+  const T *h = g.h + row * ldh, *from = pre + row * ldh;
+  T* z = g.z + row * ldz;
+  if (WHOLE) count = lanes;
+  if (!WHOLE || q > 1)
+    for (std::ptrdiff_t i = 0; i < count; ++i) store(z + i * ldz, Vector<T>{});
+  for (std::ptrdiff_t j = 0; j < q; ++j) {
+    Vector<T> sums[lanes] = {};
+    for (std::ptrdiff_t c = 0; c < registers; ++c) {
+      if constexpr (!std::is_void_v<F>)
+        if (j == 0)
+#pragma GCC unroll 4
+          for (std::ptrdiff_t i = 0; i < count; ++i)
+            store(g.h_out + (row + i) * ldh + c * lanes,
+                  F::template value<T>(load(from + i * ldh + c * lanes), constants));
+      const Vector<T> w = load(g.W + turned_index(g, j, c));
+      const T* column = h + c * lanes;
+      if constexpr (WHOLE) {
+#pragma GCC unroll 16
+        for (std::ptrdiff_t i = 0; i < lanes; ++i, column += ldh) sums[i] += load(column) * w;
+      } else {
+        for (std::ptrdiff_t i = 0; i < count; ++i, column += ldh) sums[i] += load(column) * w;
+      }
+    }
+    const Vector<T> total = sums_of_lanes<T>(sums) + (g.bias ? g.bias[j] : T(0));
+    if (WHOLE && q == 1)
+      store_lanes<T>(total, z, ldz);
+    else
+      for (std::ptrdiff_t i = 0; i < count; ++i) z[i * ldz + j] = total[i];
+  }
+}
+template <class T, class F>
+void forward_narrow(const T* pre, const Narrow<T>& g, const T* constants) noexcept {
+  constexpr std::ptrdiff_t lanes = kLanes<T>;
+  std::ptrdiff_t row = 0;
+  for (; row + lanes <= g.rows; row += lanes) narrow_rows<T, F, true>(pre, g, constants, row, lanes);
+  if (row < g.rows) narrow_rows<T, F, false>(pre, g, constants, row, g.rows - row);
 }
 template <class T>
 void multiply_narrow(const Narrow<T>& g) noexcept {
-  multiply_narrow_with(g, [](std::ptrdiff_t, std::ptrdiff_t, std::ptrdiff_t) {});
-}
-
-// The same with h = F(pre).
-template <class T, class F>
-void forward_narrow(const T* pre, const Narrow<T>& g, const T* constants) noexcept {
-  multiply_narrow_with(g, [&](std::ptrdiff_t row, std::ptrdiff_t count, std::ptrdiff_t c) {
-    const std::ptrdiff_t from = row * g.ldh + c * kLanes<T>;
-#pragma GCC unroll 4
-    for (std::ptrdiff_t i = 0; i < count; ++i)
-      store(g.h_out + from + i * g.ldh, F::template value<T>(load(pre + from + i * g.ldh), constants));
-  });
+  forward_narrow<T, void>(g.h, g, nullptr);
 }
 
 // dLL/dh = dLL/dz W^T; z and h are the gradients here. Four registers of a row at a time.

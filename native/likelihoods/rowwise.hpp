@@ -89,9 +89,16 @@ void score_rows(const Scoring<T>& s) noexcept {
       total +=
           L::template evaluate<T>(eta + g * components, components, y + g * numbers, constants, slope + g * components);
     total *= weight;
-    scatter_rows(total, s.log_prob + row, 1, count);
+    if (count == lanes)
+      store(s.log_prob + row, total);
+    else
+      scatter_rows(total, s.log_prob + row, 1, count);
     if (!s.score) continue;
     T* score = s.score + row * s.eta.stride;
+    if (s.width == 1 && count == lanes) {
+      store_lanes<T>(*slope * factor, score, s.eta.stride);
+      continue;
+    }
     if (few) {
       for (std::ptrdiff_t i = 0; i < count; ++i) store(score + i * s.eta.stride, Vector<T>{});
       for (std::ptrdiff_t j = 0; j < s.width; ++j)

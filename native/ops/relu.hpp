@@ -1,4 +1,5 @@
-// h = max(z, 0),  dh/dz = 1 where h > 0, else 0. A NaN stays a NaN: the comparison is false, and z * 0 is NaN.
+// h = max(z, 0),  dh/dz = 1 where h > 0, else 0. A NaN stays a NaN on the way there, and so shows in the
+// log-likelihood: the comparison is false, and z * 0 is NaN.
 #pragma once
 #include "kernels/mathematics.hpp"
 
@@ -9,11 +10,15 @@ struct Relu {
   static constexpr bool keeps_input = false;
   template <class T>
   LIKELIEST_INLINE static Vector<T> value(Vector<T> z, const T*) {
-    return z > T(0) ? z : z * T(0);
+    return of(z);
+  }
+  template <class V>
+  LIKELIEST_INLINE static V of(V z) {
+    return z > 0 ? z : z * 0;
   }
   template <class T>
   LIKELIEST_INLINE static Vector<T> chain(Vector<T> g, Vector<T> h) {
-    return h > T(0) ? g : h * T(0);
+    return h > T(0) ? g : h;  // which is 0, or NaN
   }
 };
 

@@ -8,6 +8,11 @@ extern "C" double sqrt(double) noexcept;
 
 namespace likeliest::LIKELIEST_ISA {
 
+// 1 - beta^t, in double; beta^t <= e^-(1 - beta) t is nothing beside 1 long before it has become 0, which takes long.
+LIKELIEST_INLINE double one_minus_power(double beta, double t) {
+  return (1 - beta) * t > 40 ? 1.0 : 1 - ::pow(beta, t);
+}
+
 struct Adam {
   static constexpr const char* name = "adam";
   static constexpr int slots = 2;
@@ -18,8 +23,8 @@ struct Adam {
     c[1] = T(1 - beta1);
     c[2] = T(beta2);
     c[3] = T(1 - beta2);
-    c[4] = T(rate / (1 - ::pow(beta1, t)));     // m_hat = m / (1 - beta1^t)
-    c[5] = T(1 / ::sqrt(1 - ::pow(beta2, t)));  // sqrt(v_hat) = sqrt(v) / sqrt(1 - beta2^t)
+    c[4] = T(rate / one_minus_power(beta1, t));       // m_hat = m / (1 - beta1^t)
+    c[5] = T(1 / ::sqrt(one_minus_power(beta2, t)));  // sqrt(v_hat) = sqrt(v) / sqrt(1 - beta2^t)
     c[6] = T(epsilon);
   }
   template <class T>

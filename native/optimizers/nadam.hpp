@@ -11,9 +11,9 @@ struct NAdam {
   template <class T>
   static void constants(const double* h, double t, T* c) noexcept {
     const double rate = h[0], beta1 = h[1];
-    Adam::constants(h, t, c);                              // c[0] to c[6]
-    c[4] = T(rate * beta1 / (1 - ::pow(beta1, t + 1)));    // m_bar = beta1 m / (1 - beta1^(t+1))
-    c[7] = T(rate * (1 - beta1) / (1 - ::pow(beta1, t)));  //   + (1 - beta1) g / (1 - beta1^t)
+    Adam::constants(h, t, c);                                  // c[0] to c[6]
+    c[4] = T(rate * beta1 / one_minus_power(beta1, t + 1));    // m_bar = beta1 m / (1 - beta1^(t+1))
+    c[7] = T(rate * (1 - beta1) / one_minus_power(beta1, t));  //   + (1 - beta1) g / (1 - beta1^t)
   }
   template <class T>
   static void step(T* theta, const T* g, T* m, T* v, std::ptrdiff_t count, const T* c) noexcept {

@@ -1,5 +1,6 @@
 // Matrix products in panels, sums and transposes, against plain loops.
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -268,6 +269,47 @@ void test_narrow(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std:
   CHECK(theta == expected);
 }
 
+// A product that stores max(z, 0): the bits of the product and relu after it.
+template <class T>
+void test_relu(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std::ptrdiff_t q) {
+  Matrix<T> X(n, p, table.lanes, 1), W(p, q, table.lanes, 2), Z(n, q, table.lanes, 3), b(1, q, table.lanes, 4);
+  X(0, 0) = std::numeric_limits<T>::quiet_NaN();
+  const Slice slice{0, p, q, table.lanes};
+  const std::vector<T> weights = panels(W, slice);
+  const Segment whole{0, std::int32_t(p), true};
+  Multiply<T> product{n,
+                      {&whole, 1},
+                      p,
+                      q,
+                      0,
+                      slice.panels(),
+                      X.data.data(),
+                      X.stride,
+                      weights.data(),
+                      Z.data.data(),
+                      Z.stride,
+                      Start::bias,
+                      b.data.data()};
+  table.multiply(product);
+  for (std::ptrdiff_t k = 0; k < table.scalar_count; ++k)
+    if (table.scalars[k].name == std::string("relu"))
+      table.scalars[k].forward(Z.data.data(), Z.stride, {Z.data.data(), n, round_up(q, table.lanes), Z.stride},
+                               nullptr);
+  Matrix<T> joined(n, q, table.lanes, 5);
+  product.C = joined.data.data(), product.relu = true;
+  table.multiply(product);
+  bool same = true;
+  for (std::ptrdiff_t i = 0; i < n; ++i)
+    for (std::ptrdiff_t j = 0; j < q; ++j) {
+      const bool nan = std::isnan(Z(i, j));
+      same = same && (nan ? i == 0 && std::isnan(joined(i, j)) : joined(i, j) == Z(i, j) && joined(i, j) >= 0);
+    }
+  CHECK(same);
+  for (std::ptrdiff_t i = 1; i < n; ++i)  // without the NaN
+    for (std::ptrdiff_t j = q; j < joined.stride; ++j) same = same && joined(i, j) == 0;
+  CHECK(same);  // the padding is as it was
+}
+
 // An activation and a narrow product behind it, in one pass: the same bits as one after the other.
 template <class T>
 void test_joined(const Table<T>& table, const ScalarKernel<T>& kernel, std::ptrdiff_t n, std::ptrdiff_t p,
@@ -328,6 +370,8 @@ void test_products() {
         for (const std::ptrdiff_t q : {1, 2, 3, 4, 16, 17, 33, 100}) {
           if (q <= tables_for(isa).single->lanes / 4) test_narrow(*tables_for(isa).single, n, p, q);
           if (q <= tables_for(isa).twice->lanes / 4) test_narrow(*tables_for(isa).twice, n, p, q);
+          test_relu(*tables_for(isa).single, n, p, q);
+          test_relu(*tables_for(isa).twice, n, p, q);
           test_shape(*tables_for(isa).single, n, p, q);
           test_shape(*tables_for(isa).twice, n, p, q);
         }
