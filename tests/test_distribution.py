@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 from cases import LIKELIHOODS, Array, LikelihoodCase
 
@@ -224,3 +225,109 @@ def test_calibration_of_a_normal_by_its_interval() -> None:
     np.testing.assert_allclose([low[0], high[0]], frozen.interval(0.9))
     several: tuple[Array, Array] = d.interval(np.array([[0.5], [0.9]]))
     np.testing.assert_allclose(several[1][:, 0], frozen.interval([0.5, 0.9])[1])
+
+
+# Parameters by name ---------------------------------------------------------------------------------------------------
+
+NAMED: dict[str, Any] = {
+    "bernoulli": lambda probs: scipy.stats.bernoulli(probs),
+    "categorical": lambda probs: _classes(probs),
+    "ordinal": lambda probs: _classes(probs),
+    "normal": lambda loc, scale: scipy.stats.norm(loc, scale),
+    "laplace": lambda loc, scale: scipy.stats.laplace(loc, scale),
+    "student_t": lambda df, loc, scale: scipy.stats.t(df, loc, scale),
+    "log_normal": lambda loc, scale: scipy.stats.lognorm(scale, scale=np.exp(loc)),
+    "gamma": lambda concentration, rate: scipy.stats.gamma(concentration, scale=1 / rate),
+    "weibull": lambda scale, concentration: scipy.stats.weibull_min(concentration, scale=scale),
+    "beta": lambda concentration1, concentration0: scipy.stats.beta(concentration1, concentration0),
+    "poisson": lambda rate: scipy.stats.poisson(rate),
+    "negative_binomial": lambda total_count, probs: scipy.stats.nbinom(total_count, 1 - probs),
+}
+"""From the parameters of one number, by PyTorch's names, to SciPy's distribution."""
+
+
+def _classes(probs: Array) -> Any:
+    return scipy.stats.rv_discrete(values=(np.arange(len(probs)), probs))
+
+
+@pytest.mark.parametrize("case", [row for name in NAMED for row in LIKELIHOODS[name]], ids=lambda case: case.id)
+def test_parameters_give_the_distribution(case: LikelihoodCase) -> None:
+    eta = case.eta()
+    parameters = case.likelihood.distribution(eta).parameters()
+    assert all(len(value) == len(eta) for value in parameters.values())
+    for i, row in enumerate(eta):
+        found = NAMED[case.likelihood.name](**{name: value[i] for name, value in parameters.items()})
+        expected = case.frozen(row)
+        for measure in ("mean", "var", "median"):
+            np.testing.assert_allclose(getattr(found, measure)(), getattr(expected, measure)(), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(found.ppf([0.1, 0.93]), expected.ppf([0.1, 0.93]), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "likelihood",
+    [
+        *(lk.Normal(), lk.Laplace(), lk.StudentT(df="function"), lk.NormalMixture(2), lk.Quantile((0.1, 0.5, 0.9))),
+        *(lk.LogNormal(), lk.Gamma(), lk.Weibull()),
+        lk.Independent(lk.Normal(), 3),
+        lk.Independent(lk.NormalMixture(2), 3),
+        lk.Independent(lk.Quantile(), 3),
+        lk.MultivariateNormal(3),
+    ],
+    ids=repr,
+)
+def test_parameters_move_with_the_distribution(likelihood: lk.Likelihood) -> None:
+    """Of loc + scale · Y: what the moments, or the quantiles, of the distribution say."""
+    several = likelihood.targets > 1
+    loc: Any = np.array([10.0, -3.0, 0.5]) if several else 10.0
+    scale: Any = np.array([2.0, 0.1, 30.0]) if several else 2.0
+    if likelihood.support == (0, np.inf):
+        loc = 0.0
+    d = likelihood.distribution(np.random.default_rng(0).normal(size=(4, likelihood.width)), loc, scale)
+    p = d.parameters()
+    name = getattr(likelihood, "base", likelihood).name
+    if name == "quantile":
+        taus = getattr(likelihood, "base", likelihood).probabilities
+        expected = np.stack([d.ppf(tau) for tau in taus], axis=-1)
+        np.testing.assert_allclose(p["quantiles"], expected, rtol=1e-12)
+        return
+    if name == "normal_mixture":
+        mean = (p["weights"] * p["loc"]).sum(axis=-1)
+        variance = (p["weights"] * (p["scale"] ** 2 + p["loc"] ** 2)).sum(axis=-1) - mean**2
+    elif name == "multivariate_normal":
+        mean, variance = p["loc"], (p["scale_tril"] ** 2).sum(axis=-1)
+        covariance = likelihood.covariance(d.eta) * np.multiply.outer(scale, scale)  # type: ignore[attr-defined]
+        np.testing.assert_allclose(p["scale_tril"] @ p["scale_tril"].transpose(0, 2, 1), covariance, rtol=1e-12)
+        assert (np.triu(p["scale_tril"], 1) == 0).all()
+    else:
+        frozen = NAMED[name](**p)
+        np.testing.assert_allclose(frozen.ppf(0.3), d.ppf(0.3), rtol=1e-12)
+        return
+    np.testing.assert_allclose(mean, d.mean(), rtol=1e-12)
+    np.testing.assert_allclose(variance, d.var(), rtol=1e-9)
+
+
+def test_parameters_of_counts_with_more_zeros() -> None:
+    d = lk.ZeroInflatedPoisson().distribution([[0.3, -1.0], [2.0, 1.5]])
+    rate, gate = d.parameters()["rate"], d.parameters()["gate"]
+    np.testing.assert_allclose(d.pmf(0), gate + (1 - gate) * np.exp(-rate))
+    np.testing.assert_allclose(d.mean(), (1 - gate) * rate)
+
+
+def test_parameters_of_several_labels() -> None:
+    eta = np.random.default_rng(1).normal(size=(5, 6))
+    d = lk.Independent(lk.Categorical(3), 2).distribution(eta)
+    assert d.parameters()["probs"].shape == (5, 2, 3)
+    np.testing.assert_allclose(d.parameters()["probs"][:, 1], scipy.special.softmax(eta[:, 1::2], axis=1))
+
+
+def test_every_likelihood_has_parameters() -> None:
+    for case in ROWS:
+        p = case.likelihood.distribution(case.eta(3)).parameters()
+        assert all(len(value) == 3 for value in p.values())
+    nothing = lk.Custom(type("Own", (), {"log_prob": lambda self, xp, eta, y: eta[:, 0] * y})())
+    with pytest.raises(NotImplementedError, match="Custom has no parameters: write one"):
+        nothing.distribution([[0.0]]).parameters()
+    with_them = type(
+        "Own", (), {"log_prob": nothing.own.log_prob, "parameters": lambda self, xp, eta: {"u": eta[:, 0]}}
+    )
+    assert lk.Custom(with_them()).distribution([[2.0]]).parameters() == {"u": np.array([2.0])}

@@ -22,13 +22,13 @@ program
 layers engines
 tracing gradient_check summary parameters history progress data_dependent assembly encoding
 fit html
-preparation
+preparation callbacks
 state
 network_file
 checkpoint
 fitting
 network
-estimators
+estimators export
 model_file
 """.strip().splitlines()
 LEVEL = {name: level for level, line in enumerate(ORDER) for name in line.split()}
@@ -107,11 +107,19 @@ def test_the_native_module_is_imported_in_one_place() -> None:
         ("rich", {"progress", "datasets", "cli"}),
         ("typer", {"cli"}),
         ("pandas", set()),
+        ("onnx", {"export"}),
+        ("onnxruntime", set()),
+        ("tensorboard", {"callbacks"}),
     ],
 )
 def test_each_library_has_its_place(library: str, places: set[str]) -> None:
     users = {name_of(path) for path in modules() if any(name.split(".")[0] == library for name in imported(path))}
     assert users <= places
+
+
+def test_onnx_is_imported_in_one_place() -> None:
+    users = [path.relative_to(ROOT) for path in modules() if "onnx" in {name.split(".")[0] for name in imported(path)}]
+    assert users == [Path("export/onnx_file.py")]
 
 
 def run(code: str) -> str:

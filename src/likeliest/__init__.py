@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from likeliest import (
         averaging,
+        callbacks,
         data_dependent,
         datasets,
         handout,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         schedules,
     )
     from likeliest.estimators import Classifier, Regressor
+    from likeliest.export import export_onnx
     from likeliest.fit import DivergenceError, Epoch
     from likeliest.history import History
     from likeliest.layers import (
@@ -48,6 +50,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "averaging",
+    "callbacks",
     "data_dependent",
     "datasets",
     "handout",
@@ -77,6 +80,7 @@ _NAMES = {
     "Regressor": "likeliest.estimators",
     "SymmetryWarning": "likeliest.network",
     "check_likelihood": "likeliest.likelihood_check",
+    "export_onnx": "likeliest.export",
     "find_learning_rate": "likeliest.learning_rate_finder",
     "load": "likeliest.model_file",
 }
@@ -100,9 +104,11 @@ __all__ = [
     "Regressor",
     "SymmetryWarning",
     "averaging",
+    "callbacks",
     "check_likelihood",
     "data_dependent",
     "datasets",
+    "export_onnx",
     "find_learning_rate",
     "handout",
     "initializers",

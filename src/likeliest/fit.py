@@ -37,13 +37,30 @@ class DivergenceError(ArithmeticError):
 
 
 class Epoch(NamedTuple):
-    """What a callback is told after each epoch. It returns True to stop."""
+    """What a callback is told after each epoch. It returns True to stop.
+
+    Attributes
+    ----------
+    number : int
+        Of the epoch, counted from the first fit on: 1 is the first.
+    log_likelihood : float
+        The mean log-likelihood per training example, over the minibatches of the epoch.
+    validation_log_likelihood : float or None
+        The same of the held-out examples after the epoch; NaN where no look was taken, None without such examples.
+    seconds : float
+        How long the epoch took, without validation and callbacks.
+    network : Network
+        Which is fitted, as it is now.
+    learning_rate : float or None
+        That of the last step, after the schedule; None where the optimizer has none.
+    """
 
     number: int
     log_likelihood: float
     validation_log_likelihood: float | None
     seconds: float
     network: Any
+    learning_rate: float | None = None
 
 
 Callback = Callable[[Epoch], Any]
@@ -213,7 +230,9 @@ def fit(
                     held_out = None
                     if validation is not None:
                         held_out = validation.log_likelihood(engine, threads) if looks else float("nan")
-                    epoch = Epoch(position.epochs, epoch_total / n, held_out, epoch_seconds, network)
+                    rate = getattr(position.optimizer, "learning_rate", None)
+                    rate = None if rate is None else rate * float(chunk.factors[-1])
+                    epoch = Epoch(position.epochs, epoch_total / n, held_out, epoch_seconds, network, rate)
                     _tell(epoch, history, progress, best, engine, callbacks)
             over = position.epochs == last_epoch or history.stopped != "finished"
             if keeper is not None and done and (over or keeper.is_due(history.epochs)):

@@ -277,7 +277,8 @@ class Network:
         threads : int, optional
             All CPUs by default, or ``LIKELIEST_NUM_THREADS``. θ does not depend on it.
         callbacks : sequence of callables
-            Each is called after every epoch with an `Epoch`; one that returns True stops the fit.
+            Each is called after every epoch with an `Epoch`; one that returns True stops the fit. `likeliest.callbacks`
+            has logs in files.
         verbose : {"auto", True, False}
             "auto" shows a progress bar in a terminal; True also prints a line an epoch where there is none.
         checkpoint : str or Path, optional

@@ -113,6 +113,32 @@ def explain_digits(
     run(options.Choices(every, data, options.widths(hidden), epochs, None, None, seed, 1), example)
 
 
+@app.command("export")
+def export(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", callback=options.existing_file, help="A file that save() wrote.", show_default=False
+        ),
+    ],
+    out: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUT.onnx", callback=options.writable_file, help="The ONNX file to write.", show_default=False
+        ),
+    ],
+    debug: options.Debug = False,
+) -> None:
+    """Write a saved model as an ONNX file, which other programs predict with.
+
+    Preprocessing is in the file: columns go in as they are, probabilities or the distribution of y come out. Says what
+    goes in and what comes out. A file that is there is replaced.
+    """
+    from likeliest.cli.export import run
+
+    run(model, out)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the program: ``likeliest.cli.main(["digits"])``, or with the command line's own arguments.
 

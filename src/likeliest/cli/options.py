@@ -70,6 +70,28 @@ def _data_folder(value: str | None) -> str | None:
     return value
 
 
+def existing_file(value: str) -> str:
+    """A check that an argument names a file that can be read."""
+    path = Path(value).expanduser()
+    if not path.is_file():
+        raise typer.BadParameter(f"there is no file {value}" if not path.exists() else f"{value} is no file")
+    if not os.access(path, os.R_OK):
+        raise typer.BadParameter(f"cannot read {value}")
+    return str(path)
+
+
+def writable_file(value: str) -> str:
+    """A check that a file of that name could be written."""
+    path = Path(value).expanduser()
+    if path.is_dir():
+        raise typer.BadParameter(f"expected the name of a file, but {value} is a folder")
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}; make it first")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise typer.BadParameter(f"cannot write {value}")
+    return str(path)
+
+
 All = Annotated[bool, typer.Option("--all", help="All ten digits, with a softmax output, not just 0 and 1.")]
 Data = Annotated[
     str | None,

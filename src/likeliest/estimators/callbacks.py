@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+from likeliest.callbacks import EpochCallback
 from likeliest.fit import Epoch
 
 try:
@@ -40,6 +41,7 @@ class Hooks:
         self, estimator: Any, epochs: int, data: dict[str, Any], state: Callable[[Any], dict[str, Any]]
     ) -> None:
         self.estimator, self.data, self.state = estimator, data, state
+        self.of_epochs = [one for one in getattr(estimator, "_skl_callbacks", ()) if isinstance(one, EpochCallback)]
         self.fit: Any = None
         self.epoch: Any = None
         if getattr(estimator, "_skl_callbacks", None) or hasattr(estimator, "_parent_callback_ctx"):
@@ -62,16 +64,32 @@ class Hooks:
 
     def _end(self, epoch: Epoch) -> bool:
         context, self.epoch = self.epoch, None
+        wanted = self._tell(epoch)
         if context is None:
-            return False
+            return wanted
         stop = context.call_on_fit_task_end(
             estimator=self.estimator,
             reconstruction_attributes=lambda: self.state(copy.copy(epoch.network)),
             **self.data,
         )
+        stop = bool(stop) or wanted
         if not stop:
             self._begin()
-        return bool(stop)
+        return stop
+
+    def _tell(self, epoch: Epoch) -> bool:
+        """Calls the callbacks that are functions of an epoch, with log-likelihoods in the units of y."""
+        if not self.of_epochs:
+            return False
+        fitted = copy.copy(self.estimator)
+        fitted.__dict__.update(self.state(epoch.network))
+        shift, held_out = fitted._log_scale, epoch.validation_log_likelihood
+        epoch = epoch._replace(
+            log_likelihood=epoch.log_likelihood - shift,
+            validation_log_likelihood=None if held_out is None else held_out - shift,
+        )
+        stops = [one(epoch) is True for one in self.of_epochs]  # every one of them is called
+        return any(stops)
 
     def close(self, network: Any) -> None:
         """The fit is over."""

@@ -28,7 +28,8 @@ class Likelihood(ABC):
 
     Your own needs ``log_prob``, and ``width`` when η has more than one column. It then trains: the score is taken by
     central differences (write it, and training gets faster), y may be any finite numbers. What else it has makes more
-    work: with ``mean`` there is something to predict, with ``quantile`` there are intervals and samples.
+    work: with ``mean`` there is something to predict, with ``quantile`` there are intervals and samples, and ``mean``,
+    ``parameters`` and ``probabilities``, when they are written on ``xp``, are what `likeliest.export_onnx` gives.
 
     Examples
     --------
@@ -135,6 +136,14 @@ class Likelihood(ABC):
     def quantile(self, eta: Array, p: Array) -> Array:
         """The smallest y with P(Y ≤ y | η) ≥ p, (n,) or (n, targets): of each target by itself."""
         raise self._missing("quantile")
+
+    def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
+        """The parameters of the distribution of loc + scale · Y, under the names of ``torch.distributions``.
+
+        η (n, width) -> arrays (n, ...). ``loc`` and ``scale`` are numbers, or (targets,); where y can be neither
+        shifted nor scaled they are 0 and 1, and a likelihood of your own then need not take them.
+        """
+        raise self._missing("parameters")
 
     def probabilities(self, xp: Any, eta: Any) -> Any:
         """P(Y = k | η) for each class k: η (n, width) -> (n, classes). Rows sum to 1."""

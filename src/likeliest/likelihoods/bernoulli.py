@@ -89,6 +89,10 @@ class Bernoulli(Likelihood):
         """P(Y = 0) = σ(−η) and P(Y = 1) = σ(η): (n, 2)."""
         return xp.concatenate([xp.logistic(-eta), xp.logistic(eta)], axis=1)
 
+    def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
+        """``probs`` ŷ: (n,)."""
+        return {"probs": self.mean(xp, eta)}
+
     def log_probabilities(self, xp: Any, eta: Any) -> Any:
         """Log P(Y = 0) = −softplus(η) and log P(Y = 1) = −softplus(−η): (n, 2)."""
         return xp.concatenate([-xp.softplus(eta), -xp.softplus(-eta)], axis=1)

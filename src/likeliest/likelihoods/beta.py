@@ -107,6 +107,11 @@ class Beta(Shaped):
         """μ."""
         return xp.logistic(cut(xp, eta[:, 0], LOG_MEAN))
 
+    def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
+        """``concentration1`` φμ and ``concentration0`` φ(1 − μ), SciPy's a and b: (n,) each."""
+        *_, a, b = self.parts(xp, eta)
+        return {"concentration1": a, "concentration0": b}
+
     def variance(self, eta: Array) -> Array:
         """μ (1 − μ) / (1 + φ)."""
         log_mu, log_rest, phi, _, _ = self.parts(numpy_namespace, eta)

@@ -88,6 +88,10 @@ class Categorical(Likelihood):
         """softmax(η): (n, K)."""
         return xp.exp(eta - xp.log_sum_exp(eta))
 
+    def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
+        """``probs`` of each class: (n, K)."""
+        return {"probs": self.probabilities(xp, eta)}
+
     def log_probabilities(self, xp: Any, eta: Any) -> Any:
         """η_k − log Σ_c e^(η_c): (n, K)."""
         return eta - xp.log_sum_exp(eta)

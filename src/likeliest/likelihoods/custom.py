@@ -91,6 +91,7 @@ def _number(name: str) -> property:
 for _name in ("width", "shared", "locations", "targets", "draws"):
     setattr(Custom, _name, _number(_name))
 for _name in (
-    *("check", "score", "fisher", "mean", "variance", "cdf", "quantile", "probabilities", "sample", "start"),
+    *("check", "score", "fisher", "mean", "variance", "cdf", "quantile"),
+    *("probabilities", "parameters", "sample", "start"),
 ):
     setattr(Custom, _name, _method(_name))

@@ -111,6 +111,19 @@ class Distribution:
         """√var."""
         return np.sqrt(self.var())
 
+    def parameters(self) -> dict[str, Array]:
+        """The parameters of the distribution under the names of ``torch.distributions``, such as loc and scale: (n, …).
+
+        >>> from likeliest.likelihoods import StudentT
+        >>> StudentT(df=3.0, scale=0.5).distribution([[0.0], [1.0]], loc=10.0, scale=2.0).parameters()
+        {'df': array([3., 3.]), 'loc': array([10., 12.]), 'scale': array([1., 1.])}
+        """
+        moved = () if not self.loc.any() and (self.scale == 1).all() else (self.loc, self.scale)
+        return {
+            name: np.asarray(value)
+            for name, value in self.likelihood.parameters(numpy_namespace, self.eta, *moved).items()
+        }
+
     def median(self) -> Array:
         """ppf(0.5)."""
         return self.ppf(0.5)

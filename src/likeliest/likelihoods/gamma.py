@@ -89,6 +89,11 @@ class Gamma(Shaped):
         """μ."""
         return xp.exp(cut(xp, eta[:, 0], LOG_MEAN))
 
+    def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
+        """``concentration`` a and ``rate`` a/μ: (n,) each; SciPy's scale is 1 / rate."""
+        log_a = self.log_shape(xp, eta)
+        return {"concentration": xp.exp(log_a), "rate": xp.exp(log_a - cut(xp, eta[:, 0], LOG_MEAN)) / scale}
+
     def variance(self, eta: Array) -> Array:
         """μ² / a."""
         return np.asarray(np.exp(2 * cut(np, eta[:, 0], LOG_MEAN) - self.log_shape(np, eta)))

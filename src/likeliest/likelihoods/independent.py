@@ -133,6 +133,13 @@ class Independent(Likelihood):
         """Of the K classes of each target: (n, d, K)."""
         return self.together(xp, eta, self.base.probabilities(xp, self.apart(xp, eta)))
 
+    def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
+        """Of each target: (n, d, …)."""
+        nothing = xp.zeros_like(eta[:, : self.count])
+        loc, scale = (xp.reshape(nothing + each, (-1,)) if np.ndim(each) else each for each in (loc, scale))
+        found = self.base.parameters(xp, self.apart(xp, eta), loc, scale)
+        return {name: self.together(xp, eta, value) for name, value in found.items()}
+
     def sample(self, eta: Array, u: npt.NDArray[np.float64]) -> Array:
         """Each target by its own numbers: u (n, d · draws) -> (n, d)."""
         rows = u.reshape(-1) if self.base.draws == 1 else u.reshape(-1, self.base.draws)

@@ -73,6 +73,10 @@ class Laplace(LocationScale):
         """μ."""
         return eta[:, 0]
 
+    def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
+        """``loc`` μ and ``scale`` b: (n,) each."""
+        return {"loc": loc + scale * eta[:, 0], "scale": scale * xp.sqrt(self.squared_scale(xp, eta))}
+
     def variance(self, eta: Array) -> Array:
         """2 b²."""
         return np.asarray(2 * self.squared_scale(np, eta))

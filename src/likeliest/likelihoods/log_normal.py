@@ -99,6 +99,10 @@ class LogNormal(LocationScale):
         """e^(μ + s²/2)."""
         return xp.exp(xp.clip(eta[:, 0] + 0.5 * self.squared_scale(xp, eta), -OVERFLOW, OVERFLOW))
 
+    def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
+        """``loc`` μ and ``scale`` s, the mean and the standard deviation of log y: (n,) each."""
+        return {"loc": eta[:, 0] + np.log(scale), "scale": xp.sqrt(self.squared_scale(xp, eta))}
+
     def variance(self, eta: Array) -> Array:
         """(e^(s²) − 1) e^(2μ + s²)."""
         s2 = self.squared_scale(np, eta)

@@ -162,6 +162,17 @@ class MultivariateNormal(Likelihood):
         """μ: (n, d)."""
         return eta[:, : self.count]
 
+    def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
+        """``loc`` μ (n, d) and ``scale_tril`` (I − A)⁻¹ diag(s) (n, d, d), the Cholesky factor of the covariance."""
+        d, one = self.count, np.eye(self.count)
+        rows, first = [xp.zeros_like(eta[:, :d]) + one[0]], 2 * d
+        for i in range(1, d):  # row i of the inverse is e_i + Σ_j a_ij row j
+            rows.append(one[i] + sum(eta[:, first + j, None] * rows[j] for j in range(i)))
+            first += i
+        s = xp.sqrt(self.squared_scales(xp, eta))
+        tril = xp.stack(rows, axis=1) * s[:, None, :] * (scale + np.zeros(d))[:, None]
+        return {"loc": loc + scale * eta[:, :d], "scale_tril": tril}
+
     def variance(self, eta: Array) -> Array:
         """The diagonal of the covariance: (n, d)."""
         return np.diagonal(self.covariance(eta), axis1=1, axis2=2).copy()

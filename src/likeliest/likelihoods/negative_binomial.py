@@ -110,6 +110,11 @@ class NegativeBinomial(Shaped):
         """μ."""
         return xp.exp(cut(xp, eta[:, 0], LOG_MEAN))
 
+    def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
+        """``total_count`` r = 1/α and ``probs`` μ/(r + μ): (n,) each. SciPy's p is 1 − probs."""
+        log_r = -self.log_shape(xp, eta)
+        return {"total_count": xp.exp(log_r), "probs": xp.logistic(cut(xp, eta[:, 0], LOG_MEAN) - log_r)}
+
     def variance(self, eta: Array) -> Array:
         """μ + α μ²."""
         mu = self.mean(np, eta)

@@ -132,6 +132,12 @@ class NormalMixture(LocationScale):
         log_pi, mu, _ = self.parts(xp, eta)
         return xp.sum(xp.exp(log_pi) * mu, axis=1)
 
+    def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
+        """``weights`` π, ``loc`` μ and ``scale`` s of the components: (n, K) each."""
+        log_pi, mu, s2 = self.parts(xp, eta)
+        loc, scale = xp.reshape(loc, (-1, 1)), xp.reshape(scale, (-1, 1))
+        return {"weights": xp.exp(log_pi), "loc": loc + scale * mu, "scale": scale * xp.sqrt(s2)}
+
     def variance(self, eta: Array) -> Array:
         """Σ_k π_k (s_k² + (μ_k − mean)²)."""
         log_pi, mu, s2 = self.parts(numpy_namespace, eta)

@@ -131,6 +131,10 @@ class Ordinal(Likelihood):
         """P(Y = k) of every class: (n, K)."""
         return xp.exp(self.log_probabilities(xp, eta))
 
+    def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
+        """``probs`` of each class: (n, K)."""
+        return {"probs": self.probabilities(xp, eta)}
+
     def start(self, y: Array, weights: Array | None = None) -> npt.NDArray[np.float64]:
         """With f = 0, the thresholds that give each class its share of y, none less than half an example."""
         share = np.bincount(y, weights_of(y, weights), self.classes) + 0.5 / max(len(y), 1)

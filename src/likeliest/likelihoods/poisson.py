@@ -74,6 +74,10 @@ class Poisson(Likelihood):
         """λ."""
         return xp.exp(cut(xp, eta[:, 0], LOG_MEAN))
 
+    def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
+        """``rate`` λ, over an exposure of 1: (n,)."""
+        return {"rate": self.mean(xp, eta)}
+
     def variance(self, eta: Array) -> Array:
         """λ."""
         return np.asarray(self.mean(np, eta))

@@ -118,6 +118,10 @@ class Quantile(Likelihood):
         """The mean of the predictive distribution; the quantile itself when there is one only."""
         return eta[:, 0] if self.width == 1 else Interpolated(self.probabilities).mean(xp, eta)
 
+    def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
+        """``quantiles`` q_k at τ_k: (n, K)."""
+        return {"quantiles": xp.reshape(loc, (-1, 1)) + xp.reshape(scale, (-1, 1)) * quantiles(xp, eta)}
+
     def variance(self, eta: Array) -> Array:
         """The variance of the predictive distribution."""
         return self.predictive().variance(eta)
@@ -203,6 +207,10 @@ class Interpolated(Likelihood):
         _, _, a, b = self.pieces(xp, eta)
         P, first, _ = self.moments()
         return xp.sum(a * P + b * first, axis=1)
+
+    def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
+        """``quantiles`` q_k at τ_k: (n, K)."""
+        return Quantile(self.levels).parameters(xp, eta, loc, scale)
 
     def variance(self, eta: Array) -> Array:
         """E[(y − mean)²], piece by piece."""

@@ -146,6 +146,11 @@ class StudentT(LocationScale):
         """μ: the median, and the mean where there is one (ν > 1)."""
         return eta[:, 0]
 
+    def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
+        """``df`` ν, ``loc`` μ and ``scale`` s: (n,) each."""
+        s = xp.sqrt(self.squared_scale(xp, eta))
+        return {"df": self.degrees(xp, eta), "loc": loc + scale * eta[:, 0], "scale": scale * s}
+
     def variance(self, eta: Array) -> Array:
         """s² ν / (ν − 2), infinite for ν ≤ 2."""
         nu = self.degrees(np, eta)

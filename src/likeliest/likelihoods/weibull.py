@@ -106,6 +106,11 @@ class Weibull(Shaped):
         log_mean = cut(xp, eta[:, 0], LOG_MEAN) + xp.gammaln(1 + xp.exp(-self.log_shape(xp, eta)))
         return xp.exp(xp.minimum(log_mean, 2 * LOG_MEAN))
 
+    def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
+        """``scale`` λ and ``concentration`` k: (n,) each."""
+        lam = xp.exp(cut(xp, eta[:, 0], LOG_MEAN))
+        return {"scale": scale * lam, "concentration": xp.exp(self.log_shape(xp, eta))}
+
     def variance(self, eta: Array) -> Array:
         """λ² (Γ(1 + 2/k) − Γ(1 + 1/k)²)."""
         xp = numpy_namespace

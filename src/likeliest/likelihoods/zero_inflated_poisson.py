@@ -84,6 +84,10 @@ class ZeroInflatedPoisson(Likelihood):
         """(1 − π) λ."""
         return xp.exp(cut(xp, eta[:, 0], LOG_MEAN) - xp.softplus(eta[:, 1]))
 
+    def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
+        """``rate`` λ and ``gate`` π, the probability of an extra zero: (n,) each."""
+        return {"rate": xp.exp(cut(xp, eta[:, 0], LOG_MEAN)), "gate": xp.logistic(eta[:, 1])}
+
     def variance(self, eta: Array) -> Array:
         """(1 − π) λ (1 + π λ)."""
         rate, pi = np.exp(cut(np, eta[:, 0], LOG_MEAN)), numpy_namespace.logistic(eta[:, 1])
