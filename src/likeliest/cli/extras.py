@@ -1,0 +1,33 @@
+"""The libraries that are not needed by all: imported where they are used, with an error that says how to install them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+def need(module: str, extra: str, what: str) -> Any:
+    """The module.
+
+    Raises
+    ------
+    ImportError
+        When it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError:
+        raise ImportError(f"{what} need {module}: pip install 'likeliest[{extra}]'") from None
+
+
+def need_polars() -> Any:
+    """polars, for tables."""
+    return need("polars", "tables", "tables (CSV, Parquet, Arrow)")
+
+
+def need_pillow() -> Any:
+    """Pillow's module Image, for images."""
+    try:
+        return import_module("PIL.Image")
+    except ImportError:
+        raise ImportError("images need Pillow: pip install 'likeliest[images]'") from None

@@ -1,0 +1,165 @@
+"""`likeliest fit`: from a file to a model, and to how good it is on rows that it has not seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from likeliest.cli import reports
+from likeliest.cli.choosing import Chosen, choose_columns, weights_of
+from likeliest.cli.data import Data
+from likeliest.cli.features import strangers
+from likeliest.cli.fitting import Examples, cross_validated, fit, tested
+from likeliest.cli.measuring import Comparison, compare
+from likeliest.cli.options import BadData, FitChoices
+from likeliest.cli.outputs import check_output
+from likeliest.cli.reading import read
+from likeliest.cli.splitting import held_out
+from likeliest.cli.targets import CLASSIFICATION, Target, find_target, read_target, task_of, with_label_column
+from likeliest.cli.terminal import Terminal
+from likeliest.threads import resolve_threads
+
+
+def run(choices: FitChoices) -> None:
+    """The command."""
+    terminal = Terminal(quiet=choices.quiet or choices.json)
+    _check(choices)
+    data = read(choices.data, separator=choices.separator, header=choices.header, image_shape=choices.image_size)
+    data = with_label_column(data, choices.target)
+    if not len(data):
+        raise BadData(f"{data.source} has no rows")
+    target = find_target(data, choices.target, task_of(choices.task, choices.likelihood))
+    data = data if target.known.all() else data.rows(target.known)
+    chosen = choose_columns(data, target, choices)
+    rows = Examples(chosen.X, target.y, weights_of(data, choices.weights), target.name)
+    other = None if choices.test_file is None else _other(choices, target, chosen)
+    _announce(terminal, data, target, chosen)
+    train, test, where = _split(rows, other, choices, target.task)
+    comparison = None
+    if choices.folds:
+        comparison = cross_validated(choices, target.task, rows, choices.folds, terminal)
+    if test is not None:
+        terminal.say(f"{reports.count(len(train))} rows to learn from, {reports.count(len(test))} for the test")
+    model = fit(choices, target.task, train)
+    terminal.say(reports.network(model))
+    terminal.say(reports.training(model.history_))
+    if test is not None:
+        comparison = compare(*tested(model, train, test), test.y, test.weights)
+    terminal.say()
+    if comparison is not None:
+        reports.measures(terminal, comparison, target.name, where)
+    pictures = _pictures(model, train if test is None else test, choices, terminal)
+    history = model.history_
+    if choices.refit and len(train) < len(rows):
+        model = fit(choices, target.task, rows)
+        if model.history_.stopped == "interrupted":
+            raise KeyboardInterrupt
+        terminal.say(f"fitted once more, to all {reports.count(len(rows))} rows")
+    if choices.out is None:
+        terminal.say("Not saved: --out FILE keeps the model.")
+    else:
+        check_output(choices.out, choices.force, "--out")  # in case it has come to be meanwhile
+        model.save(choices.out)
+        terminal.say(f"Model written to {choices.out}")
+    if choices.json:
+        print(
+            reports.as_json(
+                {
+                    "data": data.source,
+                    "rows": len(rows),
+                    "rows_without_target": int((~target.known).sum()),
+                    "target": target.name,
+                    "task": target.task,
+                    "classes": getattr(model, "classes_", None),
+                    "columns": [column.name for column in chosen.used],
+                    "left_out": {column.name: why for column, why in chosen.left_out},
+                    "likelihood": repr(model.network_.likelihood),
+                    "parameters": model.network_.program.size,
+                    "training": reports.training_as_json(history, len(train)),
+                    "test": None if comparison is None else reports.comparison_as_json(comparison),
+                    "refitted": bool(choices.refit),
+                    "pictures": pictures,
+                    "model": choices.out,
+                }
+            )
+        )
+
+
+def _check(choices: FitChoices) -> None:
+    """What can be said before anything is read."""
+    try:
+        resolve_threads(choices.threads)
+    except ValueError as error:
+        raise BadData(str(error)) from None
+    if choices.out is not None:
+        check_output(choices.out, choices.force, "--out")
+    if choices.folds and choices.test_file is not None:
+        raise BadData("--cross-validate: there is --test with rows of its own already")
+
+
+def _other(choices: FitChoices, target: Target, chosen: Chosen) -> Examples:
+    """The rows of ``--test FILE``."""
+    shape = chosen.features.shape
+    data = read(
+        str(choices.test_file),
+        separator=choices.separator,
+        header=choices.header,
+        image_shape=shape if len(shape) > 1 else None,
+    )
+    data = with_label_column(data, choices.target)
+    classes = np.unique(target.y) if target.task == CLASSIFICATION else None
+    y, known, notes = read_target(data, target.name, classes)
+    data = data if known.all() else data.rows(known)
+    X, more = chosen.features.take(data, besides=tuple(chosen.names))
+    for note in [*data.notes, *notes, *more]:
+        Terminal.note(f"{data.source}: {note}")
+    return Examples(X, y, weights_of(data, choices.weights), target.name)
+
+
+def _announce(terminal: Terminal, data: Data, target: Target, chosen: Chosen) -> None:
+    missing = int((~target.known).sum())
+    if not terminal.quiet:
+        for note in data.notes:
+            terminal.note(f"{data.source}: {note}")
+        if missing:
+            terminal.note(f"{reports.count(missing)} row{'s' * (missing != 1)} without a target left out")
+        for column in chosen.used:
+            if column.strangers:
+                said = strangers(column.name, column.strangers, column.strange)
+                terminal.note(f"{said} (--categorical takes all as they are)")
+    if data.frame is None:
+        shape = " x ".join(str(length) for length in np.shape(data.X)[1:])
+        what = f"images of {shape} pixels" if data.files else f"rows of {shape} numbers"
+        terminal.say(f"{data.source}: {reports.count(len(data))} {what}", style="bold")
+        terminal.say(f"to predict: {target.why}")
+    else:
+        terminal.say(f"{data.source}: {reports.count(len(data))} rows, {data.frame.width} columns", style="bold")
+        reports.columns(terminal, target, chosen)
+    terminal.say()
+
+
+def _split(
+    rows: Examples, other: Examples | None, choices: FitChoices, task: str
+) -> tuple[Examples, Examples | None, str]:
+    """The rows to learn from, the rows to test on, and what to call these."""
+    if choices.folds:
+        return rows, None, f"rows, each predicted by a fit without it ({choices.folds} folds)"
+    if other is not None:
+        return rows, other, f"rows of {Path(str(choices.test_file)).name}"
+    if not choices.test_share:
+        return rows, None, "rows"
+    mask = held_out(rows.y, choices.test_share, choices.seed, task == CLASSIFICATION)
+    return rows.part(np.flatnonzero(~mask)), rows.part(np.flatnonzero(mask)), "held-out rows"
+
+
+def _pictures(model: Any, shown: Examples, choices: FitChoices, terminal: Terminal) -> list[str]:
+    """Writes the pictures, if they are wanted: the names of the files."""
+    if choices.pictures is None:
+        return []
+    from likeliest.cli.model_pictures import write
+
+    names = write(model, shown.X, shown.y, Path(choices.pictures))
+    terminal.say(f"Pictures written to {choices.pictures.rstrip('/')}/: {', '.join(names)}")
+    return [str(Path(choices.pictures) / name) for name in names]
