@@ -16,14 +16,17 @@ ROOT = Path(likeliest.__file__).parent
 # Each may import only what stands in a line before its own; those of one line do not import each other.
 ORDER = """
 xp random
-ops likelihoods priors optimizers initializers schedules averaging threads data calibration
-likelihood_check tables
+ops likelihoods priors optimizers initializers schedules averaging threads data atomic calibration
+likelihood_check tables tensor_file
 program
 layers engines
-tracing gradient_check summary parameters history progress data_dependent
+tracing gradient_check summary parameters history progress data_dependent assembly encoding
 fit html
+state
+network_file
 network
 estimators
+model_file
 """.strip().splitlines()
 LEVEL = {name: level for level, line in enumerate(ORDER) for name in line.split()}
 # Nothing of the core may import these.

@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     )
     from likeliest.learning_rate_finder import find_learning_rate
     from likeliest.likelihood_check import check_likelihood
+    from likeliest.model_file import load
     from likeliest.network import Network, SymmetryWarning
+    from likeliest.tensor_file import ModelFileError
 
 __version__ = "0.1.0"
 
@@ -69,12 +71,14 @@ _NAMES = {
     "GaussianNoise": "likeliest.layers",
     "History": "likeliest.history",
     "LayerNorm": "likeliest.layers",
+    "ModelFileError": "likeliest.tensor_file",
     "Network": "likeliest.network",
     "RMSNorm": "likeliest.layers",
     "Regressor": "likeliest.estimators",
     "SymmetryWarning": "likeliest.network",
     "check_likelihood": "likeliest.likelihood_check",
     "find_learning_rate": "likeliest.learning_rate_finder",
+    "load": "likeliest.model_file",
 }
 
 __all__ = [
@@ -90,6 +94,7 @@ __all__ = [
     "GaussianNoise",
     "History",
     "LayerNorm",
+    "ModelFileError",
     "Network",
     "RMSNorm",
     "Regressor",
@@ -102,6 +107,7 @@ __all__ = [
     "handout",
     "initializers",
     "likelihoods",
+    "load",
     "optimizers",
     "plots",
     "priors",

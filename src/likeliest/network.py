@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+import os
 import secrets
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -16,23 +17,25 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest import gradient_check, initializers, likelihoods, optimizers, random, schedules, tracing
+from likeliest.assembly import assemble
 from likeliest.averaging import Averaging
 from likeliest.data import as_examples, as_weights, check_codes, check_same_length, non_finite_message
 from likeliest.engines import ENGINES, make_engine
-from likeliest.engines.base import AVERAGE, Engine, Terms
+from likeliest.engines.base import Engine, Terms
 from likeliest.fit import Callback, Position, Validation, climb, fit
 from likeliest.history import History
 from likeliest.initializers import Initializer
-from likeliest.layers import Dense, Layer
-from likeliest.layers.dense import affine
+from likeliest.layers import Layer
 from likeliest.likelihoods import Likelihood
+from likeliest.network_file import write_network
 from likeliest.optimizers import Adam, Optimizer
 from likeliest.optimizers.base import check_positive
 from likeliest.parameters import Parameters
 from likeliest.priors import Prior
-from likeliest.program import INPUT, OUTPUT, Builder, Program, Value, priors_by_name
+from likeliest.program import OUTPUT, Program, priors_by_name
 from likeliest.progress import make_progress
 from likeliest.schedules import Constant, Schedule
+from likeliest.state import arrays, places, put
 from likeliest.summary import summary
 from likeliest.threads import resolve_threads
 from likeliest.xp import numpy_namespace
@@ -72,6 +75,11 @@ class Network:
         What computes: the C++ core, or NumPy to be read and to check against.
     dtype : {"float32", "float64"}
         The precision of θ and of all that is computed.
+
+    Attributes
+    ----------
+    history : History or None
+        What happened in the last fit.
 
     Raises
     ------
@@ -119,8 +127,9 @@ class Network:
         self.initializer = initializer
         self.engine = engine
         self.dtype = str(np.dtype(dtype))
+        self.history: History | None = None
         self._engine: Engine | None = None
-        self._initializers: Mapping[str, Initializer] = {}
+        self._later: Callable[[], Engine] | None = None  # makes the engine when it is needed
         self._position = Position()
         self._pool_size: int | None = None
 
@@ -167,32 +176,18 @@ class Network:
         if not shape or min(shape) < 1:
             raise ValueError(f"input_shape: expected positive sizes, found {input_shape!r}")
         seed = _check_seed(seed)
-        net = Builder(shape, self.initializer)
-        x = Value(INPUT, shape)
-        counts: dict[str, int] = {}
-        for layer in self.layers:
-            kind = layer.prefix()
-            counts[kind] = counts.get(kind, 0) + 1
-            net.layer = f"{kind}_{counts[kind]}"
-            x = layer.build(net, x)
-        net.layer = "output"
-        shared = self.likelihood.shared
-        eta = affine(net, x, Dense(self.likelihood.width - shared), name="z" if shared else OUTPUT)
-        if shared:
-            net.emit("append", eta, net.parameter("c", (shared,), initializers.Zeros()), name=OUTPUT)
-        program = net.finish()
-        if isinstance(self.initializer, Mapping):
-            layers = {name.rpartition(".")[0] for name in program.parameters}
-            for wrong in self.initializer.keys() - layers:
-                raise ValueError(f"initializer: there is no layer {wrong!r}; there are {', '.join(sorted(layers))}")
-        engine = make_engine(self.engine, program, self.likelihood, self.dtype, priors_by_name(self.prior, program))
+        program, started = assemble(self.layers, self.likelihood, self.initializer, shape)
+        engine = self._make_engine(program)
         for index, (name, parameter_shape) in enumerate(program.parameters.items()):
             fan_in, fan_out = (1, *parameter_shape)[-2:]
             key = random.stream(seed, random.PARAMETERS, index)
-            engine.set(name, net.initializers[name].sample(key, parameter_shape, fan_in, fan_out))
-        self._engine, self._initializers = engine, net.initializers
-        self._position = Position(seed=seed)
+            engine.set(name, started[name].sample(key, parameter_shape, fan_in, fan_out))
+        self._engine, self._later = engine, None
+        self._position, self.history = Position(seed=seed), None
         return self
+
+    def _make_engine(self, program: Program) -> Engine:
+        return make_engine(self.engine, program, self.likelihood, self.dtype, priors_by_name(self.prior, program))
 
     @property
     def program(self) -> Program:
@@ -206,8 +201,15 @@ class Network:
 
     def _built(self) -> Engine:
         if self._engine is None:
-            raise RuntimeError("this network has no θ yet: call fit(X, y), or build(input_shape) for a fresh one")
+            if self._later is None:
+                raise RuntimeError("this network has no θ yet: call fit(X, y), or build(input_shape) for a fresh one")
+            self._engine = self._later()
+            self._later = None
         return self._engine
+
+    @property
+    def _is_built(self) -> bool:
+        return self._engine is not None or self._later is not None
 
     def fit(
         self,
@@ -325,7 +327,7 @@ class Network:
                 raise ValueError("sample_weight: all held-out examples have weight 0: there is nothing to validate on")
             mean = float(weights[training].mean())
             weights, highest = weights / mean, highest * mean
-        fresh = self._engine is None
+        fresh = not self._is_built
         if fresh:
             self.build(X.shape[1:], seed)
         try:
@@ -379,6 +381,7 @@ class Network:
                 progress=progress,
                 network=self,
             )
+            self.history = history
             return history
         finally:
             progress.close()
@@ -651,33 +654,56 @@ class Network:
         check_same_length(X, targets, X_name, y_name)
         return targets
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the network to a file, with all that it takes to predict and to go on: `likeliest.load` reads it.
+
+        Layers, likelihood, prior, θ and what the optimizer keeps; the last fit's record, seed and position. The file
+        is in the safetensors format, nothing in it is ever executed, and it takes the place of an older one all at
+        once: an error or a power cut leaves the old one.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to; ``.safetensors`` is the usual ending.
+
+        Raises
+        ------
+        ValueError
+            When a part of the network cannot be saved, such as a likelihood of your own; before anything is written.
+        OSError
+            When the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import likeliest as ll
+        >>> net = ll.Network([ll.Dense(3, "tanh")], likelihood="normal").build(2, seed=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     net.save(Path(folder) / "net.safetensors")
+        ...     twin = ll.load(Path(folder) / "net.safetensors")
+        >>> bool((twin.parameters["dense_1.W"] == net.parameters["dense_1.W"]).all())
+        True
+        """
+        write_network(path, self)
+
     def __getstate__(self) -> dict[str, Any]:
-        state = self.__dict__.copy()
-        engine = state.pop("_engine")
+        engine = self._built() if self._is_built else None
+        state = {name: value for name, value in self.__dict__.items() if name not in ("_engine", "_later")}
         state["_pool_size"] = None
-        state["_position"] = replace(self._position)  # copy.copy, too, gives a network of its own
+        state["_position"] = position = replace(self._position)  # copy.copy, too, gives a network of its own
         if engine is not None:
-            slots = [*range(1 + (self._position.optimizer.slots if self._position.optimizer else 0))]
-            if self._position.averaged:
-                slots.append(AVERAGE)
-            state["_theta"] = {name: {s: engine.get(name, s) for s in slots} for name in engine.program.parameters}
-            state["_program"] = engine.program
+            names = places(engine.program, position.optimizer, position.averaged)
+            state["_state"] = engine.program, dict(zip(names, arrays(engine, names), strict=True))
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        theta, program = state.pop("_theta", None), state.pop("_program", None)
-        self.__dict__.update(state)
-        self._engine = None
-        if theta is not None:
-            priors = priors_by_name(self.prior, program)
-            engine = make_engine(self.engine, program, self.likelihood, self.dtype, priors)
-            if self._position.optimizer is not None and not self._position.optimizer.full_batch:
-                engine.start(self._position.optimizer)
-            engine.average(self._position.averaged)
-            for name, values in theta.items():
-                for slot, value in values.items():
-                    engine.set(name, value, slot)
-            self._engine = engine
+        program, values = state.pop("_state", (None, None))
+        self.__dict__.update(state, _engine=None, _later=None)
+        if program is not None:
+            self._engine = self._make_engine(program)
+            position = self._position
+            put(self._engine, places(program, position.optimizer, position.averaged), values, position.optimizer)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,21 @@ class Table:
     standardize: bool
     missing: str
 
+    def __post_init__(self) -> None:
+        whole = (*self.numeric, *self.indicated, *(j for j, _ in self.categories))
+        if not all(isinstance(name, str) for name in self.names) or not all(type(j) is int and j >= 0 for j in whole):
+            raise ValueError("names: expected strings, and whole numbers for the columns")
+        used = [*self.numeric, *(j for j, _ in self.categories)]
+        if sorted(used) != list(range(len(self.names))) or any(k >= len(self.numeric) for k in self.indicated):
+            raise ValueError("numeric, categories: expected each column once")
+        shapes = {(1,), (len(self.numeric),)}
+        if self.center.shape != self.scale.shape or self.center.shape not in shapes:
+            raise ValueError(f"center, scale: expected {len(self.numeric)} each, found {self.center.shape}")
+        if not (np.isfinite(self.center).all() and np.isfinite(self.scale).all() and (self.scale > 0).all()):
+            raise ValueError("center, scale: expected finite numbers, scales above 0")
+        if type(self.standardize) is not bool or self.missing not in ("indicator", "error"):
+            raise ValueError("standardize, missing: expected a boolean and a word")
+
     @property
     def width(self) -> int:
         """m, how many numbers an example becomes."""

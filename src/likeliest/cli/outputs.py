@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from likeliest.atomic import replacing, write_all
 from likeliest.cli.extras import need_polars
 from likeliest.cli.options import BadData
-from likeliest.cli.pictures import whole_file
 
 TABLES = {".csv": "csv", ".tsv": "tsv", ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow", ".npy": "npy"}
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to that takes its place only when all is written; until then an older one stays.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written; nothing is left behind.
+    """
+    buffer = io.BytesIO()
+    yield buffer
+    with replacing(path) as file:
+        write_all(file, buffer.getbuffer())
 
 
 def check_output(path: str, force: bool, option: str = "--out") -> None:

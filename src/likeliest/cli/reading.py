@@ -107,7 +107,7 @@ def _read_binary(what: Any, beginning: bytes, source: str) -> Data:
         elif beginning.startswith(STREAM):
             frame = pl.read_ipc_stream(what)
         else:
-            frame = pl.read_ipc(what, memory_map=False)
+            frame = pl.read_ipc(what)
     except BaseException as error:  # a panic in Rust is no Exception
         if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
             raise

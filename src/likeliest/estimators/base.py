@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,6 +27,7 @@ from likeliest.history import History
 from likeliest.layers import BatchNorm, Dropout, Embedding, GaussianNoise, Layer
 from likeliest.likelihoods import Distribution, Likelihood
 from likeliest.network import Network
+from likeliest.network_file import write_network
 from likeliest.tables import Table, columns_of
 from likeliest.threads import resolve_threads
 
@@ -375,6 +377,30 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
 
     def _threads(self) -> int | None:
         return None if self.n_jobs in (None, -1) else resolve_threads(self.n_jobs)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the fitted estimator to a file, with its settings and all that it learned: `likeliest.load` reads it.
+
+        See `Network.save`: nothing in the file is ever executed, and it takes the place of an older one all at once.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to; ``.safetensors`` is the usual ending.
+
+        Raises
+        ------
+        NotFittedError
+            When it is not fitted.
+        ValueError
+            When a setting cannot be saved, such as a likelihood of your own; before anything is written.
+        OSError
+            When the file cannot be written.
+        """
+        from likeliest.estimators.saving import describe
+
+        description = describe(self)
+        write_network(path, self.network_, **description)
 
     # Arguments --------------------------------------------------------------------------------------------------------
 

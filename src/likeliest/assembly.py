@@ -1,0 +1,45 @@
+"""Assembly: from layers and a likelihood to a program; the output layer follows from the likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from likeliest.initializers import Initializer, Zeros
+from likeliest.layers import Dense, Layer
+from likeliest.layers.dense import affine
+from likeliest.likelihoods import Likelihood
+from likeliest.program import INPUT, OUTPUT, Builder, Program, Shape, Value
+
+
+def assemble(
+    layers: Sequence[Layer],
+    likelihood: Likelihood,
+    initializer: Initializer | str | Mapping[str, Initializer | str] | None,
+    input_shape: Shape,
+) -> tuple[Program, Mapping[str, Initializer]]:
+    """The program for examples of a shape, and where each of its parameters starts.
+
+    Raises
+    ------
+    ValueError
+        When a layer does not fit the one before it, or an initializer is for a layer that is not there.
+    """
+    net = Builder(input_shape, initializer)
+    x = Value(INPUT, input_shape)
+    counts: dict[str, int] = {}
+    for layer in layers:
+        kind = layer.prefix()
+        counts[kind] = counts.get(kind, 0) + 1
+        net.layer = f"{kind}_{counts[kind]}"
+        x = layer.build(net, x)
+    net.layer = "output"
+    shared = likelihood.shared
+    eta = affine(net, x, Dense(likelihood.width - shared), name="z" if shared else OUTPUT)
+    if shared:
+        net.emit("append", eta, net.parameter("c", (shared,), Zeros()), name=OUTPUT)
+    program = net.finish()
+    if isinstance(initializer, Mapping):
+        named = {name.rpartition(".")[0] for name in program.parameters}
+        for wrong in initializer.keys() - named:
+            raise ValueError(f"initializer: there is no layer {wrong!r}; there are {', '.join(sorted(named))}")
+    return program, net.initializers

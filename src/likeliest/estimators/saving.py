@@ -1,0 +1,115 @@
+"""Saving: what a Classifier or Regressor is besides its network, as plain JSON, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from likeliest.encoding import decode, encode
+from likeliest.estimators.classifier import Classifier
+from likeliest.estimators.regressor import Regressor
+from likeliest.estimators.settings import check_settings
+from likeliest.layers import Embedding
+from likeliest.network import Network
+from likeliest.program import Program
+from likeliest.state import decode_history, encode_history
+from likeliest.tables import Table
+
+OF_ANY = ("table_", "history_", "n_iter_", "n_features_in_")
+OPTIONAL = ("feature_names_in_", "target_name_", "_sklearn_output_config")
+OF_KIND = {Classifier: ("classes_", "_multilabel"), Regressor: ("target_center_", "target_scale_")}
+
+
+def describe(estimator: Any) -> dict[str, Any]:
+    """The settings and what was learned, without the network, as JSON.
+
+    Raises
+    ------
+    ValueError
+        When a setting makes no sense or cannot be saved.
+    NotFittedError
+        When there is nothing to save.
+    """
+    kind = type(estimator)
+    if kind not in OF_KIND:
+        raise ValueError(
+            f"estimator: {kind.__name__} is a class of your own, which a model file does not hold; save a "
+            "likeliest.Classifier or Regressor"
+        )
+    check_is_fitted(estimator, msg="This %(name)s has nothing to save yet: call fit(X, y) first.")
+    check_settings(estimator)
+    settings = estimator.get_params(deep=False)
+    fitted = {name: getattr(estimator, name) for name in (*OF_ANY, *OF_KIND[kind])}
+    fitted |= {name: getattr(estimator, name) for name in OPTIONAL if hasattr(estimator, name)}
+    history = encode_history(fitted.pop("history_"))
+    return {
+        "kind": kind.__name__,
+        "settings": {name: encode(value, name) for name, value in settings.items()},
+        "fitted": {**{name: encode(value, name) for name, value in fitted.items()}, "history_": history},
+    }
+
+
+def estimator_from(kind: str, description: Mapping[str, Any], network: Network, program: Program) -> Any:
+    """The estimator that `describe` described, around its network.
+
+    Raises
+    ------
+    Exception
+        When it is none, in whatever way.
+    """
+    make = {one.__name__: one for one in OF_KIND}[kind]
+    estimator: Any = make(**{name: decode(value) for name, value in description["settings"].items()})
+    check_settings(estimator)
+    fitted = dict(description["fitted"])
+    wrong = fitted.keys() ^ {*OF_ANY, *OF_KIND[make]}
+    if wrong - {*OPTIONAL}:
+        raise ValueError(f"fitted: {', '.join(sorted(wrong))} too many or missing")
+    history = decode_history(fitted.pop("history_"))
+    if history is None:
+        raise ValueError("history_ is missing")
+    learned = {name: decode(value) for name, value in fitted.items()}
+    estimator.__dict__.update(learned, history_=history, network_=network)
+    _check(estimator, program)
+    return estimator
+
+
+def _check(it: Any, program: Program) -> None:
+    """A ValueError or TypeError unless what was learned fits together, so that nothing fails when it is used."""
+    table, likelihood, shape = it.table_, it.network_.likelihood, program.input_shape
+    if not isinstance(table, Table):
+        raise TypeError(f"table_: found {table!r}")
+    if math.prod(shape) != table.width:
+        raise ValueError(f"table_: it has {table.width} columns for examples of shape {shape}")
+    embedded = [layer.columns for layer in it.network_.layers if isinstance(layer, Embedding)]
+    if table.categories and [(j, K) for columns in embedded for j, K, _ in columns] != list(table.codes):
+        raise ValueError("table_: its categories are not those that are embedded")
+    for name in ("n_iter_", "n_features_in_"):
+        if type(getattr(it, name)) is not int or getattr(it, name) < 0:
+            raise TypeError(f"{name}: found {getattr(it, name)!r}")
+    if it.n_features_in_ != (len(table.names) if len(shape) == 1 else shape[0]):
+        raise ValueError(f"n_features_in_: found {it.n_features_in_}")
+    names = getattr(it, "feature_names_in_", None)
+    if names is not None and (names.dtype != object or names.shape != (it.n_features_in_,)):
+        raise ValueError(f"feature_names_in_: found shape {names.shape}")
+    if not isinstance(getattr(it, "target_name_", ""), str):
+        raise TypeError(f"target_name_: found {it.target_name_!r}")
+    if not isinstance(getattr(it, "_sklearn_output_config", {}), dict):
+        raise TypeError("_sklearn_output_config: expected a dict")
+    if isinstance(it, Classifier):
+        if type(it._multilabel) is not bool or not isinstance(it.classes_, np.ndarray):
+            raise TypeError(f"classes_: found {it.classes_!r}")
+        count = likelihood.targets if it._multilabel else likelihood.classes
+        if it.classes_.shape != (count,):
+            raise ValueError(f"classes_: found {it.classes_.shape} for {likelihood!r}")
+        return
+    if likelihood.classes is not None:
+        raise ValueError(f"likelihood: {likelihood!r} is for classes")
+    for name in ("target_center_", "target_scale_"):
+        value = np.asarray(getattr(it, name))
+        fits = value.shape in ((), (likelihood.targets,)) and value.dtype.kind == "f" and np.isfinite(value).all()
+        if not fits or (name == "target_scale_" and not (value > 0).all()):
+            raise ValueError(f"{name}: found {value}")

@@ -1,0 +1,115 @@
+"""Model file: a Network, Classifier or Regressor in one file that holds no code, and back: ``save`` and `load`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from likeliest.network import Network
+from likeliest.network_file import FORMAT, network_from
+from likeliest.tensor_file import ModelFileError, Tensors, damaged, read
+
+__all__ = ["ModelFileError", "load", "read_description"]
+
+KINDS = ("Network", "Classifier", "Regressor")
+
+
+def load(path: str | os.PathLike[str], *, memory_map: bool = False) -> Any:
+    """The Network, Classifier or Regressor that ``save`` wrote to a file.
+
+    It predicts the same bits, and goes on as if it had never been saved: fitting again, ``partial_fit`` and
+    ``warm_start`` give the same θ. Nothing in a file is executed; every bit of it is checked.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    memory_map : bool
+        Whether to leave the arrays in the file until θ is first needed: loading then takes milliseconds, whatever the
+        size. They are checked at that time. Until then the file may be replaced or removed, but nobody may write into
+        it (``save`` never does).
+
+    Returns
+    -------
+    Network, Classifier or Regressor
+
+    Raises
+    ------
+    ModelFileError
+        When it is no model file, is damaged, or was made by a newer likeliest. A ValueError.
+    OSError
+        When it cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import likeliest as ll
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+    >>> clf = ll.Classifier(hidden=(), random_state=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "answers.safetensors"
+    ...     clf.save(path)
+    ...     twin = ll.load(path)
+    >>> twin.predict([[0.5], [2.5]]).tolist()
+    ['no', 'yes']
+    >>> bool((twin.predict_proba(X) == clf.predict_proba(X)).all())
+    True
+    """
+    tensors = _open(path, memory_map)
+    description = tensors.description
+    try:
+        kind = description["kind"]
+        network, program = network_from(Network, tensors, description["network"])
+        if kind == "Network":
+            model = network
+        else:
+            from likeliest.estimators.saving import estimator_from
+
+            model = estimator_from(kind, description, network, program)
+    except Exception as error:  # whatever it is: each constructor of what may be in a file had its say
+        raise damaged(tensors.path, f"{type(error).__name__}: {str(error)[:300]}") from error
+    if not memory_map:
+        network._built()
+    return model
+
+
+def read_description(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a model file says of its model, without the arrays: a dict of plain JSON.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    dict
+        With ``"format"``, ``"likeliest"`` (the version), ``"kind"`` and ``"network"``; for an estimator also
+        ``"settings"`` and ``"fitted"``; and with ``"arrays"``, the shape of each.
+
+    Raises
+    ------
+    ModelFileError, OSError
+        As `load`.
+    """
+    tensors = _open(path, True)
+    return {**tensors.description, "arrays": {name: list(shape) for name, shape in tensors.shapes.items()}}
+
+
+def _open(path: str | os.PathLike[str], memory_map: bool) -> Tensors:
+    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
+        raise ValueError(f"path: expected the name of a model file, found {path!r}")
+    tensors = read(path, memory_map)
+    found, kind = tensors.description.get("format"), tensors.description.get("kind")
+    if type(found) is not int or found < 1:
+        raise damaged(tensors.path, f"its format is {str(found)[:100]!r}")
+    if found > FORMAT:
+        version = str(tensors.description.get("likeliest", "newer"))[:40]
+        raise ModelFileError(
+            f"{tensors.path}: the file has format {found}, made by likeliest {version}; this one reads {FORMAT}: "
+            "upgrade it (pip install --upgrade likeliest), or save the model with the older one"
+        )
+    if kind not in KINDS:
+        raise damaged(tensors.path, f"it holds a {str(kind)[:100]!r}; expected one of {', '.join(KINDS)}")
+    return tensors

@@ -1,0 +1,111 @@
+"""Network file: a Network as JSON and arrays in a file, and back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import likeliest
+from likeliest.assembly import assemble
+from likeliest.encoding import decode, encode
+from likeliest.engines.base import Engine
+from likeliest.program import Program, priors_by_name
+from likeliest.state import (
+    arrays,
+    decode_history,
+    decode_position,
+    encode_history,
+    encode_position,
+    places,
+    put,
+    shapes,
+)
+from likeliest.tensor_file import Tensors, write
+from likeliest.threads import available_cpus
+
+FORMAT = 1
+"""Of model files; what reads them refuses those with a higher one."""
+SETTINGS = ("layers", "likelihood", "prior", "initializer", "engine", "dtype")
+
+
+def write_network(path: str | os.PathLike[str], network: Any, kind: str = "Network", **more: Any) -> None:
+    """Writes a Network to a file, with ``more`` in its description: what is made of it, if it is not one itself.
+
+    Raises
+    ------
+    ValueError
+        When a part of it cannot be saved; before anything is written.
+    OSError
+        When the file cannot be written.
+    """
+    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str) or not os.fspath(path):
+        raise ValueError(f"path: expected the name of a file to write, found {path!r}")
+    description = {"format": FORMAT, "likeliest": likeliest.__version__, "kind": kind, **more}
+    description["network"] = describe(network)
+    engine, position = network._built(), network._position
+    names = places(engine.program, position.optimizer, position.averaged)
+    write(path, description, engine.dtype, shapes(engine.program, names), arrays(engine, names))
+
+
+def describe(network: Any) -> dict[str, Any]:
+    """What a Network is, without its arrays, as JSON."""
+    if type(network).__name__ != "Network" or not type(network).__module__.startswith("likeliest."):
+        raise ValueError(
+            f"network: {type(network).__name__} is a class of your own, which a model file does not hold; save a "
+            "likeliest.Network"
+        )
+    return {
+        **{name: encode(getattr(network, name), name) for name in SETTINGS},
+        "input_shape": list(network.program.input_shape),
+        "position": encode_position(network._position),
+        "history": encode_history(network.history),
+    }
+
+
+def network_from(make: Any, tensors: Tensors, data: Mapping[str, Any]) -> tuple[Any, Program]:
+    """The Network that `describe` described, whose engine is made of the arrays when it is needed, and its program.
+
+    Parameters
+    ----------
+    make : type
+        Network, whose constructor checks the settings.
+    tensors : Tensors
+        The arrays.
+    data : mapping
+        What `describe` returned.
+
+    Raises
+    ------
+    Exception
+        When it is none, in whatever way; ModelFileError where the arrays are not those of such a network.
+    """
+    if data.keys() != {*SETTINGS, "input_shape", "position", "history"}:
+        raise ValueError(f"network: found {', '.join(sorted(data))}")
+    settings = {name: decode(data[name]) for name in SETTINGS}
+    network = make(settings.pop("layers"), **settings)
+    shape = data["input_shape"]
+    if not shape or not all(type(size) is int and size >= 1 for size in shape):
+        raise ValueError(f"input_shape: expected positive sizes, found {shape}")
+    program, _ = assemble(network.layers, network.likelihood, network.initializer, tuple(shape))
+    priors_by_name(network.prior, program)
+    position = decode_position(data["position"])
+    names = places(program, position.optimizer, position.averaged)
+    expected = shapes(program, names)
+    if tensors.dtype != network.dtype or list(tensors.shapes.items()) != list(expected.items()):
+        different = dict(set(tensors.shapes.items()) ^ set(expected.items())) or "another order or type"
+        raise ValueError(f"its arrays are not those of its layers: {str(different)[:200]}")
+
+    def engine() -> Engine:
+        with ThreadPoolExecutor(available_cpus()) as pool:
+            checks = tensors.check(pool, program.size * (1 + position.averaged))
+            made: Engine = network._make_engine(program)
+            put(made, names, tensors, position.optimizer)
+            for check in checks:
+                check.result()
+        return made
+
+    network._later, network._position = engine, position
+    network.history = decode_history(data["history"])
+    return network, program
