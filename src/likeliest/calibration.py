@@ -15,9 +15,7 @@ def bins(p: Array, edges: Array) -> Array:
     return np.searchsorted(edges[1:-1], p, side="left")
 
 
-def reliability(
-    p: Array, happened: Array, edges: Array, weights: Array | None = None
-) -> tuple[Array, Array, Array]:
+def reliability(p: Array, happened: Array, edges: Array, weights: Array | None = None) -> tuple[Array, Array, Array]:
     """By bin that holds an example: the observed frequency, the mean prediction, and the weight of its examples.
 
     Parameters

@@ -26,7 +26,7 @@ EXITS = (
 
 
 class ExplainGroup(typer.core.TyperGroup):
-    """`likeliest explain digits`, and `likeliest explain MODEL DATA`, which is the command `row` with its name left out."""
+    """`explain digits`, and `explain MODEL DATA`, which is the command `row` with its name left out."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Puts the command's name where there is none."""
@@ -194,11 +194,11 @@ def predict(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Predict each row of a table or each image: a class and its probabilities, or a distribution.
+    """Predict each row of a table, or each image.
 
-    Classes: the likeliest, "label", and the probability of each, "p_…". Numbers: "mean", "std", "median" and the ends of
-    the interval. Columns are found by name, in whatever order; of others there is a word on standard error. The rows
-    stay in order.
+    Classes: the likeliest, "label", and the probability of each, "p_…". Numbers: "mean", "std", "median" and the ends
+    of the interval, "low_90" and "high_90". Columns are found by name, in whatever order; of others there is a word on
+    standard error. The rows stay in order.
     """
     from likeliest.cli.predict import run
 
@@ -260,7 +260,10 @@ def show(
     json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
-    """Show what is in a model file: the network, what it makes of columns, how it was fitted, its weights."""
+    """Show what is in a model file.
+
+    The network, what it makes of columns, how it was fitted, its weights.
+    """
     from likeliest.cli.show import run
 
     run(model, pictures=pictures, json=json)
@@ -278,7 +281,10 @@ def explain_row(
     json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
-    """Work one row of your own data out by hand: what the model makes of it, and which columns push it where."""
+    """Work one row of your own data out by hand.
+
+    What the row becomes, the forward pass, the prediction, backpropagation, and which columns push it where.
+    """
     from likeliest.cli.explain_row import run
 
     run(
@@ -321,7 +327,7 @@ def explain_digits(
     run(options.Choices(every, data, options.widths(hidden), epochs, None, None, seed, 1), example)
 
 
-app.add_typer(explain_app, help="Write out one example's forward pass and backpropagation, with numbers.")
+app.add_typer(explain_app, help="Write out one row's passes with numbers.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

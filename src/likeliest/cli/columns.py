@@ -25,7 +25,8 @@ DECIMAL_COMMA = r"^[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+$"
 THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
 CLOCK = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?"
 ZONE = r"\s*(Z|UTC|[+-]\d{2}:?(\d{2})?)?"
-DATE = rf"^(\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}|\d{{1,2}}[-/.]\d{{1,2}}[-/.](\d{{4}}|\d{{2}}))([T ]\s*{CLOCK}{ZONE})?$|^{CLOCK}$"
+DAY = r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))"
+DATE = rf"^{DAY}([T ]\s*{CLOCK}{ZONE})?$|^{CLOCK}$"
 
 NUMBERS, CATEGORIES, DATES, EMPTY, UNUSABLE = "numbers", "categories", "dates", "empty", "unusable"
 

@@ -11,7 +11,7 @@ import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from likeliest.cli.data import Data
 from likeliest.cli.extras import need_polars
@@ -76,20 +76,20 @@ def read_csv(path: Path | None, content: bytes | None, source: str, *, separator
 
 def _beginning(path: Path | None, content: bytes | None) -> bytes:
     """The first bytes: at least the first line, unless that is absurdly long."""
-    with io.BytesIO(content) if content is not None else _open(path) as file:
+    with io.BytesIO(content) if content is not None else _file(path).open("rb") as file:
         beginning = file.read(SAMPLE)
         if b"\n" not in beginning and b"\r" not in beginning:
             beginning += file.read(LONGEST - SAMPLE)
         return beginning
 
 
-def _open(path: Path | None) -> Any:
-    assert path is not None
-    return path.open("rb")
+def _file(path: Path | None) -> Path:
+    assert path is not None  # where there is no content
+    return path
 
 
 def _whole(path: Path | None, content: bytes | None) -> bytes:
-    return content if content is not None else path.read_bytes()  # type: ignore[union-attr]
+    return content if content is not None else _file(path).read_bytes()
 
 
 def _whole_lines(beginning: bytes, source: str) -> bytes:
@@ -168,7 +168,9 @@ def _distinct(names: list[str], notes: list[str]) -> list[str]:
         while name in found or (name != given and name in taken):
             name, number = f"{given or f'column {j + 1}'} ({number})", number + 1
         if given and name != given and len(notes) < 10:
-            notes.append(f"the name {shortened(given)} stands more than once: column {j + 1} is called {shortened(name)}")
+            notes.append(
+                f"the name {shortened(given)} stands more than once: column {j + 1} is called {shortened(name)}"
+            )
         found[name] = None
     return list(found)
 
@@ -188,7 +190,7 @@ def _read(
     """The rows, by polars."""
     pl = need_polars()
     try:
-        return _by_polars(path if content is None else content, separator, header)
+        return _by_polars(content if content is not None else _file(path), separator, header)
     except pl.exceptions.NoDataError:
         raise BadData(f"{source} is empty") from None
     except Exception as error:
@@ -199,8 +201,8 @@ def _read(
             text = _western(whole)
             try:
                 frame = _by_polars(text.encode(), separator, header)
-            except Exception as error:
-                raise BadData(_fault(text, separator, source, header, error)) from None
+            except Exception as again:
+                raise BadData(_fault(text, separator, source, header, again)) from None
             notes.append("the text is not UTF-8: read as Windows-1252 (Latin-1)")
             return frame
         raise BadData(_fault(text, separator, source, header, error)) from None
@@ -209,7 +211,8 @@ def _read(
 def _by_polars(what: Path | bytes, separator: str, header: bool) -> polars.DataFrame:
     pl = need_polars()
     try:
-        return pl.read_csv(what, separator=separator, has_header=header, infer_schema=False)
+        frame: polars.DataFrame = pl.read_csv(what, separator=separator, has_header=header, infer_schema=False)
+        return frame
     except BaseException as error:  # a panic in Rust is no Exception
         if type(error).__name__ == "PanicException":
             raise ValueError(str(error)) from None

@@ -1,4 +1,4 @@
-"""The libraries that are not needed by all: imported where they are used, with an error that says how to install them."""
+"""The libraries that not everybody needs: imported where they are used, with an error that says how to install them."""
 
 from __future__ import annotations
 

@@ -108,9 +108,8 @@ class Features:
             return np.column_stack([np.array(column.to_list(), dtype=object) for column in frame]), notes
         return frame.to_numpy().reshape(len(data), *(self.shape or (-1,))), notes
 
-    def _array(self, data: Data) -> Array:
-        X = data.X
-        assert X is not None
+    def _array(self, data: Data) -> Any:
+        X: Any = data.X
         shape = self.shape or (len(self.names),)
         if X.shape[1:] != shape and X[0].size != np.prod(shape):
             raise BadData(f"{data.source}: the model takes rows {_shape(shape)}, found rows {_shape(X.shape[1:])}")
@@ -199,5 +198,7 @@ def named_column(name: str, names: Any, option: str, source: str) -> str:
     folded = {other.casefold(): other for other in names}
     close = [folded[n] for n in difflib.get_close_matches(name.casefold(), folded, 3)]
     if close:
-        raise BadData(f"{option}: {source} has no column {shortened(name)}; is {' or '.join(map(shortened, close))} meant?")
+        raise BadData(
+            f"{option}: {source} has no column {shortened(name)}; is {' or '.join(map(shortened, close))} meant?"
+        )
     raise BadData(f"{option}: {source} has no column {shortened(name)}; there are {_listed(names)}")

@@ -12,7 +12,7 @@ from likeliest.cli.choosing import Chosen, choose_columns, weights_of
 from likeliest.cli.data import Data
 from likeliest.cli.features import strangers
 from likeliest.cli.fitting import Examples, cross_validated, fit, tested
-from likeliest.cli.measuring import Comparison, compare
+from likeliest.cli.measuring import compare
 from likeliest.cli.options import BadData, FitChoices
 from likeliest.cli.outputs import check_output
 from likeliest.cli.reading import read
@@ -61,7 +61,8 @@ def run(choices: FitChoices) -> None:
         terminal.say("Not saved: --out FILE keeps the model.")
     else:
         check_output(choices.out, choices.force, "--out")  # in case it has come to be meanwhile
-        model.save(choices.out)
+        # What holds for this machine and this terminal is not the model's.
+        model.set_params(n_jobs=None, verbose=False).save(Path(choices.out).expanduser())
         terminal.say(f"Model written to {choices.out}")
     if choices.json:
         print(
@@ -130,7 +131,7 @@ def _announce(terminal: Terminal, data: Data, target: Target, chosen: Chosen) ->
                 said = strangers(column.name, column.strangers, column.strange)
                 terminal.note(f"{said} (--categorical takes all as they are)")
     if data.frame is None:
-        shape = " x ".join(str(length) for length in np.shape(data.X)[1:])
+        shape = " x ".join(map(str, chosen.features.shape))
         what = f"images of {shape} pixels" if data.files else f"rows of {shape} numbers"
         terminal.say(f"{data.source}: {reports.count(len(data))} {what}", style="bold")
         terminal.say(f"to predict: {target.why}")
@@ -145,7 +146,7 @@ def _split(
 ) -> tuple[Examples, Examples | None, str]:
     """The rows to learn from, the rows to test on, and what to call these."""
     if choices.folds:
-        return rows, None, f"rows, each predicted by a fit without it ({choices.folds} folds)"
+        return rows, None, f"rows, in {choices.folds} folds"
     if other is not None:
         return rows, other, f"rows of {Path(str(choices.test_file)).name}"
     if not choices.test_share:

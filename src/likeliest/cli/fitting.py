@@ -105,21 +105,23 @@ def cross_validated(choices: FitChoices, task: str, rows: Examples, count: int, 
     KeyboardInterrupt
         When a fit is interrupted.
     """
-    sums: list[Rows] | None = None
+    sums: tuple[Rows, Rows] | None = None
     order = []
     for k, (train, test) in enumerate(folds(rows.y, count, choices.seed, task == CLASSIFICATION)):
         learn, unseen = rows.part(train), rows.part(test)
         if task == CLASSIFICATION:  # a class of one row cannot be learned from the others
             known = np.isin(unseen.y, learn.y)
             if not known.all():
-                terminal.note(f"fold {k + 1}: {int((~known).sum())} rows of classes found nowhere else are not tested on")
+                terminal.note(
+                    f"fold {k + 1}: {int((~known).sum())} rows of classes found nowhere else are not tested on"
+                )
                 test, unseen = test[known], unseen.part(np.flatnonzero(known))
         model = fit(choices, task, learn)
         if model.history_.stopped == "interrupted":
             raise KeyboardInterrupt
         if len(unseen):
             found = tested(model, learn, unseen)
-            sums = list(found) if sums is None else [a + b for a, b in zip(sums, found, strict=True)]
+            sums = found if sums is None else (sums[0] + found[0], sums[1] + found[1])
             order.append(test)
     assert sums is not None
     which = np.concatenate(order)

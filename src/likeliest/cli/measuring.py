@@ -43,12 +43,8 @@ class Rows:
 
     def __add__(self, other: Rows) -> Rows:
         """These rows and then those."""
-
-        def both(name: str) -> Array | None:
-            mine = getattr(self, name)
-            return None if mine is None else np.concatenate([mine, getattr(other, name)])
-
-        return Rows(*(both(name) for name in self.__dataclass_fields__))
+        mine, theirs = vars(self), vars(other)
+        return Rows(**{name: np.concatenate([mine[name], theirs[name]]) for name in mine if mine[name] is not None})
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,9 @@ def load(path: str, threads: int | None = None) -> Model:
     if getattr(estimator, "_multilabel", False):
         raise BadData(f"{path} predicts several labels a row; use likeliest.load in Python")
     if estimator.network_.likelihood.targets != 1:
-        raise BadData(f"{path} predicts {estimator.network_.likelihood.targets} numbers a row; use likeliest.load in Python")
+        raise BadData(
+            f"{path} predicts {estimator.network_.likelihood.targets} numbers a row; use likeliest.load in Python"
+        )
     estimator.n_jobs = threads
     return Model(estimator, features_of(estimator), getattr(estimator, "target_name_", None))
 

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import typer
 
-
 # As likeliest.likelihoods and likeliest.ops have them, which are not imported for an answer to --help; tests compare.
 LIKELIHOODS = (
     "bernoulli", "categorical", "ordinal", "normal", "laplace", "student_t", "log_normal", "gamma", "weibull", "beta",

@@ -73,7 +73,9 @@ def write_table(columns: dict[str, Any], path: str | None, kind: str) -> None:
         When it cannot be written; an older file is left as it was.
     """
     if kind == "npy":
-        numbers = np.column_stack([column for column in columns.values() if getattr(column, "dtype", None) == np.float64])
+        numbers = np.column_stack(
+            [column for column in columns.values() if getattr(column, "dtype", None) == np.float64]
+        )
         with whole_file(Path(str(path)).expanduser()) as file:
             np.save(file, numbers)
         return

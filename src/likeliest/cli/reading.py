@@ -19,7 +19,14 @@ from likeliest.cli.options import BadData
 
 Array = npt.NDArray[Any]
 
-GZIP, ZIP, NPY, PARQUET, ARROW, STREAM = b"\x1f\x8b", b"PK\x03\x04", b"\x93NUMPY", b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"
+GZIP, ZIP, NPY, PARQUET, ARROW, STREAM = (
+    b"\x1f\x8b",
+    b"PK\x03\x04",
+    b"\x93NUMPY",
+    b"PAR1",
+    b"ARROW1",
+    b"\xff\xff\xff\xff",
+)
 STDIN = "-"
 
 
@@ -35,8 +42,8 @@ def read(
     Parameters
     ----------
     source : str
-        Its path: CSV (also packed by gzip), Parquet, Arrow or Feather, NPY, NPZ, or a folder of images with a folder for
-        each class; ``"-"`` for standard input.
+        Its path: CSV, Parquet, Arrow or Feather, NPY, NPZ, each also packed by gzip; or a folder of images with a folder
+        for each class; ``"-"`` for standard input.
     separator : str, optional
         Between the values of CSV; found out by default.
     header : bool

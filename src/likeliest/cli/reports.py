@@ -34,10 +34,10 @@ def columns(terminal: Terminal, target: Target, chosen: Chosen) -> None:
     rest_out = len(chosen.left_out) - len(_few(chosen.left_out))
     if rest_out:
         lines.append(("…", f"and {rest_out} more left out"))
-    lines = [(_cut(name, NAME), text) for name, text in lines]
+    lines = [(cut(name, NAME), text) for name, text in lines]
     width = max(len(name) for name, _ in lines)
     for name, text in lines:
-        terminal.verbatim(_cut(f"  {name:<{width}}  {text}", max(40, terminal.console.width)).rstrip() + "\n")
+        terminal.verbatim(cut(f"  {name:<{width}}  {text}", max(40, terminal.console.width)).rstrip() + "\n")
     if any(column.usable for column, _ in chosen.left_out):
         terminal.say("  (--keep COLUMN takes one of these nevertheless)")
 
@@ -53,7 +53,12 @@ def _kinds(columns: Sequence[Column]) -> str:
     return ", ".join(f"{count} of {kind}" for kind, count in counts.items())
 
 
-def _cut(text: str, most: int) -> str:
+def cut(text: str, most: int) -> str:
+    """The text on one line, no longer than that.
+
+    >>> cut("a\\nlong name", 6)
+    'a lon…'
+    """
     text = "".join(character if character.isprintable() else " " for character in text)
     return text if len(text) <= most else text[: most - 1] + "…"
 
@@ -75,7 +80,9 @@ def measures(terminal: Terminal, comparison: Comparison, target: str, where: str
     classes = comparison.task == "classification"
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column(escape(terminal.spelled(f"{count(comparison.rows)} {where}")))
-    headings = ("accuracy", "calibration\nerror") if classes else ("RMSE", f"{LEVEL:.0%} intervals\nhold".replace("%", " %"))
+    headings = (
+        ("accuracy", "calibration\nerror") if classes else ("RMSE", f"{LEVEL:.0%} intervals\nhold".replace("%", " %"))
+    )
     for heading in ("log-likelihood\nper row", *headings):
         table.add_column(heading, justify="right")
     naive = "shares of the classes" if classes else "the same for all rows"
@@ -83,7 +90,7 @@ def measures(terminal: Terminal, comparison: Comparison, target: str, where: str
         table.add_row(name, number(figures.log_likelihood), *_others(figures))
     terminal.console.print(table)
     terminal.say()
-    terminal.say(meaning(comparison, _cut(target, NAME)))
+    terminal.say(meaning(comparison, cut(target, NAME)))
 
 
 def _others(figures: Figures) -> tuple[str, str]:
@@ -96,40 +103,36 @@ def _others(figures: Figures) -> tuple[str, str]:
 def meaning(comparison: Comparison, target: str) -> str:
     """The measures in plain words."""
     model, naive = comparison.model, comparison.naive
-    classes = model.accuracy is not None
     gain, error = comparison.gain, comparison.gain_error
-    thing = "class" if classes else "value"
+    times = math.exp(min(abs(gain), 700.0))
+    many = f"{times:.3g} times" if times >= 1.1 else f"{times:.4f} times"
+    spread = (
+        f"log-likelihood {gain:+.3g} a row" if math.isnan(error) else f"log-likelihood {gain:+.3g} ± {error:.1g} a row"
+    )
     if not math.isfinite(gain):
-        first = f"Of {target}: a {thing} occurs that one of the two calls impossible, so that they do not compare."
-        first = first if classes else first.replace("calls", "called")
-    elif math.isnan(error) or abs(gain) > 2 * error:
-        times = math.exp(min(abs(gain), 700))
-        many = f"{times:.3g} times" if times >= 1.1 else f"{100 * (times - 1):.2g} %"
-        more = "as much" if times >= 1.1 else "more"
-        sign = "" if gain >= 0 else "worse than knowing nothing of x: "
-        spread = "" if math.isnan(error) else f" (log-likelihood {gain:+.3g} ± {error:.1g} a row)"
-        what = "probability" if classes else "density"
-        if gain >= 0:
-            first = f"The network gives the true {target} {many} {more} {what} on average as the naive model does{spread}."
-            first = first if times >= 1.1 else first.replace(" as the naive", " than the naive")
-        else:
-            first = f"The network does {sign}it gives the true {target} less {what} than the naive model{spread}."
-    else:
+        first = (
+            "In some rows happens what the network or the naive model calls impossible, so that they do not compare."
+        )
+    elif not math.isnan(error) and abs(gain) <= 2 * error:
         first = (
             f"As far as {count(comparison.rows)} rows can tell, the network knows no more of {target} than the naive "
-            f"model (log-likelihood {gain:+.2g} ± {error:.1g} a row)."
+            f"model ({spread})."
         )
-    if classes:
-        assert model.accuracy is not None
+    elif gain >= 0:
+        first = f"The network makes what happened {many} as probable in a row as the naive model does ({spread})."
+    else:
+        first = f"The network is worse than the naive model, which makes what happened {many} as probable ({spread})."
+    if model.accuracy is not None:
         assert naive.accuracy is not None
+        assert model.calibration_error is not None
         return (
-            f"{first} It is right in {100 * model.accuracy:.3g} of 100 rows, always the commonest class in "
-            f"{100 * naive.accuracy:.3g}, and its probabilities are off by {100 * model.calibration_error:.2g} in 100."  # type: ignore[operator]
+            f"{first} It is right in {100 * model.accuracy:.3g} of 100 rows, always saying the commonest class would "
+            f"be in {100 * naive.accuracy:.3g}. Its probabilities are off by {100 * model.calibration_error:.2g} in 100."
         )
     assert model.coverage is not None
     return (
-        f"{first} It is off by {model.rmse:.4g} (root of the mean square), always the mean by {naive.rmse:.4g}; "
-        f"its {100 * LEVEL:.0f} % intervals hold {100 * model.coverage:.3g} % of the rows."
+        f"{first} It is off by {model.rmse:.4g} (root of the mean square), always saying the mean would be by "
+        f"{naive.rmse:.4g}. Its {100 * LEVEL:.0f} % intervals hold {100 * model.coverage:.3g} of 100 rows."
     )
 
 
@@ -200,8 +203,8 @@ def network(model: Any) -> str:
     cells = f"{', then '.join(widths)} cells" if widths else "no hidden cells"
     inputs = int(np.prod(network.program.input_shape))
     return (
-        f"network: {count(inputs)} input{'s' * (inputs != 1)}, {cells}, likelihood {type(network.likelihood).__name__}; "
-        f"{count(network.program.size)} θ"
+        f"network: {count(inputs)} input{'s' * (inputs != 1)}, {cells}, "
+        f"likelihood {type(network.likelihood).__name__}; {count(network.program.size)} θ"
     )
 
 

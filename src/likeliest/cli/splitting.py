@@ -31,7 +31,9 @@ def held_out(y: Array, share: float, seed: int, classes: bool) -> npt.NDArray[np
         taken = np.bincount(place[mask], minlength=len(counts))
         mask &= (taken < counts)[place]  # something has to be left to learn a class from
     if not mask.any() or n - mask.sum() < 2:
-        raise BadData(f"--test: of {n} rows, {share:g} leaves {n - mask.sum()} and {mask.sum()}: too few; 0 holds out none")
+        raise BadData(
+            f"--test: of {n} rows, {share:g} leaves {n - mask.sum()} and {mask.sum()}: too few; 0 holds out none"
+        )
     return mask
 
 

@@ -104,7 +104,10 @@ def with_label_column(data: Data, name: str | None) -> Data:
 def columns_there(data: Data) -> str:
     """The columns there are, as many as a line holds."""
     names = data.frame.columns  # type: ignore[union-attr]
-    listed, more = ", ".join(shortened(n, 20) for n in names[:8]), f", … ({len(names)} in all)" if len(names) > 8 else ""
+    listed, more = (
+        ", ".join(shortened(n, 20) for n in names[:8]),
+        f", … ({len(names)} in all)" if len(names) > 8 else "",
+    )
     return f"There are {listed}{more}"
 
 
@@ -134,7 +137,9 @@ def _of_numbers(name: str, y: Array, known: Any, task: str | None, what: str) ->
         if not whole:
             y = np.array([f"{value:.17g}" for value in y])
             return _classes(name, y, known, what, f"{len(distinct)} different numbers as classes")
-        why = f"{len(distinct)} whole numbers, taken for classes" + ("" if task else " (--task regression: for numbers)")
+        why = f"{len(distinct)} whole numbers, taken for classes" + (
+            "" if task else " (--task regression: for numbers)"
+        )
         return _classes(name, y.astype(np.int64), known, what, why)
     if len(distinct) == 1:
         raise BadData(f"{what} is always {distinct[0]:g}: there is nothing to predict")
@@ -200,7 +205,9 @@ def read_target(data: Data, name: str, classes: Any) -> tuple[Array, npt.NDArray
         strange = known & ~mine
         if strange.any():
             example = shortened(str(values[strange][0]))
-            notes.append(f"{int(strange.sum())} rows of classes that the model does not know, such as {example}, are left out")
+            notes.append(
+                f"{int(strange.sum())} rows of classes that the model does not know, such as {example}, are left out"
+            )
         known = known & mine
     if not known.any():
         raise BadData(f"{data.source}: no row has a target {shortened(name)} that the model knows")
