@@ -85,6 +85,7 @@ def choose_columns(data: Data, target: Target, choices: FitChoices) -> Chosen:
         elif why and column.name not in kept:
             left.append((column, why))
         else:
+            _refuse_infinite(column, data, target)
             used.append(column)
     if not used:  # better a column that counts the rows than none
         used = [column for column, why in left if why == "counts the rows"]
@@ -94,6 +95,16 @@ def choose_columns(data: Data, target: Target, choices: FitChoices) -> Chosen:
         raise BadData(f"{data.source} has no column to predict {shortened(target.name)} from{first}")
     X = need_polars().DataFrame([column.values for column in used])
     return Chosen(X, Features.of_columns(used), tuple(used), tuple(left), tuple(data.frame.columns))
+
+
+def _refuse_infinite(column: Column, data: Data, target: Target) -> None:
+    """A BadData that names the first infinity, by its row in the file."""
+    if column.kind == "numbers" and column.values.is_infinite().any():
+        row = int(column.values.is_infinite().arg_max())
+        raise BadData(
+            f"{data.source}: column {shortened(column.name)} holds {column.values[row]} in row "
+            f"{int(np.flatnonzero(target.known)[row])}; drop the row, correct it, or --drop the column"
+        )
 
 
 def weights_of(data: Data, name: str | None) -> Array | None:

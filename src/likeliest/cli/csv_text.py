@@ -60,7 +60,7 @@ def read_csv(path: Path | None, content: bytes | None, source: str, *, separator
         names = [str(j + 1) for j in range(frame.width)]
     elif len(names) != frame.width:  # nothing that is known of; polars's names will do
         names = frame.columns
-    elif all(_is_number(name) for name in names):
+    elif all(is_number(name) for name in names):
         notes.append("the first line is taken for the names of the columns, yet holds numbers: --no-header says not")
     frame.columns = _distinct(names, notes)
     if frame.width > 1:
@@ -150,7 +150,7 @@ def _header(text: str, separator: str, source: str) -> list[str]:
     raise BadData(f"{source}: the first line cannot be read as names of columns")
 
 
-def _is_number(name: str) -> bool:
+def is_number(name: str) -> bool:
     try:
         float(name)
     except ValueError:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.cli.columns import NUMBERS, Column, as_text, numbers_in, without_gaps
-from likeliest.cli.csv_text import shortened
+from likeliest.cli.csv_text import is_number, shortened
 from likeliest.cli.data import Data
 from likeliest.cli.extras import need_polars
 from likeliest.cli.options import BadData
@@ -201,4 +201,5 @@ def named_column(name: str, names: Any, option: str, source: str) -> str:
         raise BadData(
             f"{option}: {source} has no column {shortened(name)}; is {' or '.join(map(shortened, close))} meant?"
         )
-    raise BadData(f"{option}: {source} has no column {shortened(name)}; there are {_listed(names)}")
+    header = "; --no-header, if the first line holds values" if any(map(is_number, names)) else ""
+    raise BadData(f"{option}: {source} has no column {shortened(name)}; there are {_listed(names)}{header}")

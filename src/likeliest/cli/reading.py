@@ -19,14 +19,8 @@ from likeliest.cli.options import BadData
 
 Array = npt.NDArray[Any]
 
-GZIP, ZIP, NPY, PARQUET, ARROW, STREAM = (
-    b"\x1f\x8b",
-    b"PK\x03\x04",
-    b"\x93NUMPY",
-    b"PAR1",
-    b"ARROW1",
-    b"\xff\xff\xff\xff",
-)
+GZIP, ZIP, NPY = b"\x1f\x8b", b"PK\x03\x04", b"\x93NUMPY"
+PARQUET, ARROW, STREAM = b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"
 STDIN = "-"
 
 
@@ -42,8 +36,8 @@ def read(
     Parameters
     ----------
     source : str
-        Its path: CSV, Parquet, Arrow or Feather, NPY, NPZ, each also packed by gzip; or a folder of images with a folder
-        for each class; ``"-"`` for standard input.
+        Its path: CSV, Parquet, Arrow or Feather, NPY, NPZ, each also packed by gzip; or a folder of images with a
+        folder for each class; ``"-"`` for standard input.
     separator : str, optional
         Between the values of CSV; found out by default.
     header : bool
@@ -119,7 +113,7 @@ def _read_binary(what: Any, beginning: bytes, source: str) -> Data:
         if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
             raise
         lines = str(error).splitlines()
-        raise BadData(f"{source} is broken as a {kind} file: {lines[0] if lines else type(error).__name__}") from None
+        raise BadData(f"{source} is no whole {kind} file: {lines[0] if lines else type(error).__name__}") from None
     return Data(source, frame)
 
 

@@ -127,7 +127,8 @@ def meaning(comparison: Comparison, target: str) -> str:
         assert model.calibration_error is not None
         return (
             f"{first} It is right in {100 * model.accuracy:.3g} of 100 rows, always saying the commonest class would "
-            f"be in {100 * naive.accuracy:.3g}. Its probabilities are off by {100 * model.calibration_error:.2g} in 100."
+            f"be in {100 * naive.accuracy:.3g}. Its probabilities are off by {100 * model.calibration_error:.2g} "
+            "in 100."
         )
     assert model.coverage is not None
     return (
