@@ -112,7 +112,7 @@ def digits(
 @app.command("fit")
 def fit(
     data: options.DataFile,
-    target: options.TargetColumn = None,
+    target: options.FitTarget = None,
     out: options.ModelOut = None,
     force: options.Force = False,
     task: options.TaskOption = None,

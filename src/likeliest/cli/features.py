@@ -196,7 +196,9 @@ def named_column(name: str, names: Any, option: str, source: str) -> str:
     if name in names:
         return name
     folded = {other.casefold(): other for other in names}
-    close = [folded[n] for n in difflib.get_close_matches(name.casefold(), folded, 3)]
+    near = difflib.get_close_matches(name.casefold(), folded, 3)
+    near = near or [other for other in folded if name and (name.casefold() in other or other in name.casefold())][:3]
+    close = [folded[other] for other in near]
     if close:
         raise BadData(
             f"{option}: {source} has no column {shortened(name)}; is {' or '.join(map(shortened, close))} meant?"

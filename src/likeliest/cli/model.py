@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,13 +47,11 @@ def load(path: str, threads: int | None = None) -> Model:
     Raises
     ------
     BadData
-        When it is one that no table can be given to.
-    ModelFileError, OSError
-        When it is none, or cannot be read.
+        When it is none, or one that no table can be given to.
+    OSError
+        When it cannot be read.
     """
-    from likeliest.model_file import load
-
-    estimator = load(path)
+    estimator = load_any(path)
     if not hasattr(estimator, "table_"):
         raise BadData(f"{path} holds a {type(estimator).__name__}; expected a Classifier or Regressor")
     if getattr(estimator, "_multilabel", False):
@@ -63,6 +62,27 @@ def load(path: str, threads: int | None = None) -> Model:
         )
     estimator.n_jobs = threads
     return Model(estimator, features_of(estimator), getattr(estimator, "target_name_", None))
+
+
+def load_any(path: str) -> Any:
+    """The Network, Classifier or Regressor in a file.
+
+    Raises
+    ------
+    BadData
+        When it is none.
+    OSError
+        When it cannot be read.
+    """
+    from likeliest.model_file import ModelFileError, load
+
+    file = Path(path).expanduser()
+    if file.is_dir() or not file.exists():
+        raise BadData(f"{path} is a folder; expected a model file" if file.is_dir() else f"there is no file {path}")
+    try:
+        return load(file)
+    except ModelFileError as error:
+        raise BadData(str(error)) from None
 
 
 def features_of(estimator: Any) -> Features:

@@ -245,7 +245,15 @@ DataFile = Annotated[
     ),
 ]
 TargetColumn = Annotated[
-    str | None, typer.Option("--target", metavar="COLUMN", help="What is to be predicted. By default as in the fit.")
+    str | None, typer.Option("--target", metavar="COLUMN", help="The column that is to be predicted. By default as in the fit.")
+]
+FitTarget = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="COLUMN",
+        help="The column to be predicted; of an array without names its number, from 0.",
+    ),
 ]
 WeightsColumn = Annotated[
     str | None, typer.Option("--weights", metavar="COLUMN", help="How much each row counts: 2 is as having it twice.")

@@ -59,6 +59,8 @@ def read(
         from likeliest.cli.images import read_images
 
         return read_images(path, source, image_shape)
+    if not path.exists():
+        raise BadData(f"there is no file {source}")
     with path.open("rb") as file:
         beginning = file.read(8)
         if not path.is_file():  # a pipe, which can be read once only

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from likeliest.cli import reports
-from likeliest.cli.model import shown
+from likeliest.cli.model import load_any, shown
 from likeliest.cli.terminal import Terminal
 
 Array = npt.NDArray[Any]
@@ -25,10 +25,10 @@ MOST_COLUMNS = 16
 
 def run(path: str, *, pictures: str | None, json: bool) -> None:
     """The command."""
-    from likeliest.model_file import load, read_description
+    from likeliest.model_file import read_description
 
-    model = load(path)
-    version = str(read_description(path)["likeliest"])
+    model = load_any(path)
+    version = str(read_description(Path(path).expanduser())["likeliest"])
     network = getattr(model, "network_", model)
     terminal = Terminal(quiet=json)
     what = _what(model, network)
