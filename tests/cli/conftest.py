@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from flats import QUICK, csv, flats
 
 from likeliest import cli
 
@@ -51,47 +51,11 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     return call
 
 
-def flats(n: int = 120, seed: int = 0) -> dict[str, list[Any]]:
-    """Flats: their number, size, town, floor (with gaps), whether they are let, and the rent."""
-    rng = np.random.default_rng(seed)
-    size = rng.uniform(20, 120, n).round(1)
-    town = rng.choice(["Bern", "Genf", "Zug"], n)
-    floor: list[Any] = rng.integers(0, 9, n).tolist()
-    for row in range(0, n, 11):
-        floor[row] = None
-    rent = (15 * size + 300 * (town == "Zug") + rng.normal(0, 60, n)).round(2)
-    let = np.where(rent + rng.normal(0, 100, n) > 1100, "yes", "no")
-    return {
-        "number": list(range(1, n + 1)),
-        "size": size.tolist(),
-        "town": town.tolist(),
-        "floor": floor,
-        "country": ["CH"] * n,
-        "let": let.tolist(),
-        "rent": rent.tolist(),
-    }
-
-
-def csv(columns: dict[str, list[Any]], separator: str = ",", point: str = ".") -> str:
-    """CSV, written by hand."""
-
-    def written(value: Any) -> str:
-        text = "" if value is None else str(value)
-        return text.replace(".", point) if isinstance(value, float) else text
-
-    rows = zip(*columns.values(), strict=True)
-    lines = [separator.join(columns), *(separator.join(map(written, row)) for row in rows)]
-    return "\n".join(lines) + "\n"
-
-
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     path = tmp_path / "flats.csv"
     path.write_text(csv(flats()))
     return path
-
-
-QUICK = ("--hidden", "4", "--epochs", "15")
 
 
 @pytest.fixture

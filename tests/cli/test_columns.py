@@ -53,7 +53,14 @@ def test_a_few_values_that_are_no_numbers_are_gaps_and_told_of() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [["01234", "10115", "00501"], ["red", "blue", "red"], ["true", "false"], ["1_000", "2"], ["0x10", "1"], ["12 kg"] * 3],
+    [
+        ["01234", "10115", "00501"],
+        ["red", "blue", "red"],
+        ["true", "false"],
+        ["1_000", "2"],
+        ["0x10", "1"],
+        ["12 kg"] * 3,
+    ],
 )
 def test_categories(values: list[str]) -> None:
     assert guess(values).kind == "categories"
@@ -75,7 +82,15 @@ def test_numbers_said_to_be_categories() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["2020-01-31", "31.01.2020", "1/31/20", "2020-01-31T12:30", "2020-01-31 12:30:05.25Z", "2020/1/3 1:02:03 +02:00", "12:30"],
+    [
+        "2020-01-31",
+        "31.01.2020",
+        "1/31/20",
+        "2020-01-31T12:30",
+        "2020-01-31 12:30:05.25Z",
+        "2020/1/3 1:02:03 +02:00",
+        "12:30",
+    ],
 )
 def test_dates_are_left_out_and_the_cure_is_named(value: str) -> None:
     column = guess([value, value, "NA"])

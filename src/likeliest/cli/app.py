@@ -355,6 +355,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = app(arguments, standalone_mode=False, prog_name="likeliest")
             if sys.stdout is not None:  # as in `likeliest digits >&-`
                 sys.stdout.flush()
+            if code == 130:  # newer typers make an exit of Ctrl-C by themselves
+                return _complain("interrupted", 130)
             return code if isinstance(code, int) else 0
         except (KeyboardInterrupt, typer.Abort):
             return _complain("interrupted", 130)
