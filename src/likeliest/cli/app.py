@@ -327,7 +327,7 @@ def explain_digits(
     run(options.Choices(every, data, options.widths(hidden), epochs, None, None, seed, 1), example)
 
 
-app.add_typer(explain_app, help="Write out one row's passes with numbers.")
+app.add_typer(explain_app, short_help="Write out one row's passes with numbers.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -151,6 +151,7 @@ def _header(text: str, separator: str, source: str) -> list[str]:
 
 
 def is_number(name: str) -> bool:
+    """Whether a name looks like a value."""
     try:
         float(name)
     except ValueError:

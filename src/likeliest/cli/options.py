@@ -245,7 +245,8 @@ DataFile = Annotated[
     ),
 ]
 TargetColumn = Annotated[
-    str | None, typer.Option("--target", metavar="COLUMN", help="The column that is to be predicted. By default as in the fit.")
+    str | None,
+    typer.Option("--target", metavar="COLUMN", help="The column to be predicted. By default as in the fit."),
 ]
 FitTarget = Annotated[
     str | None,

@@ -125,7 +125,7 @@ def _load_npy(what: Any, source: str) -> Array:
         if isinstance(what, Path):
             return np.asarray(np.load(what, mmap_mode="r", allow_pickle=False))
         return np.asarray(np.load(what, allow_pickle=False))
-    except (ValueError, EOFError, SyntaxError, TypeError, OverflowError) as error:
+    except Exception as error:  # what is broken fails in many ways
         raise BadData(f"{source} cannot be read as NPY: {' '.join(str(error).split())[:200]}") from None
 
 
@@ -133,7 +133,7 @@ def _read_npz(what: Any, source: str) -> Data:
     try:
         with zipfile.ZipFile(what) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except Exception as error:  # what is broken fails in many ways
         raise BadData(f"{source} is broken as an NPZ file: {error}") from None
     if not any(name.endswith(".npy") for name in names):
         office = any(name.startswith("xl/") for name in names)
@@ -144,7 +144,7 @@ def _read_npz(what: Any, source: str) -> Data:
             what.seek(0)
         with np.load(what, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files if name in ("X", "y") or len(file.files) == 1}
-    except (ValueError, EOFError, SyntaxError, TypeError, OverflowError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:
         raise BadData(f"{source} cannot be read as NPZ: {' '.join(str(error).split())[:200]}") from None
     if len(arrays) == 1 and "y" not in arrays:
         return _of_array(next(iter(arrays.values())), source)
