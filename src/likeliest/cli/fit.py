@@ -24,7 +24,7 @@ from likeliest.threads import resolve_threads
 
 def run(choices: FitChoices) -> None:
     """The command."""
-    terminal = Terminal(quiet=choices.quiet or choices.json)
+    terminal = Terminal(quiet=choices.quiet or choices.json, notes=not choices.quiet)
     _check(choices)
     data = read(choices.data, separator=choices.separator, header=choices.header, image_shape=choices.image_size)
     data = with_label_column(data, choices.target)
@@ -34,7 +34,7 @@ def run(choices: FitChoices) -> None:
     data = data if target.known.all() else data.rows(target.known)
     chosen = choose_columns(data, target, choices)
     rows = Examples(chosen.X, target.y, weights_of(data, choices.weights), target.name)
-    other = None if choices.test_file is None else _other(choices, target, chosen)
+    other = None if choices.test_file is None else _other(choices, target, chosen, terminal)
     _announce(terminal, data, target, chosen)
     train, test, where = _split(rows, other, choices, target.task)
     comparison = None
@@ -100,7 +100,7 @@ def _check(choices: FitChoices) -> None:
         raise BadData("--cross-validate: there is --test with rows of its own already")
 
 
-def _other(choices: FitChoices, target: Target, chosen: Chosen) -> Examples:
+def _other(choices: FitChoices, target: Target, chosen: Chosen, terminal: Terminal) -> Examples:
     """The rows of ``--test FILE``."""
     shape = chosen.features.shape
     data = read(
@@ -115,21 +115,20 @@ def _other(choices: FitChoices, target: Target, chosen: Chosen) -> Examples:
     data = data if known.all() else data.rows(known)
     X, more = chosen.features.take(data, besides=tuple(chosen.names))
     for note in [*data.notes, *notes, *more]:
-        Terminal.note(f"{data.source}: {note}")
+        terminal.note(f"{data.source}: {note}")
     return Examples(X, y, weights_of(data, choices.weights), target.name)
 
 
 def _announce(terminal: Terminal, data: Data, target: Target, chosen: Chosen) -> None:
     missing = int((~target.known).sum())
-    if not terminal.quiet:
-        for note in data.notes:
-            terminal.note(f"{data.source}: {note}")
-        if missing:
-            terminal.note(f"{reports.count(missing)} row{'s' * (missing != 1)} without a target left out")
-        for column in chosen.used:
-            if column.strangers:
-                said = strangers(column.name, column.strangers, column.strange)
-                terminal.note(f"{said} (--categorical takes all as they are)")
+    for note in data.notes:
+        terminal.note(f"{data.source}: {note}")
+    if missing:
+        terminal.note(f"{reports.count(missing)} row{'s' * (missing != 1)} without a target left out")
+    for column in chosen.used:
+        if column.strangers:
+            said = strangers(column.name, column.strangers, column.strange)
+            terminal.note(f"{said} (--categorical takes all as they are)")
     if data.frame is None:
         shape = " x ".join(map(str, chosen.features.shape))
         what = f"images of {shape} pixels" if data.files else f"rows of {shape} numbers"

@@ -34,19 +34,22 @@ def write(model: Any, X: Any, y: Any, folder: Path) -> list[str]:
     from likeliest import plots
 
     drawings: dict[str, Any] = {}
+    name = getattr(model, "target_name_", None)
+    shape = model.network_.program.input_shape
     if model.history_.epochs:
         drawings["learning-curve"] = lambda: plots.LearningCurveDisplay.from_estimator(model)
     if X is not None and hasattr(model, "classes_"):
-        drawings["reliability"] = lambda: plots.ReliabilityDisplay.from_estimator(model, X, y)
+        drawings["reliability"] = lambda: plots.ReliabilityDisplay.from_estimator(model, X, y, name=name)
     elif X is not None:
-        drawings["intervals"] = lambda: plots.IntervalDisplay.from_estimator(model, X, y)
-        drawings["coverage"] = lambda: plots.CoverageDisplay.from_estimator(model, X, y)
+        drawings["intervals"] = lambda: plots.IntervalDisplay.from_estimator(model, X, y, name=name)
+        drawings["coverage"] = lambda: plots.CoverageDisplay.from_estimator(model, X, y, name=name)
     hidden = sum(isinstance(layer, Dense) for layer in model.network_.layers)
-    drawings["weights"] = lambda: plots.WeightsDisplay.from_estimator(model)
-    if hidden:
+    images = {"image_shape": shape} if len(shape) == 2 else {}
+    drawings["weights"] = lambda: plots.WeightsDisplay.from_estimator(model, **images)
+    if hidden and not images:
         drawings["inputs"] = lambda: plots.WeightsDisplay.from_estimator(model, kind="bar")
     folder.mkdir(parents=True, exist_ok=True)
-    for name, drawing in drawings.items():
-        with whole_file(folder / f"{name}.png") as file:
+    for title, drawing in drawings.items():
+        with whole_file(folder / f"{title}.png") as file:
             drawing().figure_.savefig(file, format="png", dpi=150, bbox_inches="tight")
-    return [f"{name}.png" for name in drawings]
+    return [f"{title}.png" for title in drawings]

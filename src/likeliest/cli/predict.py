@@ -41,6 +41,7 @@ def run(
         raise BadData("--json: prints the predictions; --out has the ending that says how to write them")
     if kind == "npy" and copied:
         raise BadData("--id: an NPY file holds numbers without names; choose another ending for --out")
+    terminal = Terminal(quiet=True, notes=not quiet)
     model = load(path, threads)
     data = read(source, separator=separator, header=header, image_shape=model.image_shape)
     copies = _copies(data, copied)
@@ -49,17 +50,16 @@ def run(
         raise BadData(f"--id: {shortened(clash[0])} is what a prediction is called")
     besides = (*copied, *((model.target,) if model.target else ()))
     X, notes = model.features.take(data, missing_ok=missing_ok, besides=besides)
-    if not quiet:
-        for note in [*data.notes, *notes]:
-            Terminal.note(f"{data.source}: {note}")
+    for note in [*data.notes, *notes]:
+        terminal.note(f"{data.source}: {note}")
     columns = {**copies, **predictions(model, X, level)}
     if json:
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*map(_listed, columns.values()), strict=True)]
         print(reports.as_json(rows))
         return
     write_table(columns, out, kind)
-    if to_file and not quiet:
-        Terminal.note(f"{reports.count(len(data))} predictions written to {out}")
+    if to_file:
+        terminal.note(f"{reports.count(len(data))} predictions written to {out}")
 
 
 def _copies(data: Data, names: tuple[str, ...]) -> dict[str, Any]:

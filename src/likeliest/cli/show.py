@@ -76,11 +76,11 @@ def run(path: str, *, pictures: str | None, json: bool) -> None:
 
 def _what(model: Any, network: Any) -> str:
     """What is predicted, in words."""
-    target = getattr(model, "target_name_", "y")
+    target = reports.cut(getattr(model, "target_name_", "y"), reports.NAME)
     classes = getattr(model, "classes_", None)
     if classes is None:
         return f"{target}, by {network.likelihood!r}"
-    names = [shown(label) for label in classes]
+    names = [reports.cut(shown(label), 20) for label in classes]
     listed = ", ".join(names[:10]) + (f", … ({len(names)} classes)" if len(names) > 10 else "")
     return f"{target}, one of {listed}, by {network.likelihood!r}"
 
