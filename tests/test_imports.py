@@ -22,8 +22,11 @@ program
 layers engines
 tracing gradient_check summary parameters history progress data_dependent assembly encoding
 fit html
+preparation
 state
 network_file
+checkpoint
+fitting
 network
 estimators
 model_file

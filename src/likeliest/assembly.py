@@ -16,15 +16,17 @@ def assemble(
     likelihood: Likelihood,
     initializer: Initializer | str | Mapping[str, Initializer | str] | None,
     input_shape: Shape,
+    expected: Mapping[str, Shape] | None = None,
 ) -> tuple[Program, Mapping[str, Initializer]]:
     """The program for examples of a shape, and where each of its parameters starts.
 
     Raises
     ------
     ValueError
-        When a layer does not fit the one before it, or an initializer is for a layer that is not there.
+        When a layer does not fit the one before it, an initializer is for a layer that is not there, or a parameter is
+        not of the shape that is ``expected``.
     """
-    net = Builder(input_shape, initializer)
+    net = Builder(input_shape, initializer, expected)
     x = Value(INPUT, input_shape)
     counts: dict[str, int] = {}
     for layer in layers:

@@ -49,7 +49,7 @@ def _descriptions() -> dict[str, type[Any]]:
 
 
 DESCRIPTIONS = _descriptions()
-_NAMES = {kind: name for name, kind in DESCRIPTIONS.items()}
+_NAMES: dict[Any, str] = {kind: name for name, kind in DESCRIPTIONS.items()}
 _TYPES: dict[str, Any] = {"float": float, "numpy.float32": np.float32, "numpy.float64": np.float64}
 """What ``dtype`` may be besides a word."""
 
@@ -103,14 +103,12 @@ def encode(value: Any, argument: str) -> Any:
         items = [[encode(key, argument), encode(item, argument)] for key, item in value.items()]
         return {"type": "dict", "items": items}
     if kind in _NAMES:
-        described: dict[str, Any] = {"type": _NAMES[kind]}
-        return described | {
-            field.name: encode(getattr(value, field.name), argument) for field in fields(value) if field.init
-        }
+        own = {field.name: encode(getattr(value, field.name), argument) for field in fields(value) if field.init}
+        return {"type": _NAMES[kind], **own}
     if isinstance(value, range):
         return {"type": "range", "items": [value.start, value.stop, value.step]}
     if isinstance(value, np.random.RandomState):
-        state = value.get_state()
+        state: Any = value.get_state()
         if state[0] == "MT19937":
             return {"type": "RandomState", "state": encode(tuple(state), argument)}
     if isinstance(value, Fraction):
@@ -231,8 +229,15 @@ def _decode_float(value: str) -> float:
 
 
 def _decode_random_state(state: Any) -> np.random.RandomState:
+    name, key, position, has_gauss, gauss = decode(state)
+    key = np.asarray(key)
+    # NumPy itself does not look, and would read beyond the end.
+    if name != "MT19937" or key.dtype != np.uint32 or key.shape != (624,) or not 0 <= _natural(position) <= 624:
+        raise ValueError("RandomState: this is no state of MT19937")
+    if has_gauss not in (0, 1) or type(gauss) is not float:
+        raise ValueError("RandomState: this is no state of MT19937")
     found = np.random.RandomState(0)
-    found.set_state(decode(state))
+    found.set_state((name, key, position, has_gauss, gauss))
     return found
 
 

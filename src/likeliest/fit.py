@@ -9,8 +9,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +63,33 @@ class Position:
     averaged: bool = False
 
 
+@dataclass
+class Course:
+    """How far one fit has come, between two epochs, besides what the engine holds and the position says.
+
+    ``first_step``: the steps taken before it. ``floor``: the log-likelihood below which it has diverged. ``best``: θ
+    at ``history.best_epoch``, by name; nothing without early stopping.
+    """
+
+    history: History
+    first_step: int
+    floor: float
+    best: dict[str, Array] = field(default_factory=dict)
+
+
+class Keeper(Protocol):
+    """Who keeps the course of a fit, from time to time: `likeliest.checkpoint`."""
+
+    course: Course | None
+    """From where to go on: the engine and the position have been brought there."""
+
+    def is_due(self, epochs: int) -> bool:
+        """Whether it is time, after so many epochs."""
+
+    def keep(self, engine: Engine, position: Position, course: Course, finished: bool = False) -> None:
+        """Takes all of it down."""
+
+
 @dataclass(frozen=True)
 class Validation:
     """Held-out examples: rows of X, with their weights if there are any."""
@@ -103,30 +130,41 @@ def fit(
     callbacks: Sequence[Callback],
     progress: Progress,
     network: Any,
+    keeper: Keeper | None = None,
 ) -> History:
     """Takes ``epochs`` passes over the examples in ``rows`` (all of them for None), in minibatches.
 
     X (n, ...), y (n,) or (n, targets), weights (n,) of mean 1 over the rows, or None. ``position`` is brought forward,
-    so that the next call continues. The order of epoch e depends on (seed, e) only.
+    so that the next call continues. The order of epoch e depends on (seed, e) only. With a ``keeper`` that has a
+    course, it goes on from there.
     """
     assert position.seed is not None
     n = len(X) if rows is None else len(rows)
-    history = History(first_epoch=position.epochs, seed=position.seed, examples=n)
     per_epoch = -(-n // batch_size)
-    floor = _floor(engine, X, y, rows, threads)
-    first_step, last_epoch = position.steps, position.epochs + epochs
-    if position.averaged:  # what an earlier fit went on from
-        engine.swap()
-        position.averaged = False
-    engine.average(averaging is not None)
-    best = _Best(early_stopping)
+    if keeper is not None and keeper.course is not None:
+        course = keeper.course
+    else:
+        history = History(first_epoch=position.epochs, seed=position.seed, examples=n)
+        course = Course(history, position.steps, _floor(engine, X, y, rows, threads))
+        if position.averaged:  # what an earlier fit went on from
+            engine.swap()
+            position.averaged = False
+        engine.average(averaging is not None)
+        if keeper is not None:
+            keeper.keep(engine, position, course)
+    history, floor, first_step = course.history, course.floor, course.first_step
+    last_epoch = history.first_epoch + epochs
+    best = _Best(early_stopping, course)
     steps_a_second = 80.0  # a first guess, so that the first chunk is of 8 steps
     order = np.zeros((0, n), np.uint32)  # of the examples in the epochs under way, a row each
-    step, total, seconds = 0, 0.0, 0.0  # how far the epoch is
+    step, seconds = 0, 0.0  # how far the epoch is
+    of_epoch: list[Array] = []  # the log-likelihoods of its steps
 
     with _interruptible() as interrupted:
         while position.epochs < last_epoch and history.stopped == "finished":
             if interrupted():
+                if keeper is not None and step == 0:
+                    keeper.keep(engine, position, course)
                 history.stopped = "interrupted"
                 break
             steps = max(1, int(steps_a_second * CHUNK_SECONDS))
@@ -161,10 +199,12 @@ def fit(
                 of_each = totals.reshape(len(order), per_epoch).sum(axis=1).tolist()
                 done = [(total_of_one, took / len(order)) for total_of_one in of_each]
             else:
-                step, total, seconds = step + len(totals), total + float(totals.sum()), seconds + took
-                done = [(total, seconds)] if step == per_epoch else []
+                step, seconds = step + len(totals), seconds + took
+                of_epoch.append(totals)
+                # All at once: how long the chunks were must not show in the last digits.
+                done = [(float(np.concatenate(of_epoch).sum()), seconds)] if step == per_epoch else []
             for epoch_total, epoch_seconds in done:
-                step, total, seconds = 0, 0.0, 0.0
+                step, seconds, of_epoch = 0, 0.0, []
                 position.epochs += 1
                 looks = (history.epochs + 1) % validation_every == 0 or position.epochs == last_epoch
                 seen = bool(callbacks) or (validation is not None and looks)
@@ -175,14 +215,19 @@ def fit(
                         held_out = validation.log_likelihood(engine, threads) if looks else float("nan")
                     epoch = Epoch(position.epochs, epoch_total / n, held_out, epoch_seconds, network)
                     _tell(epoch, history, progress, best, engine, callbacks)
+            over = position.epochs == last_epoch or history.stopped != "finished"
+            if keeper is not None and done and (over or keeper.is_due(history.epochs)):
+                keeper.keep(engine, position, course)
     if history.stopped == "interrupted":
-        warnings.warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached", stacklevel=3)
-    if averaging is not None and not best.theta:
+        warnings.warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached", stacklevel=4)
+    if averaging is not None and not course.best:
         engine.swap()
         position.averaged = True
     elif averaging is not None:
         engine.average(False)  # what is kept is the best of the averages; the next fit goes on from it
     best.restore(engine)
+    if keeper is not None and history.stopped != "interrupted":
+        keeper.keep(engine, position, course, finished=True)
     return history
 
 
@@ -213,7 +258,7 @@ def climb(
     n = len(X)
     history = History(first_epoch=position.epochs, seed=position.seed, examples=n)
     names = [name for name in engine.program.parameters if name not in engine.program.statistics]
-    best = _Best(early_stopping)
+    best = _Best(early_stopping, Course(history, position.steps, -math.inf))
     seen: dict[bytes, float] = {}  # the mean log-likelihood at the θ that were looked at last
 
     def put(theta: npt.NDArray[np.float64]) -> None:
@@ -258,7 +303,7 @@ def climb(
         start = np.concatenate([engine.get(name).ravel() for name in names]).astype(np.float64)
         put(optimizer.climb(value_and_gradient, start, epochs, after))
     if history.stopped == "interrupted":
-        warnings.warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached", stacklevel=3)
+        warnings.warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached", stacklevel=4)
     best.restore(engine)
     return history
 
@@ -292,9 +337,8 @@ def _chunk(
 class _Best:
     """Early stopping: remembers the θ with the best validation log-likelihood, and says when to give up."""
 
-    def __init__(self, patience: int | None) -> None:
-        self.patience = patience
-        self.theta: dict[str, Array] = {}
+    def __init__(self, patience: int | None, course: Course) -> None:
+        self.patience, self.course = patience, course
 
     def is_over(self, engine: Engine, history: History) -> bool:
         """Whether the last ``patience`` epochs brought nothing better."""
@@ -305,12 +349,12 @@ class _Best:
             return False
         if history.best_epoch is None or values[last] > values[history.best_epoch]:
             history.best_epoch = last
-            self.theta = {name: engine.get(name) for name in engine.program.parameters}
+            self.course.best = {name: engine.get(name) for name in engine.program.parameters}
         return last - history.best_epoch >= self.patience
 
     def restore(self, engine: Engine) -> None:
         """Puts the best θ back."""
-        for name, value in self.theta.items():
+        for name, value in self.course.best.items():
             engine.set(name, value)
 
 

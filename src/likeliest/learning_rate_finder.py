@@ -13,6 +13,7 @@ import numpy.typing as npt
 from likeliest.data import as_examples
 from likeliest.engines.base import Chunk, Terms
 from likeliest.optimizers import Adam, Optimizer
+from likeliest.preparation import start_output
 from likeliest.threads import resolve_threads
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def find_learning_rate(
     X = twin._examples(X, threads)
     y = twin._targets(X, y)
     if fresh:
-        twin._start_output(y, None)
+        start_output(twin._built(), twin.likelihood, y, None)
     rates = np.geomspace(low, high, steps)
     engine = twin._built()
     unit: Any = replace(optimizer, **{"learning_rate": 1.0})

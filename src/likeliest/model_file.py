@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from likeliest.network import Network
-from likeliest.network_file import FORMAT, network_from
+from likeliest.network_file import check_format, network_from
 from likeliest.tensor_file import ModelFileError, Tensors, damaged, read
 
 __all__ = ["ModelFileError", "load", "read_description"]
@@ -101,14 +101,12 @@ def _open(path: str | os.PathLike[str], memory_map: bool) -> Tensors:
     if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
         raise ValueError(f"path: expected the name of a model file, found {path!r}")
     tensors = read(path, memory_map)
-    found, kind = tensors.description.get("format"), tensors.description.get("kind")
-    if type(found) is not int or found < 1:
-        raise damaged(tensors.path, f"its format is {str(found)[:100]!r}")
-    if found > FORMAT:
-        version = str(tensors.description.get("likeliest", "newer"))[:40]
+    check_format(tensors)
+    kind = tensors.description.get("kind")
+    if kind == "Checkpoint":
         raise ModelFileError(
-            f"{tensors.path}: the file has format {found}, made by likeliest {version}; this one reads {FORMAT}: "
-            "upgrade it (pip install --upgrade likeliest), or save the model with the older one"
+            f"{tensors.path}: this is a checkpoint; fit(..., checkpoint=FOLDER) goes on from it, and in the "
+            "end save(path) writes a model file"
         )
     if kind not in KINDS:
         raise damaged(tensors.path, f"it holds a {str(kind)[:100]!r}; expected one of {', '.join(KINDS)}")

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import numbers
-import operator
 import os
-import secrets
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,10 +14,12 @@ import numpy.typing as npt
 from likeliest import gradient_check, initializers, likelihoods, optimizers, random, schedules, tracing
 from likeliest.assembly import assemble
 from likeliest.averaging import Averaging
+from likeliest.checkpoint import Checkpoints
 from likeliest.data import as_examples, as_weights, check_codes, check_same_length, non_finite_message
 from likeliest.engines import ENGINES, make_engine
-from likeliest.engines.base import Engine, Terms
-from likeliest.fit import Callback, Position, Validation, climb, fit
+from likeliest.engines.base import Engine
+from likeliest.fit import Callback, Position
+from likeliest.fitting import fit_network
 from likeliest.history import History
 from likeliest.initializers import Initializer
 from likeliest.layers import Layer
@@ -31,10 +28,14 @@ from likeliest.network_file import write_network
 from likeliest.optimizers import Adam, Optimizer
 from likeliest.optimizers.base import check_positive
 from likeliest.parameters import Parameters
+from likeliest.preparation import (
+    SymmetryWarning,
+    check_integer,
+    check_seed,
+)
 from likeliest.priors import Prior
 from likeliest.program import OUTPUT, Program, priors_by_name
-from likeliest.progress import make_progress
-from likeliest.schedules import Constant, Schedule
+from likeliest.schedules import Schedule
 from likeliest.state import arrays, places, put
 from likeliest.summary import summary
 from likeliest.threads import resolve_threads
@@ -43,11 +44,9 @@ from likeliest.xp import numpy_namespace
 if TYPE_CHECKING:
     from likeliest.likelihoods import Distribution
 
+__all__ = ["Network", "SymmetryWarning"]
+
 Array = npt.NDArray[Any]
-
-
-class SymmetryWarning(UserWarning):
-    """All cells of a layer start alike, so they will stay alike."""
 
 
 class Network:
@@ -131,6 +130,7 @@ class Network:
         self._engine: Engine | None = None
         self._later: Callable[[], Engine] | None = None  # makes the engine when it is needed
         self._position = Position()
+        self._last_call = ("", "", "")  # of fit with a checkpoint: its folder, from where it started, where it ended
         self._pool_size: int | None = None
 
     def __repr__(self) -> str:
@@ -175,7 +175,7 @@ class Network:
         shape = (input_shape,) if isinstance(input_shape, int) else tuple(int(size) for size in input_shape)
         if not shape or min(shape) < 1:
             raise ValueError(f"input_shape: expected positive sizes, found {input_shape!r}")
-        seed = _check_seed(seed)
+        seed = check_seed(seed)
         program, started = assemble(self.layers, self.likelihood, self.initializer, shape)
         engine = self._make_engine(program)
         for index, (name, parameter_shape) in enumerate(program.parameters.items()):
@@ -230,6 +230,8 @@ class Network:
         threads: int | None = None,
         callbacks: Sequence[Callback] = (),
         verbose: bool | str = "auto",
+        checkpoint: str | os.PathLike[str] | None = None,
+        every: int = 1,
     ) -> History:
         """Chooses θ to make the data likely: climbs the log-likelihood, minibatch by minibatch.
 
@@ -277,6 +279,13 @@ class Network:
             Each is called after every epoch with an `Epoch`; one that returns True stops the fit.
         verbose : {"auto", True, False}
             "auto" shows a progress bar in a terminal; True also prints a line an epoch where there is none.
+        checkpoint : str or Path, optional
+            A folder for this call alone, in which it keeps how far it has come. The same call on a new network, after
+            a crash, a kill or Ctrl-C, goes on from there and ends with the same bits, `History` included (but for its
+            seconds); after the end it returns at once. With a learning rate that stays, ``epochs`` may be larger then.
+        every : int
+            How many epochs lie between two checkpoints, at least: where epochs take milliseconds there are more, so
+            that writing checkpoints takes no more than a twentieth of the time.
 
         Returns
         -------
@@ -285,174 +294,54 @@ class Network:
         Raises
         ------
         ValueError
-            When something does not fit, before any work is done.
+            When something does not fit, before any work is done; or ``checkpoint`` belongs to another call.
+        OSError
+            When a checkpoint cannot be written.
         DivergenceError
             When the log-likelihood runs away; the last good θ is kept.
         """
         optimizer = None if optimizer is None else optimizers.resolve(optimizer)
-        epochs = _check_integer("epochs", epochs, 1)
-        batch_size = None if batch_size is None else _check_integer("batch_size", batch_size, 1)
-        early_stopping = None if early_stopping is None else _check_integer("early_stopping", early_stopping, 1)
-        validation_every = _check_integer("validation_every", validation_every, 1)
+        epochs = check_integer("epochs", epochs, 1)
+        batch_size = None if batch_size is None else check_integer("batch_size", batch_size, 1)
+        early_stopping = None if early_stopping is None else check_integer("early_stopping", early_stopping, 1)
+        validation_every = check_integer("validation_every", validation_every, 1)
         schedule = schedules.resolve(schedule)
         if averaging is not None and not isinstance(averaging, Averaging):
             raise ValueError(f"averaging: expected EMA() or SWA() of likeliest.averaging, found {averaging!r}")
         if clip_norm is not None:
             check_positive("clip_norm", clip_norm, "1.0 is usual for a gradient of the mean")
-        seed = None if seed is None else _check_seed(seed)
+        seed = None if seed is None else check_seed(seed)
         count = resolve_threads(threads)
         callbacks = tuple(callbacks)
         if not all(callable(callback) for callback in callbacks):
             raise ValueError(f"callbacks: expected functions of one argument, found {callbacks!r}")
         if early_stopping is not None and validation is None:
             raise ValueError("early_stopping: it needs held-out data; give validation=(X, y) or validation=0.1")
-
-        X = as_examples(X)
-        y = self._targets(X, y)
-        weights = as_weights(sample_weight, len(X))
-        highest = 1.0
-        if weights is not None:
-            highest = float(weights.max())
-            weights = weights / highest  # so that no sum of them overflows
-        if self.likelihood.classes is not None and len(np.unique(y)) == 1:
-            raise ValueError(f"y: there is one class only, {y[0]}; a network learns to tell at least two apart")
-        if seed is None:
-            seed = secrets.randbits(32) if self._position.seed is None else self._position.seed
-        rows, held_out = self._held_out(X, y, weights, validation, seed)
-        training = slice(None) if rows is None else rows
-        if weights is not None:
-            if not weights[training].any():
-                raise ValueError("sample_weight: all training examples have weight 0: there is nothing to learn from")
-            if held_out is not None and held_out.weights is not None and not weights[held_out.rows].any():
-                raise ValueError("sample_weight: all held-out examples have weight 0: there is nothing to validate on")
-            mean = float(weights[training].mean())
-            weights, highest = weights / mean, highest * mean
-        fresh = not self._is_built
-        if fresh:
-            self.build(X.shape[1:], seed)
-        try:
-            self._check_examples(X, "X", count)
-            if held_out is not None and held_out.X is not X:
-                self._check_examples(held_out.X, "validation X", count)
-            if fresh:
-                self._start_output(y[training], None if weights is None else weights[training])
-            self._warn_of_symmetry()
-            n = len(X) if rows is None else len(rows)
-            progress = make_progress(verbose, self._position.epochs, self._position.epochs + epochs, n)
-        except ValueError:
-            if fresh:
-                self._engine, self._position = None, Position()
-            raise
-        engine = self._built()
-        position = self._position
-        position.seed = seed
-        if position.optimizer is None or (optimizer is not None and optimizer != position.optimizer):
-            position.optimizer = optimizer or Adam()
-            position.steps = 0
-            if not position.optimizer.full_batch:
-                engine.start(position.optimizer)
-        method: Any = fit
-        how: dict[str, Any] = {
-            "batch_size": min(batch_size or n, n),
-            "schedule": schedule,
-            "averaging": averaging,
-            "terms": Terms(1 / (highest * n), math.inf if clip_norm is None else float(clip_norm), seed),
-        }
-        if position.optimizer.full_batch:
-            _check_full_batch(position.optimizer, schedule, averaging, clip_norm, engine.program)
-            if self.likelihood.training() is not self.likelihood:
-                raise ValueError(f"optimizer: {type(position.optimizer).__name__} does not smooth labels; use Adam()")
-            method, how = climb, {"log_prior": self._log_prior_and_score, "prior_scale": 1 / (highest * n)}
-        try:
-            history: History = method(
-                engine,
-                X,
-                y,
-                weights,
-                rows,
-                position,
-                epochs=epochs,
-                **how,
-                validation=held_out,
-                validation_every=validation_every,
-                early_stopping=early_stopping,
-                threads=count,
-                callbacks=callbacks,
-                progress=progress,
-                network=self,
-            )
-            self.history = history
-            return history
-        finally:
-            progress.close()
-
-    def _start_output(self, y: Array, weights: Array | None) -> None:
-        """Starts the output where η fits y as well as it can without x: its biases, and nothing of x in its scales."""
-        engine, likelihood = self._built(), self.likelihood
-        start, own = likelihood.start(y, weights), likelihood.width - likelihood.shared
-        if start.any():
-            engine.set("output.b", start[:own])
-        if likelihood.shared:
-            engine.set("output.c", start[own:])
-        if likelihood.locations < own:
-            W = engine.get("output.W")
-            W[:, likelihood.locations :] = 0
-            engine.set("output.W", W)
-
-    def _held_out(
-        self, X: Array, y: Array, weights: Array | None, validation: Any, seed: int
-    ) -> tuple[npt.NDArray[np.uint32] | None, Validation | None]:
-        """The rows to train on (None for all) and what is held out."""
-        if validation is None:
-            return None, None
-        if isinstance(validation, numbers.Real) and not isinstance(validation, bool):
-            fraction = float(validation)
-            count = round(fraction * len(X)) if 0 < fraction < 1 else 0
-            if not 0 < count < len(X):
-                raise ValueError(
-                    f"validation: expected a fraction that leaves some of the {len(X)} examples on both sides, "
-                    f"found {validation!r}"
-                )
-            order = np.argsort(random.uniform(random.stream(seed, random.SPLIT), (len(X),)), kind="stable")
-            held_out, rows = (np.sort(part).astype(np.uint32) for part in (order[:count], order[count:]))
-            return rows, Validation(X, y, held_out, weights)
-        if isinstance(validation, np.ndarray) and validation.dtype == bool:
-            if validation.shape != (len(X),) or validation.all() or not validation.any():
-                raise ValueError(
-                    f"validation: expected a mask of shape ({len(X)},) that leaves some examples on both sides, found "
-                    f"{validation.sum()} of shape {validation.shape}"
-                )
-            rows, held_out = (np.flatnonzero(mask).astype(np.uint32) for mask in (~validation, validation))
-            return rows, Validation(X, y, held_out, weights)
-        if not isinstance(validation, tuple | list) or len(validation) != 2:
-            raise ValueError(
-                f"validation: expected (X, y), a fraction such as 0.1 or a mask, found {type(validation).__name__}"
-            )
-        X_val = as_examples(validation[0], "validation X")
-        if X_val.shape[1:] != X.shape[1:]:
-            raise ValueError(f"validation X: expected examples of shape {X.shape[1:]} as in X, found {X_val.shape[1:]}")
-        y_val = self._targets(X_val, validation[1], "validation X", "validation y")
-        return None, Validation(X_val, y_val, np.arange(len(X_val), dtype=np.uint32), None)
-
-    def _warn_of_symmetry(self) -> None:
-        """The handout's warning, for this θ: cells that start alike stay alike."""
-        engine = self._built()
-        weights = [s.parameters[0] for s in engine.program.steps if s.operation == "affine"]
-        for name, after in pairwise(weights):
-            W, following = engine.get(name), engine.get(after)
-            bias = name.removesuffix("W") + "b"
-            alike = (W[:, :1] == W).all() and (following == following[:1]).all()
-            if bias in engine.program.parameters:
-                b = engine.get(bias)
-                alike = alike and bool((b == b[0]).all())
-            if alike and W.shape[1] > 1:
-                layer = name.removesuffix(".W")
-                warnings.warn(
-                    f"{layer}: all {W.shape[1]} cells start with the same θ, so they will get the same gradient and "
-                    f"stay copies of one cell; start from random θ, for example initializer='glorot'",
-                    SymmetryWarning,
-                    stacklevel=3,
-                )
+        every = check_integer("every", every, 1)
+        fitting = partial(
+            fit_network,
+            self,
+            X,
+            y,
+            optimizer=optimizer or self._position.optimizer or Adam(),
+            epochs=epochs,
+            batch_size=batch_size,
+            sample_weight=sample_weight,
+            schedule=schedule,
+            averaging=averaging,
+            clip_norm=None if clip_norm is None else float(clip_norm),
+            validation=validation,
+            validation_every=validation_every,
+            early_stopping=early_stopping,
+            seed=seed,
+            threads=count,
+            callbacks=callbacks,
+            verbose=verbose,
+        )
+        if checkpoint is None:
+            return fitting(checkpoints=None)
+        with Checkpoints(checkpoint, every).locked() as checkpoints:
+            return fitting(checkpoints=checkpoints)
 
     def predict_proba(self, X: Any, *, threads: int | None = None) -> Array:
         """P(Y = k | x) for each class k.
@@ -690,7 +579,7 @@ class Network:
     def __getstate__(self) -> dict[str, Any]:
         engine = self._built() if self._is_built else None
         state = {name: value for name, value in self.__dict__.items() if name not in ("_engine", "_later")}
-        state["_pool_size"] = None
+        state["_pool_size"], state["_last_call"] = None, ("", "", "")
         state["_position"] = position = replace(self._position)  # copy.copy, too, gives a network of its own
         if engine is not None:
             names = places(engine.program, position.optimizer, position.averaged)
@@ -718,37 +607,3 @@ class _NoLikelihood(Likelihood):
 
     def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
         raise NotImplementedError
-
-
-def _check_full_batch(
-    optimizer: Optimizer, schedule: Schedule, averaging: Any, clip_norm: Any, program: Program
-) -> None:
-    """A ValueError for what has no meaning with an optimizer that chooses its steps itself, on all examples."""
-    name = type(optimizer).__name__
-    for argument, given in (
-        ("schedule", schedule != Constant()), ("averaging", averaging is not None), ("clip_norm", clip_norm is not None)
-    ):  # fmt: skip
-        if given:
-            raise ValueError(f"{argument}: {name} chooses its steps itself; leave it out, or use Adam()")
-    for operation in (step.operation for step in program.steps):
-        if operation in ("dropout", "gaussian_noise", "batch_norm"):
-            raise ValueError(f"optimizer: {name} needs the same log-likelihood at every look, but there is {operation}")
-    if program.max_norm:
-        raise ValueError(f"optimizer: {name} knows no max_norm; use Adam(), or a prior")
-
-
-def _check_seed(seed: Any) -> int:
-    number = _check_integer("seed", seed, 0)
-    if number >= 2**64:
-        raise ValueError(f"seed: expected a whole number below 2**64, found {seed!r}")
-    return number
-
-
-def _check_integer(name: str, value: Any, least: int) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if isinstance(value, bool) or number < least:
-        raise ValueError(f"{name}: expected a whole number of at least {least}, found {value!r}")
-    return number

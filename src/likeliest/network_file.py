@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from likeliest.state import (
     put,
     shapes,
 )
-from likeliest.tensor_file import Tensors, write
+from likeliest.tensor_file import ModelFileError, Tensors, damaged, write
 from likeliest.threads import available_cpus
 
 FORMAT = 1
@@ -42,11 +43,29 @@ def write_network(path: str | os.PathLike[str], network: Any, kind: str = "Netwo
     """
     if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str) or not os.fspath(path):
         raise ValueError(f"path: expected the name of a file to write, found {path!r}")
-    description = {"format": FORMAT, "likeliest": likeliest.__version__, "kind": kind, **more}
-    description["network"] = describe(network)
+    description = {**header(kind), **more, "network": describe(network)}
     engine, position = network._built(), network._position
     names = places(engine.program, position.optimizer, position.averaged)
-    write(path, description, engine.dtype, shapes(engine.program, names), arrays(engine, names))
+    finite = engine.program.size * (1 + position.averaged)
+    write(path, description, engine.dtype, shapes(engine.program, names), arrays(engine, names), finite)
+
+
+def header(kind: str) -> dict[str, Any]:
+    """What every description begins with."""
+    return {"format": FORMAT, "likeliest": likeliest.__version__, "kind": kind}
+
+
+def check_format(tensors: Tensors) -> None:
+    """A ModelFileError unless the file is of a format that is known here."""
+    found = tensors.description.get("format")
+    if type(found) is not int or found < 1:
+        raise damaged(tensors.path, f"its format is {str(found)[:100]!r}")
+    if found > FORMAT:
+        version = str(tensors.description.get("likeliest", "newer"))[:40]
+        raise ModelFileError(
+            f"{tensors.path}: the file has format {found}, made by likeliest {version}; this one reads {FORMAT}: "
+            "upgrade it (pip install --upgrade likeliest), or save the model with the older one"
+        )
 
 
 def describe(network: Any) -> dict[str, Any]:
@@ -88,7 +107,9 @@ def network_from(make: Any, tensors: Tensors, data: Mapping[str, Any]) -> tuple[
     shape = data["input_shape"]
     if not shape or not all(type(size) is int and size >= 1 for size in shape):
         raise ValueError(f"input_shape: expected positive sizes, found {shape}")
-    program, _ = assemble(network.layers, network.likelihood, network.initializer, tuple(shape))
+    if math.prod(shape) > 2 * sum(map(math.prod, tensors.shapes.values())):  # each has a weight, or a table if a code
+        raise ValueError(f"input_shape: {shape} is too large for its arrays")
+    program, _ = assemble(network.layers, network.likelihood, network.initializer, tuple(shape), tensors.shapes)
     priors_by_name(network.prior, program)
     position = decode_position(data["position"])
     names = places(program, position.optimizer, position.averaged)

@@ -133,11 +133,15 @@ class Builder:
     """What a layer's ``build(net, x)`` writes on: parameters are declared, operations are emitted.
 
     Names are prefixed with the layer's, so ``net.parameter("W", ...)`` in the first Dense is ``"dense_1.W"``. Shapes
-    come from running the operation's page once, on no examples.
+    come from running the operation's page once, on no examples. Where the shapes of all parameters are ``expected``,
+    the first one that is of another is an error, before anything so large is made.
     """
 
     def __init__(
-        self, input_shape: Shape, initializer: Initializer | str | Mapping[str, Initializer | str] | None = None
+        self,
+        input_shape: Shape,
+        initializer: Initializer | str | Mapping[str, Initializer | str] | None = None,
+        expected: Mapping[str, Shape] | None = None,
     ) -> None:
         self.steps: list[Step] = []
         self.values: dict[str, Shape] = {INPUT: input_shape}
@@ -148,6 +152,7 @@ class Builder:
         self.max_norm: dict[str, float] = {}
         self.layer = ""
         self._initializer = initializer
+        self._expected = expected
 
     @property
     def initializer(self) -> Initializer | str | None:
@@ -168,6 +173,8 @@ class Builder:
     ) -> str:
         """Declares a slice of θ and returns its full name; see `Program` for the kinds."""
         full = f"{self.layer}.{name}"
+        if self._expected is not None and self._expected.get(full) != shape:
+            raise ValueError(f"{full}: expected shape {shape}, found {self._expected.get(full, 'nothing')}")
         self.parameters[full] = shape
         self.initializers[full] = initializer
         if weight:
@@ -181,7 +188,8 @@ class Builder:
     def emit(self, operation: str, x: Value, *parameters: str, name: str, **attributes: Any) -> Value:
         """Appends output = operation(x, *parameters, **attributes) and returns the output."""
         full = name if name == OUTPUT else f"{self.layer}.{name}"
-        blanks = [np.zeros((0, *x.shape)), *(np.zeros(self.parameters[p]) for p in parameters)]
+        zero = np.zeros(())  # broadcast, since parameters may be large
+        blanks = [np.zeros((0, *x.shape)), *(np.broadcast_to(zero, self.parameters[p]) for p in parameters)]
         shape = OPERATIONS[operation].forward(numpy_namespace, *blanks, **attributes).shape[1:]
         self.steps.append(Step(operation, (x.name,), parameters, full, attributes))
         self.values[full] = shape

@@ -5,7 +5,7 @@ made of it, and going on from it gives the same bits as going on.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -87,7 +87,7 @@ def encode_history(history: History | None) -> dict[str, Any] | None:
     """A training record as JSON, with null where no look was taken."""
     if history is None:
         return None
-    data = asdict(history)
+    data = dict(vars(history))
     for name, value in data.items():
         if isinstance(value, list):
             data[name] = [None if number != number else encode(float(number), name) for number in value]

@@ -62,6 +62,9 @@ class Table:
         whole = (*self.numeric, *self.indicated, *(j for j, _ in self.categories))
         if not all(isinstance(name, str) for name in self.names) or not all(type(j) is int and j >= 0 for j in whole):
             raise ValueError("names: expected strings, and whole numbers for the columns")
+        values = [value for _, of_column in self.categories for value in of_column]
+        if not all(value is None or isinstance(value, str | bytes | numbers.Real) for value in values):
+            raise ValueError("categories: expected strings and numbers")
         used = [*self.numeric, *(j for j, _ in self.categories)]
         if sorted(used) != list(range(len(self.names))) or any(k >= len(self.numeric) for k in self.indicated):
             raise ValueError("numeric, categories: expected each column once")

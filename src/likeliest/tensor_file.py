@@ -5,7 +5,7 @@
     data        the arrays, one after the other
 
 ``description`` is the JSON object, as text, since the format wants strings there. ``pieces`` are the CRC-32 of every
-4 MiB of data, ``checksum`` that of length and header with zeros in its own place. Any program that reads safetensors
+1 MiB of data, ``checksum`` that of length and header with zeros in its own place. Any program that reads safetensors
 (https://github.com/huggingface/safetensors) reads these files too; the format is simple enough to be written here,
 array by array, without a second copy of them all in memory.
 """
@@ -19,7 +19,7 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -28,14 +28,14 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.atomic import replacing, write_all
-from likeliest.threads import available_cpus
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 
 MOST_HEADER = 64 << 20  # bytes; the format itself allows 100,000,000
 MOST_OBJECTS = 1_000_000  # lists and objects in the header, each of which takes more memory than text
-PIECE = 4 << 20  # bytes under one checksum
+PIECE = 1 << 20  # bytes under one checksum
+AHEAD = 32 << 20  # bytes, from which on what is written is sent to the disk at once
 MAPPED = 32 << 20  # bytes, from which on a file is read where the system has it, without a copy
 ALIGNMENT = 64
 START = b'{"__metadata__":{"checksum":"'  # where a header begins, and then its own checksum
@@ -53,13 +53,16 @@ def write(
     dtype: np.dtype[Any],
     shapes: Mapping[str, Shape],
     arrays: Iterable[Array],
+    finite: int = 0,
 ) -> None:
     """Writes a description and arrays of the given names and shapes, which are taken one by one, in this order.
+
+    The first ``finite`` numbers, which are θ, must be finite, and no other may be NaN, as when they are read.
 
     Raises
     ------
     ValueError
-        When the description is too large, or this computer keeps numbers the other way round.
+        When they are not, the description is too large, or this computer keeps numbers the other way round.
     OSError
         When the file cannot be written; what was there before is then as it was.
     """
@@ -77,50 +80,50 @@ def write(
             f"path: the description of this model takes {len(header):,} bytes and {_objects(header):,} lists, "
             f"more than the {MOST_HEADER:,} and {MOST_OBJECTS:,} that a model file has room for"
         )
-    with replacing(path) as file, ThreadPoolExecutor(max(1, available_cpus() - 1)) as pool:
+    with replacing(path) as file, ThreadPoolExecutor(1) as pool:
         file.seek(len(header))
-        checksums = _Checksums(pool)
-        for block in _ahead(arrays, pool):
+        checksums = _Checksums(dtype, finite)
+        syncing, since = None, 0
+        for block in arrays:
             data = memoryview(np.ascontiguousarray(block, dtype.newbyteorder("<")).reshape(-1)).cast("B")
-            checksums.add(data)
-            write_all(file, data)
+            checksums.write(file, data)
+            since += len(data)
+            if since >= AHEAD and (syncing is None or syncing.done()):
+                # What is there goes to the disk while the rest is being made ready.
+                syncing, since = pool.submit(os.fsync, file.fileno()), 0
+        if syncing is not None:
+            syncing.result()
         file.seek(0)
-        write_all(file, memoryview(_header(text, checksums.values(), entries)))
-
-
-def _ahead(arrays: Iterable[Array], pool: ThreadPoolExecutor) -> Iterator[Array]:
-    """The arrays, each fetched while the one before it is being written."""
-    iterator = iter(arrays)
-    following = pool.submit(next, iterator, None)
-    while (array := following.result()) is not None:
-        following = pool.submit(next, iterator, None)
-        yield array
+        write_all(file, memoryview(_header(text, checksums.pieces, entries)))
 
 
 class _Checksums:
-    """The CRC-32 of every piece of what comes in blocks of any size, computed beside."""
+    """The CRC-32 of every piece of what is written in blocks of any size, piece by piece while it is in the cache."""
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self.pool = pool
-        self.done: list[Future[int]] = []
+    def __init__(self, dtype: np.dtype[Any], finite: int) -> None:
+        self.dtype, self.finite = dtype, finite
+        self.pieces: list[int] = []
         self.room = 0  # in the piece under way
 
-    def add(self, data: memoryview) -> None:
+    def write(self, file: BinaryIO, data: memoryview) -> None:
         while data:
             if self.room == 0:
-                before, self.room = None, PIECE
-            else:
-                before = self.done.pop()
+                self.pieces.append(0)
+                self.room = PIECE
             part, data = data[: self.room], data[self.room :]
+            self.pieces[-1] = zlib.crc32(part, self.pieces[-1])
             self.room -= len(part)
-            self.done.append(self.pool.submit(_continued, part, before))
+            numbers = np.frombuffer(part, self.dtype)
+            if not _are_numbers(numbers, self.finite):
+                raise ValueError("parameters: there are numbers in θ that are not finite; a model file holds none")
+            self.finite -= len(numbers)
+            write_all(file, part)
 
-    def values(self) -> list[int]:
-        return [one.result() for one in self.done]
 
-
-def _continued(data: memoryview, before: Future[int] | None) -> int:
-    return zlib.crc32(data, 0 if before is None else before.result())
+def _are_numbers(values: Array, finite: int) -> bool:
+    """Whether the first ones are finite and no other is NaN."""
+    first = max(0, finite)
+    return bool(np.isfinite(values[:first]).all() and not np.isnan(values[first:]).any())
 
 
 def _header(text: str, pieces: list[int], entries: Mapping[str, Any]) -> bytes:
@@ -177,18 +180,16 @@ class Tensors:
         """
         if isinstance(self._data, mmap.mmap) and self._data.size() < len(self._data):
             raise damaged(self.path, "it has become shorter since it was opened")
-        data, finite = memoryview(self._data)[self._begin :], finite * self.dtype.itemsize
+        data, count = memoryview(self._data)[self._begin :], PIECE // self.dtype.itemsize
         return [
-            pool.submit(self._check_piece, data[k * PIECE : (k + 1) * PIECE], crc, finite - k * PIECE)
+            pool.submit(self._check_piece, data[k * PIECE : (k + 1) * PIECE], crc, finite - k * count)
             for k, crc in enumerate(self._pieces)
         ]
 
     def _check_piece(self, data: memoryview, crc: int, finite: int) -> None:
         if zlib.crc32(data) != crc:
             raise damaged(self.path, "its numbers do not match their checksum")
-        numbers = np.frombuffer(data, self.dtype)
-        first = max(0, min(finite, len(data))) // self.dtype.itemsize
-        if not np.isfinite(numbers[:first]).all() or np.isnan(numbers[first:]).any():
+        if not _are_numbers(np.frombuffer(data, self.dtype), finite):
             raise damaged(self.path, "there are numbers in it that are not finite")
 
 

@@ -21,6 +21,7 @@ from likeliest.tables import Table
 
 OF_ANY = ("table_", "history_", "n_iter_", "n_features_in_")
 OPTIONAL = ("feature_names_in_", "target_name_", "_sklearn_output_config")
+OUTPUT = (None, "default", "pandas", "polars")  # of transform
 OF_KIND = {Classifier: ("classes_", "_multilabel"), Regressor: ("target_center_", "target_scale_")}
 
 
@@ -93,12 +94,13 @@ def _check(it: Any, program: Program) -> None:
     if it.n_features_in_ != (len(table.names) if len(shape) == 1 else shape[0]):
         raise ValueError(f"n_features_in_: found {it.n_features_in_}")
     names = getattr(it, "feature_names_in_", None)
-    if names is not None and (names.dtype != object or names.shape != (it.n_features_in_,)):
-        raise ValueError(f"feature_names_in_: found shape {names.shape}")
+    if names is not None and (names.dtype != object or tuple(names) != table.names):
+        raise ValueError(f"feature_names_in_: found {names}")
     if not isinstance(getattr(it, "target_name_", ""), str):
         raise TypeError(f"target_name_: found {it.target_name_!r}")
-    if not isinstance(getattr(it, "_sklearn_output_config", {}), dict):
-        raise TypeError("_sklearn_output_config: expected a dict")
+    output = getattr(it, "_sklearn_output_config", {})
+    if not isinstance(output, dict) or not set(output.items()) <= {("transform", kind) for kind in OUTPUT}:
+        raise ValueError(f"_sklearn_output_config: found {output}")
     if isinstance(it, Classifier):
         if type(it._multilabel) is not bool or not isinstance(it.classes_, np.ndarray):
             raise TypeError(f"classes_: found {it.classes_!r}")

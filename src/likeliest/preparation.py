@@ -1,0 +1,133 @@
+"""Preparation: what a fit does and checks before its first step."""
+
+from __future__ import annotations
+
+import numbers
+import operator
+import warnings
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from likeliest import random
+from likeliest.data import as_examples
+from likeliest.engines.base import Engine
+from likeliest.fit import Validation
+from likeliest.likelihoods import Likelihood
+from likeliest.optimizers import Optimizer
+from likeliest.program import Program
+from likeliest.schedules import Constant, Schedule
+
+Array = npt.NDArray[Any]
+
+
+class SymmetryWarning(UserWarning):
+    """All cells of a layer start alike, so they will stay alike."""
+
+
+def start_output(engine: Engine, likelihood: Likelihood, y: Array, weights: Array | None) -> None:
+    """Starts the output where η fits y as well as it can without x: its biases, and nothing of x in its scales."""
+    start, own = likelihood.start(y, weights), likelihood.width - likelihood.shared
+    if start.any():
+        engine.set("output.b", start[:own])
+    if likelihood.shared:
+        engine.set("output.c", start[own:])
+    if likelihood.locations < own:
+        W = engine.get("output.W")
+        W[:, likelihood.locations :] = 0
+        engine.set("output.W", W)
+
+
+def hold_out(
+    X: Array, y: Array, weights: Array | None, validation: Any, seed: int, targets: Callable[..., Array]
+) -> tuple[npt.NDArray[np.uint32] | None, Validation | None]:
+    """The rows to train on (None for all) and what is held out; ``targets`` checks y that is given for that."""
+    if validation is None:
+        return None, None
+    if isinstance(validation, numbers.Real) and not isinstance(validation, bool):
+        fraction = float(validation)
+        count = round(fraction * len(X)) if 0 < fraction < 1 else 0
+        if not 0 < count < len(X):
+            raise ValueError(
+                f"validation: expected a fraction that leaves some of the {len(X)} examples on both sides, "
+                f"found {validation!r}"
+            )
+        order = np.argsort(random.uniform(random.stream(seed, random.SPLIT), (len(X),)), kind="stable")
+        held_out, rows = (np.sort(part).astype(np.uint32) for part in (order[:count], order[count:]))
+        return rows, Validation(X, y, held_out, weights)
+    if isinstance(validation, np.ndarray) and validation.dtype == bool:
+        if validation.shape != (len(X),) or validation.all() or not validation.any():
+            raise ValueError(
+                f"validation: expected a mask of shape ({len(X)},) that leaves some examples on both sides, found "
+                f"{validation.sum()} of shape {validation.shape}"
+            )
+        rows, held_out = (np.flatnonzero(mask).astype(np.uint32) for mask in (~validation, validation))
+        return rows, Validation(X, y, held_out, weights)
+    if not isinstance(validation, tuple | list) or len(validation) != 2:
+        raise ValueError(
+            f"validation: expected (X, y), a fraction such as 0.1 or a mask, found {type(validation).__name__}"
+        )
+    X_val = as_examples(validation[0], "validation X")
+    if X_val.shape[1:] != X.shape[1:]:
+        raise ValueError(f"validation X: expected examples of shape {X.shape[1:]} as in X, found {X_val.shape[1:]}")
+    y_val = targets(X_val, validation[1], "validation X", "validation y")
+    return None, Validation(X_val, y_val, np.arange(len(X_val), dtype=np.uint32), None)
+
+
+def warn_of_symmetry(engine: Engine) -> None:
+    """The handout's warning, for this θ: cells that start alike stay alike."""
+    weights = [s.parameters[0] for s in engine.program.steps if s.operation == "affine"]
+    for name, after in pairwise(weights):
+        W, following = engine.get(name), engine.get(after)
+        bias = name.removesuffix("W") + "b"
+        alike = (W[:, :1] == W).all() and (following == following[:1]).all()
+        if bias in engine.program.parameters:
+            b = engine.get(bias)
+            alike = alike and bool((b == b[0]).all())
+        if alike and W.shape[1] > 1:
+            layer = name.removesuffix(".W")
+            warnings.warn(
+                f"{layer}: all {W.shape[1]} cells start with the same θ, so they will get the same gradient and "
+                f"stay copies of one cell; start from random θ, for example initializer='glorot'",
+                SymmetryWarning,
+                stacklevel=4,
+            )
+
+
+def check_full_batch(
+    optimizer: Optimizer, schedule: Schedule, averaging: Any, clip_norm: Any, program: Program
+) -> None:
+    """A ValueError for what has no meaning with an optimizer that chooses its steps itself, on all examples."""
+    name = type(optimizer).__name__
+    for argument, given in (
+        ("schedule", schedule != Constant()), ("averaging", averaging is not None), ("clip_norm", clip_norm is not None)
+    ):  # fmt: skip
+        if given:
+            raise ValueError(f"{argument}: {name} chooses its steps itself; leave it out, or use Adam()")
+    for operation in (step.operation for step in program.steps):
+        if operation in ("dropout", "gaussian_noise", "batch_norm"):
+            raise ValueError(f"optimizer: {name} needs the same log-likelihood at every look, but there is {operation}")
+    if program.max_norm:
+        raise ValueError(f"optimizer: {name} knows no max_norm; use Adam(), or a prior")
+
+
+def check_seed(seed: Any) -> int:
+    """A whole number that 64 bits hold, or a ValueError."""
+    number = check_integer("seed", seed, 0)
+    if number >= 2**64:
+        raise ValueError(f"seed: expected a whole number below 2**64, found {seed!r}")
+    return number
+
+
+def check_integer(name: str, value: Any, least: int) -> int:
+    """A whole number of at least so much, or a ValueError that names the argument."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if isinstance(value, bool) or number < least:
+        raise ValueError(f"{name}: expected a whole number of at least {least}, found {value!r}")
+    return number
