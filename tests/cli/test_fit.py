@@ -156,6 +156,16 @@ def test_rows_without_a_target_are_left_out_and_counted(run: Any, tmp_path: Path
     assert run("fit", path, "--target", "let", "--json", *QUICK).json["rows_without_target"] == 2
 
 
+def test_values_of_the_target_that_are_no_numbers_are_told_of(run: Any, tmp_path: Path) -> None:
+    columns = flats()
+    columns["rent"][7] = "on request"
+    path = tmp_path / "flats.csv"
+    path.write_text(csv(columns))
+    ran = run("fit", path, "--target", "rent", *QUICK)
+    assert "column 'rent': 1 value is no number, taken for gaps: 'on request'" in ran.err
+    assert "1 row without a target left out" in ran.err
+
+
 def test_weights(run: Any, tmp_path: Path) -> None:
     """A row of weight 2 counts as two, in the fit and in the test."""
     columns = flats(60)
@@ -250,6 +260,10 @@ def test_a_file_that_is_there_needs_force_and_is_checked_before_any_work(run: An
     assert out.read_text() == "mine"
     run("fit", table, "--target", "let", "--out", out, "--force", *QUICK)
     assert isinstance(ll.load(out), ll.Classifier)
+    before = table.read_text()
+    assert "is what is read" in run("fit", table, "--target", "let", "--out", table, "--force", code=2).err
+    assert "is what is read" in run("predict", out, table, "--out", table, "--force", code=2).err
+    assert table.read_text() == before
     for wrong in (tmp_path, tmp_path / "none" / "m"):
         assert "--out" in run("fit", table, "--target", "let", "--out", wrong, code=2).err
 
@@ -412,3 +426,38 @@ def test_completion_in_bash(words: str, expected: set[str]) -> None:
     )
     assert set(done.stdout.split()) >= expected
     assert done.stderr == ""
+
+
+def test_a_file_that_came_to_be_meanwhile_stays_and_the_work_is_kept(
+    run: Any, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from likeliest.cli import fit
+
+    out, inner = tmp_path / "m.likeliest", fit.fit
+
+    def meanwhile(*arguments: Any) -> Any:
+        out.write_text("another's")
+        return inner(*arguments)
+
+    monkeypatch.setattr(fit, "fit", meanwhile)
+    found = run("fit", table, "--target", "let", "--out", out, "--json", *QUICK).json
+    assert out.read_text() == "another's"
+    assert found["model"] == str(tmp_path / "m (2).likeliest")
+    ll.load(found["model"])
+
+
+def test_a_picture_that_fails_does_not_take_the_model_away(
+    run: Any, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from likeliest.cli import model_pictures
+
+    def fail(*_: Any) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(model_pictures, "write", fail)
+    out = tmp_path / "m.likeliest"
+    assert (
+        "disk full"
+        in run("fit", table, "--target", "let", "--out", out, "--pictures", tmp_path / "p", *QUICK, code=1).err
+    )
+    ll.load(out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 
@@ -23,6 +24,12 @@ def need(module: str, extra: str, what: str) -> Any:
 def need_polars() -> Any:
     """polars, for tables."""
     return need("polars", "tables", "tables (CSV, Parquet, Arrow)")
+
+
+def need_matplotlib() -> None:
+    """An ImportError unless matplotlib is installed; it is imported later."""
+    if find_spec("matplotlib") is None:
+        raise ImportError("pictures need matplotlib: pip install 'likeliest[plots]'")
 
 
 def need_pillow() -> Any:

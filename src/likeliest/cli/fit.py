@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import numpy as np
 from likeliest.cli import reports
 from likeliest.cli.choosing import Chosen, choose_columns, weights_of
 from likeliest.cli.data import Data
+from likeliest.cli.extras import need_matplotlib
 from likeliest.cli.features import strangers
 from likeliest.cli.fitting import Examples, cross_validated, fit, tested
 from likeliest.cli.measuring import compare
 from likeliest.cli.options import BadData, FitChoices
-from likeliest.cli.outputs import check_output
+from likeliest.cli.outputs import check_output, free_name
 from likeliest.cli.reading import read
 from likeliest.cli.splitting import held_out
 from likeliest.cli.targets import CLASSIFICATION, Target, find_target, read_target, task_of, with_label_column
@@ -45,47 +47,32 @@ def run(choices: FitChoices) -> None:
     model = fit(choices, target.task, train)
     terminal.say(reports.network(model))
     terminal.say(reports.training(model.history_))
+    # First of all the model is written: nothing that goes wrong in what follows can take it away.
+    saved = _save(_refitted(model, train, rows, choices, target.task, terminal), choices, terminal)
+    terminal.say()
     if test is not None:
         comparison = compare(*tested(model, train, test), test.y, test.weights)
-    terminal.say()
     if comparison is not None:
         reports.measures(terminal, comparison, target.name, where)
     pictures = _pictures(model, train if test is None else test, choices, terminal)
-    history = model.history_
-    if choices.refit and len(train) < len(rows):
-        model = fit(choices, target.task, rows)
-        if model.history_.stopped == "interrupted":
-            raise KeyboardInterrupt
-        terminal.say(f"fitted once more, to all {reports.count(len(rows))} rows")
-    if choices.out is None:
-        terminal.say("Not saved: --out FILE keeps the model.")
-    else:
-        check_output(choices.out, choices.force, "--out")  # in case it has come to be meanwhile
-        # What holds for this machine and this terminal is not the model's.
-        model.set_params(n_jobs=None, verbose=False).save(Path(choices.out).expanduser())
-        terminal.say(f"Model written to {choices.out}")
     if choices.json:
-        print(
-            reports.as_json(
-                {
-                    "data": data.source,
-                    "rows": len(rows),
-                    "rows_without_target": int((~target.known).sum()),
-                    "target": target.name,
-                    "task": target.task,
-                    "classes": getattr(model, "classes_", None),
-                    "columns": [column.name for column in chosen.used],
-                    "left_out": {column.name: why for column, why in chosen.left_out},
-                    "likelihood": repr(model.network_.likelihood),
-                    "parameters": model.network_.program.size,
-                    "training": reports.training_as_json(history, len(train)),
-                    "test": None if comparison is None else reports.comparison_as_json(comparison),
-                    "refitted": bool(choices.refit),
-                    "pictures": pictures,
-                    "model": choices.out,
-                }
-            )
-        )
+        document = {
+            "data": data.source,
+            "rows": len(rows),
+            "rows_without_target": int((~target.known).sum()),
+            "target": target.name,
+            "task": target.task,
+            "classes": getattr(model, "classes_", None),
+            "columns": [column.name for column in chosen.used],
+            "left_out": {column.name: why for column, why in chosen.left_out},
+            "likelihood": repr(model.network_.likelihood),
+            "parameters": model.network_.program.size,
+            "training": reports.training_as_json(model.history_, len(train)),
+            "test": None if comparison is None else reports.comparison_as_json(comparison),
+            "model": saved,
+            "pictures": pictures,
+        }
+        print(reports.as_json(document))
 
 
 def _check(choices: FitChoices) -> None:
@@ -95,7 +82,10 @@ def _check(choices: FitChoices) -> None:
     except ValueError as error:
         raise BadData(str(error)) from None
     if choices.out is not None:
-        check_output(choices.out, choices.force, "--out")
+        inputs = (choices.data,) if choices.test_file is None else (choices.data, choices.test_file)
+        check_output(choices.out, choices.force, inputs)
+    if choices.pictures is not None:
+        need_matplotlib()
     if choices.folds and choices.test_file is not None:
         raise BadData("--cross-validate: there is --test with rows of its own already")
 
@@ -123,6 +113,8 @@ def _announce(terminal: Terminal, data: Data, target: Target, chosen: Chosen) ->
     missing = int((~target.known).sum())
     for note in data.notes:
         terminal.note(f"{data.source}: {note}")
+    if target.note:
+        terminal.note(target.note)
     if missing:
         terminal.note(f"{reports.count(missing)} row{'s' * (missing != 1)} without a target left out")
     for column in chosen.used:
@@ -152,6 +144,31 @@ def _split(
         return rows, None, "rows"
     mask = held_out(rows.y, choices.test_share, choices.seed, task == CLASSIFICATION)
     return rows.part(np.flatnonzero(~mask)), rows.part(np.flatnonzero(mask)), "held-out rows"
+
+
+def _refitted(model: Any, train: Examples, rows: Examples, choices: FitChoices, task: str, terminal: Terminal) -> Any:
+    """With ``--refit`` a model fitted to all rows; the tested one where that is interrupted."""
+    if not choices.refit or len(train) == len(rows):
+        return model
+    again = fit(choices, task, rows)
+    if again.history_.stopped == "interrupted":
+        terminal.note("the fit to all rows was stopped: the model is the one that is tested")
+        return model
+    terminal.say(f"fitted once more, to all {reports.count(len(rows))} rows")
+    return again
+
+
+def _save(model: Any, choices: FitChoices, terminal: Terminal) -> str | None:
+    """Writes the model, if that is wanted: where."""
+    if choices.out is None:
+        terminal.say("Not saved: --out FILE keeps the model.")
+        return None
+    out = free_name(choices.out, choices.force)
+    # What holds for this machine and this terminal is not the model's.
+    twin = copy.copy(model).set_params(n_jobs=None, verbose=False)
+    twin.save(Path(out).expanduser())
+    terminal.say(f"Model written to {out}")
+    return out
 
 
 def _pictures(model: Any, shown: Examples, choices: FitChoices, terminal: Terminal) -> list[str]:

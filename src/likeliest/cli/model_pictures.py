@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from likeliest.cli.extras import need_matplotlib
 from likeliest.cli.outputs import whole_file
-from likeliest.cli.pictures import available
 from likeliest.layers import Dense
 
 
@@ -29,8 +29,7 @@ def write(model: Any, X: Any, y: Any, folder: Path) -> list[str]:
     OSError
         When a file cannot be written.
     """
-    if not available():
-        raise ImportError("pictures need matplotlib: pip install 'likeliest[plots]'")
+    need_matplotlib()
     from likeliest import plots
 
     drawings: dict[str, Any] = {}

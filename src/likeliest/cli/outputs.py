@@ -34,11 +34,14 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         write_all(file, buffer.getbuffer())
 
 
-def check_output(path: str, force: bool, option: str = "--out") -> None:
-    """A BadData unless a file can be written there; one that is there needs ``--force``."""
-    target = Path(path).expanduser()
+def check_output(path: str, force: bool, inputs: tuple[str, ...] = ()) -> None:
+    """A BadData unless a file may be written there: over another with ``--force`` only, and over no input."""
+    option, target = "--out", Path(path).expanduser()
     if target.is_dir():
         raise BadData(f"{option}: {path} is a folder; expected the name of a file")
+    for source in inputs:
+        if target.exists() and Path(source).expanduser().exists() and target.samefile(Path(source).expanduser()):
+            raise BadData(f"{option}: {path} is what is read; choose another name")
     if target.exists() and not force and target.is_file():
         raise BadData(f"{option}: {path} is there already; --force replaces it")
     folder = target.absolute().parent
@@ -46,6 +49,16 @@ def check_output(path: str, force: bool, option: str = "--out") -> None:
         raise BadData(f"{option}: there is no folder {folder}")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise BadData(f"{option}: cannot write into {folder}")
+
+
+def free_name(path: str, force: bool) -> str:
+    """The path, or with force off and a file there by now, another name: the work is done and shall not be lost."""
+    target, number = Path(path).expanduser(), 2
+    if force or not target.exists():
+        return path
+    while (other := target.with_stem(f"{target.stem} ({number})")).exists():
+        number += 1
+    return str(other)
 
 
 def table_kind(path: str | None) -> str:
@@ -80,7 +93,7 @@ def write_table(columns: dict[str, Any], path: str | None, kind: str) -> None:
             np.save(file, numbers)
         return
     frame = need_polars().DataFrame(columns)
-    if path is None or path == "-":
+    if path is None:
         sys.stdout.flush()
         sys.stdout.write(frame.write_csv())
         return

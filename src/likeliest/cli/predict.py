@@ -12,7 +12,7 @@ from likeliest.cli.data import Data
 from likeliest.cli.features import named_column
 from likeliest.cli.model import Model, load, shown
 from likeliest.cli.options import BadData
-from likeliest.cli.outputs import check_output, table_kind, write_table
+from likeliest.cli.outputs import check_output, free_name, table_kind, write_table
 from likeliest.cli.reading import read
 from likeliest.cli.terminal import Terminal
 
@@ -36,7 +36,7 @@ def run(
     kind = table_kind(out)
     to_file = out is not None and out != "-"
     if to_file:
-        check_output(str(out), force)
+        check_output(str(out), force, (path, source))
     if json and to_file:
         raise BadData("--json: prints the predictions; --out has the ending that says how to write them")
     if kind == "npy" and copied:
@@ -57,6 +57,7 @@ def run(
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*map(_listed, columns.values()), strict=True)]
         print(reports.as_json(rows))
         return
+    out = free_name(str(out), force) if to_file else None
     write_table(columns, out, kind)
     if to_file:
         terminal.note(f"{reports.count(len(data))} predictions written to {out}")

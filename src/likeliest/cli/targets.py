@@ -12,7 +12,7 @@ from likeliest.cli.columns import CATEGORIES, NUMBERS, Column, as_text, column_o
 from likeliest.cli.csv_text import shortened
 from likeliest.cli.data import Data
 from likeliest.cli.extras import need_polars
-from likeliest.cli.features import named_column
+from likeliest.cli.features import named_column, strangers
 from likeliest.cli.options import BadData
 
 Array = npt.NDArray[Any]
@@ -40,6 +40,8 @@ class Target:
         The rows that have a target; y is of these alone.
     why : str
         Why it was taken for that, in words.
+    note : str
+        What else there is to say about it, or ``""``.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Target:
     y: Array
     known: npt.NDArray[np.bool_]
     why: str
+    note: str = ""
 
 
 def task_of(task: str | None, likelihood: str | None) -> str | None:
@@ -122,8 +125,10 @@ def _of_column(column: Column, data: Data, task: str | None) -> Target:
         if task == REGRESSION:
             raise BadData(f"{what} holds {shortened(values[0])}, which is no number; a regression needs numbers")
         return _classes(column.name, np.array(values.to_list()), known, what, f"{column.distinct} classes")
-    y = values.to_numpy().astype(np.float64)
-    return _of_numbers(column.name, y, known, task, what)
+    target = _of_numbers(column.name, values.to_numpy().astype(np.float64), known, task, what)
+    if not column.strangers:
+        return target
+    return replace(target, note=strangers(column.name, column.strangers, column.strange))
 
 
 def _of_numbers(name: str, y: Array, known: Any, task: str | None, what: str) -> Target:
