@@ -108,3 +108,21 @@ def test_mistakes_and_the_other_command(run: Any, classifier: Path, table: Path)
     assert "digits" in out
     assert run("explain").out == out
     assert "Which of the test digits" in run("explain", "digits", "--help").out
+
+
+def test_a_category_is_held_against_the_average_one(run: Any, exact: Any, table: Path) -> None:
+    frame, models, folder = exact
+    model, row = models["rent"], 5
+    found = run("explain", folder / "rent.likeliest", table, "--row", row, "--json").json
+    push = next(push for push in found["pushes"] if push["column"] == "town")
+    name = next(name for name in model.network_.parameters if name.startswith("embedding"))
+    E = np.array(model.network_.parameters[name])
+    code = 1 + model.table_.categories[0][1].index(flats()["town"][row])
+    step = E[code] - E[1:].mean(axis=0)
+    ends = []
+    for nudge in (1e-4, -1e-4):
+        other = E.copy()
+        other[code] += nudge * step
+        model.network_.parameters[name] = other
+        ends.append(float(model.predict(frame[row])[0]))
+    assert push["prediction"] == pytest.approx((ends[0] - ends[1]) / 2e-4, rel=1e-5)

@@ -51,6 +51,21 @@ def test_numbers_beside_the_likeliest_normal() -> None:
     assert found.gain_error == pytest.approx(gains.std() / np.sqrt(30), rel=1e-3)
 
 
+def test_weights_of_numbers_are_counts() -> None:
+    y = X[:, 0] + RNG.normal(size=90)
+    model = ll.Regressor((3,), max_iter=5, random_state=0).fit(X, y)
+    counts = RNG.integers(0, 4, 90)
+    many = np.repeat(np.arange(90), counts)
+    found = [
+        compare(rows_of(model, X, y), naive_numbers("normal", y, y, counts.astype(float)), y, counts.astype(float)),
+        compare(rows_of(model, X[many], y[many]), naive_numbers("normal", y[many], y[many]), y[many]),
+    ]
+    for one, other in ((found[0].model, found[1].model), (found[0].naive, found[1].naive)):
+        for name in ("log_likelihood", "rmse", "coverage"):
+            assert getattr(one, name) == pytest.approx(getattr(other, name), rel=1e-5)
+    assert found[0].gain == pytest.approx(found[1].gain, rel=1e-5)
+
+
 @pytest.mark.parametrize("likelihood", ["poisson", "gamma", "quantile", "laplace", "negative_binomial", "log_normal"])
 def test_the_naive_distribution_is_none_that_constants_beat(likelihood: str) -> None:
     """Of the same kind, it is the likeliest: no small change of its η does better on the rows it was made for."""
