@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from likeliest import likelihoods
 from likeliest.cli import reports
 from likeliest.cli.choosing import Chosen, choose_columns, weights_of
 from likeliest.cli.data import Data
@@ -33,6 +34,7 @@ def run(choices: FitChoices) -> None:
     if not len(data):
         raise BadData(f"{data.source} has no rows")
     target = find_target(data, choices.target, task_of(choices.task, choices.likelihood))
+    _check_likelihood(choices.likelihood, target)
     data = data if target.known.all() else data.rows(target.known)
     chosen = choose_columns(data, target, choices)
     rows = Examples(chosen.X, target.y, weights_of(data, choices.weights), target.name)
@@ -88,6 +90,19 @@ def _check(choices: FitChoices) -> None:
         need_matplotlib()
     if choices.folds and choices.test_file is not None:
         raise BadData("--cross-validate: there is --test with rows of its own already")
+
+
+def _check_likelihood(name: str | None, target: Target) -> None:
+    """A BadData unless the target is of the kind that the likelihood is for; with the row at fault."""
+    if name == "bernoulli" and len(np.unique(target.y)) != 2:
+        raise BadData(f"--likelihood: bernoulli is for two classes, {target.name} has {len(np.unique(target.y))}")
+    if name is None or target.task == CLASSIFICATION:
+        return
+    try:
+        likelihoods.resolve(name).check(target.y)
+    except ValueError as error:
+        counted = "" if target.known.all() else " (rows without a target not counted)"
+        raise BadData(f"--likelihood: {error}{counted}") from None
 
 
 def _other(choices: FitChoices, target: Target, chosen: Chosen, terminal: Terminal) -> Examples:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.cli.measuring import Comparison, Rows, compare, naive_classes, naive_numbers, rows_of
-from likeliest.cli.options import FitChoices
+from likeliest.cli.options import BadData, FitChoices
 from likeliest.cli.splitting import folds
 from likeliest.cli.targets import CLASSIFICATION
 from likeliest.cli.terminal import Terminal
@@ -70,8 +72,18 @@ def make(choices: FitChoices, task: str, X: Any) -> Classifier | Regressor:
 def fit(choices: FitChoices, task: str, rows: Examples) -> Any:
     """A model fitted to the rows."""
     model = make(choices, task, rows.X)
-    model.fit(rows.X, Named(rows.y, rows.name), sample_weight=rows.weights)
+    with _blaming_the_data():
+        model.fit(rows.X, Named(rows.y, rows.name), sample_weight=rows.weights)
     return model
+
+
+@contextmanager
+def _blaming_the_data() -> Iterator[None]:
+    """What an estimator refuses is the data's fault."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise BadData(str(error)) from error
 
 
 class Named:
@@ -90,11 +102,11 @@ class Named:
 
 def tested(model: Any, train: Examples, test: Examples) -> tuple[Rows, Rows]:
     """What the model and the naive one say of the test rows."""
-    if hasattr(model, "classes_"):
-        naive = naive_classes(model.classes_, train.y, test.y, train.weights)
-    else:
-        naive = naive_numbers(model.likelihood, train.y, test.y, train.weights)
-    return rows_of(model, test.X, test.y), naive
+    with _blaming_the_data():
+        rows = rows_of(model, test.X, test.y)
+        if hasattr(model, "classes_"):
+            return rows, naive_classes(model.classes_, train.y, test.y, train.weights)
+        return rows, naive_numbers(model.likelihood, train.y, test.y, train.weights)
 
 
 def cross_validated(choices: FitChoices, task: str, rows: Examples, count: int, terminal: Terminal) -> Comparison:

@@ -142,9 +142,7 @@ def _of_numbers(name: str, y: Array, known: Any, task: str | None, what: str) ->
         if not whole:
             y = np.array([f"{value:.17g}" for value in y])
             return _classes(name, y, known, what, f"{len(distinct)} different numbers as classes")
-        why = f"{len(distinct)} whole numbers, taken for classes" + (
-            "" if task else " (--task regression: for numbers)"
-        )
+        why = f"{len(distinct)} whole numbers as classes" + ("" if task else " (else --task regression)")
         return _classes(name, y.astype(np.int64), known, what, why)
     if len(distinct) == 1:
         raise BadData(f"{what} is always {distinct[0]:g}: there is nothing to predict")
