@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from likeliest.cli.columns import Column, column_of, described, reason
+from likeliest.cli.columns import Column, column_of, columns_of, described, reason
 from likeliest.cli.data import Data
+from likeliest.cli.decimals import decimal_mark
+from likeliest.cli.reading import read
 
 
 def guess(values: list[str | None], separator: str = ",", categorical: bool = False) -> Column:
     series = pl.Series("c", values, dtype=pl.String)
-    return column_of(series, Data("file", series.to_frame(), True, separator), categorical)
+    return column_of(series, Data("file", series.to_frame(), True, decimal_mark([series], separator)[0]), categorical)
 
 
 def numbers(column: Column) -> list[Any]:
@@ -34,6 +37,11 @@ def numbers(column: Column) -> list[Any]:
         (["1.234,5", "2.000", "7,0"], ";", [1234.5, 2000, 7]),
         (["1,234", "56", "1,234,567.5"], ",", [1234, 56, 1234567.5]),
         (["1,5", "2,25"], ",", [1.5, 2.25]),
+        (["1,234", "2,000"], ",", [1234, 2000]),
+        (["1,234", "2,000"], ";", [1.234, 2]),
+        (["1,234", "2,000", "7.5"], ";", [1234, 2000, 7.5]),
+        (["1,234,567", "2.5"], "\t", [1234567, 2.5]),
+        (["1.234", "2.000"], ";", [1.234, 2]),
         (["0", "0.5", "10", "-0.25"], ",", [0, 0.5, 10, -0.25]),
     ],
 )
@@ -41,6 +49,21 @@ def test_numbers(values: list[str | None], separator: str, expected: list[Any]) 
     column = guess(values, separator)
     assert numbers(column) == expected
     assert column.gaps == expected.count(None)
+
+
+def test_the_decimal_mark_is_the_file_s(tmp_path: Path) -> None:
+    """2.000 is two thousand beside 1,5 in another column, or the same file would be read in two ways."""
+    path = tmp_path / "t.csv"
+    for text, expected in (("a;b\n2.000;1,5\n1.234;2,5\n", [2000, 1234]), ("a;b\n2.000;1.5\n1.234;2.5\n", [2, 1.234])):
+        path.write_text(text)
+        data = read(str(path))
+        assert numbers(columns_of(data)[0]) == expected
+        assert "taken for" not in " ".join(data.notes)
+    path.write_text("a;b\n2.000;x\n1.234;y\n")
+    data = read(str(path))
+    assert "2.000 is taken for 2" in data.notes
+    path.write_text("a;b\n2,000;x\n1,234;y\n")
+    assert "2,000 is taken for 2" in read(str(path)).notes
 
 
 def test_a_few_values_that_are_no_numbers_are_gaps_and_told_of() -> None:

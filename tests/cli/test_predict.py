@@ -132,6 +132,9 @@ def test_a_column_of_another_kind(run: Any, regressor: Path, tmp_path: Path) -> 
     path.write_text(csv({**flats(), "size": ["large"] * 120}))
     ran = run("predict", regressor, path, code=2)
     assert "column 'size': the model was fitted to numbers, found 'large' in row 0" in ran.err
+    path.write_text("size,town,floor\n50,Zug,1\ninf,Zug,2\n")
+    for command in (("predict",), ("explain", "--row", "1")):
+        assert "found inf in row" in run(command[0], regressor, path, *command[1:], code=2).err
     size: list[Any] = flats()["size"]
     size[7] = "large"
     path.write_text(csv({**flats(), "size": size}))

@@ -11,6 +11,7 @@ from typing import Any
 
 from likeliest.cli.csv_text import shortened
 from likeliest.cli.data import Data
+from likeliest.cli.decimals import with_points
 from likeliest.cli.extras import need_polars
 
 GAPS = ("", "na", "n/a", "#n/a", "nan", "<na>", "null", "none", "nil", "missing")  # in any case
@@ -21,8 +22,6 @@ TEXT = 0.95  # of the values differ from all others: names or free text, which s
 
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 CODE = r"^[+-]?0\d"  # 01234: digits, but no number
-DECIMAL_COMMA = r"^[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+$"
-THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
 CLOCK = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?"
 ZONE = r"\s*(Z|UTC|[+-]\d{2}:?(\d{2})?)?"
 DAY = r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))"
@@ -84,7 +83,7 @@ def column_of(series: Any, data: Data, categorical: bool = False) -> Column:
     pl = need_polars()
     if data.text:
         text = without_gaps(series)
-        found = None if categorical else numbers_in(text, data.separator)
+        found = None if categorical else numbers_in(text, data.mark)
         if found is None:
             return _categories(text, dates=not categorical)
         numbers, strange = found
@@ -120,20 +119,17 @@ def without_gaps(series: Any) -> Any:
     return text.set(gap, None).alias(series.name) if gap.any() else text
 
 
-def numbers_in(text: Any, separator: str) -> tuple[Any, Any] | None:
+def numbers_in(text: Any, mark: str) -> tuple[Any, Any] | None:
     """The numbers (Float64, null for gaps), and what was found instead of some of them; None when it is no such column.
 
-    At most 5 % may be no numbers, besides signs for a gap such as ``"?"``.
+    At most 5 % may be no numbers, besides signs for a gap such as ``"?"``. ``mark`` is the decimal one.
     """
     pl = need_polars()
     present = len(text) - text.null_count()
     if not present:
         return None
-    numbers = text.cast(pl.Float64, strict=False)
+    numbers = with_points(text, mark).cast(pl.Float64, strict=False)
     failed = text.filter(numbers.is_null() & text.is_not_null())
-    if len(failed) and failed.str.contains(",", literal=True).any():
-        numbers = _plain(text, separator).cast(pl.Float64, strict=False)
-        failed = text.filter(numbers.is_null() & text.is_not_null())
     if len(failed):
         strange = failed.filter(~failed.str.to_lowercase().is_in(list(GAPS_AMONG_NUMBERS)))
         if len(failed) == present or len(strange) > MOST_STRANGE * present:
@@ -143,17 +139,6 @@ def numbers_in(text: Any, separator: str) -> tuple[Any, Any] | None:
     if text.str.contains(CODE).any():
         return None
     return numbers.fill_nan(None), strange
-
-
-def _plain(text: Any, separator: str) -> Any:
-    """Text with decimal points, and thousands not set apart."""
-    with_comma = text.filter(text.str.contains(",", literal=True))
-    if separator == "," and with_comma.str.contains(THOUSANDS).all():
-        return text.str.replace_all(",", "", literal=True)
-    decimal = text.str.contains(DECIMAL_COMMA).fill_null(False)
-    thousands = text.str.contains(r"^[+-]?\d{1,3}(\.\d{3})+$").fill_null(False)
-    plain = text.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
-    return plain.zip_with(decimal | thousands, text)
 
 
 def _numbers(numbers: Any, strange: Any) -> Column:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from likeliest.cli.data import Data
+from likeliest.cli.decimals import decimal_mark
 from likeliest.cli.extras import need_polars
 from likeliest.cli.options import BadData
 
@@ -71,7 +72,10 @@ def read_csv(path: Path | None, content: bytes | None, source: str, *, separator
             frame = frame.filter(~blank)
     if separator != ",":
         notes.insert(0, f"values are separated by {SEPARATORS.get(separator, repr(separator))}")
-    return Data(source, frame, True, separator, notes=tuple(notes))
+    mark, unclear = decimal_mark(frame.get_columns(), separator)
+    if unclear:
+        notes.append(f"{unclear} is taken for {float(unclear.replace(',', '' if mark == '.' else '.')):g}")
+    return Data(source, frame, True, mark, notes=tuple(notes))
 
 
 def _beginning(path: Path | None, content: bytes | None) -> bytes:

@@ -26,8 +26,8 @@ class Data:
         The table (n rows).
     text : bool
         Whether the table's values are all text still, as in CSV, so that their types have to be guessed.
-    separator : str
-        Between the values of CSV; where it is no comma, a comma may stand in a number.
+    mark : str
+        The decimal one of numbers in text: ``"."`` or ``","``, or ``""`` where columns differ.
     X : (n, ...) array or None
         The examples.
     y : (n,) array or None
@@ -41,7 +41,7 @@ class Data:
     source: str
     frame: polars.DataFrame | None = None
     text: bool = False
-    separator: str = ","
+    mark: str = "."
     X: Array | None = None
     y: Array | None = None
     files: tuple[str, ...] | None = None
@@ -61,7 +61,7 @@ class Data:
             self.source,
             None if self.frame is None else self.frame[which],
             self.text,
-            self.separator,
+            self.mark,
             None if self.X is None else self.X[which],
             None if self.y is None else self.y[which],
             None if self.files is None else tuple(self.files[i] for i in which),

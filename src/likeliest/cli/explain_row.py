@@ -10,7 +10,7 @@ import numpy.typing as npt
 from likeliest.cli import reports
 from likeliest.cli.data import Data
 from likeliest.cli.model import Model, load, shown
-from likeliest.cli.options import BadData
+from likeliest.cli.options import BadData, blaming_the_data
 from likeliest.cli.pushes import Push, Row
 from likeliest.cli.reading import read
 from likeliest.cli.reports import cut
@@ -58,8 +58,9 @@ def run(
     for note in [*data.notes, *notes]:
         terminal.note(f"{data.source}: {note}")
     estimator = model.estimator
-    Z = estimator.table_.transform(X, np.float64)
-    seen = None if y is None else estimator._read_targets(y, None, None, reset=False)[1]
+    with blaming_the_data():
+        Z = estimator.table_.transform(X, np.float64)
+        seen = None if y is None else estimator._read_targets(y, None, None, reset=False)[1]
     work = Row(estimator, Z[0], seen)
     pushes = work.pushes() if Z.ndim == 2 else []
     values = _values(model, X)

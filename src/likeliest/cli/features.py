@@ -144,7 +144,7 @@ def _numbers(series: Any, data: Data, notes: list[str]) -> Any:
     text = without_gaps(series.cast(pl.String))
     if text.null_count() == len(text):
         return pl.Series(series.name, [None] * len(text), dtype=pl.Float64)
-    found = numbers_in(text, data.separator)
+    found = numbers_in(text, data.mark)
     if found is None:
         plain = text.cast(pl.Float64, strict=False)
         truths = text.str.to_lowercase().replace_strict({"true": 1.0, "false": 0.0}, default=None)

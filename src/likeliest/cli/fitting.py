@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.cli.measuring import Comparison, Rows, compare, naive_classes, naive_numbers, rows_of
-from likeliest.cli.options import BadData, FitChoices
+from likeliest.cli.options import FitChoices, blaming_the_data
 from likeliest.cli.splitting import folds
 from likeliest.cli.targets import CLASSIFICATION
 from likeliest.cli.terminal import Terminal
@@ -72,18 +70,9 @@ def make(choices: FitChoices, task: str, X: Any) -> Classifier | Regressor:
 def fit(choices: FitChoices, task: str, rows: Examples) -> Any:
     """A model fitted to the rows."""
     model = make(choices, task, rows.X)
-    with _blaming_the_data():
+    with blaming_the_data():
         model.fit(rows.X, Named(rows.y, rows.name), sample_weight=rows.weights)
     return model
-
-
-@contextmanager
-def _blaming_the_data() -> Iterator[None]:
-    """What an estimator refuses is the data's fault."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        raise BadData(str(error)) from error
 
 
 class Named:
@@ -102,7 +91,7 @@ class Named:
 
 def tested(model: Any, train: Examples, test: Examples) -> tuple[Rows, Rows]:
     """What the model and the naive one say of the test rows."""
-    with _blaming_the_data():
+    with blaming_the_data():
         rows = rows_of(model, test.X, test.y)
         if hasattr(model, "classes_"):
             return rows, naive_classes(model.classes_, train.y, test.y, train.weights)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +24,15 @@ TASKS = ("classification", "regression")
 
 class BadData(ValueError):
     """The data that the user named cannot be used."""
+
+
+@contextmanager
+def blaming_the_data() -> Iterator[None]:
+    """What an estimator refuses (a ValueError or TypeError) is the data's fault: a BadData."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise BadData(str(error)) from error
 
 
 def whole(name: str, least: int, most: int = 2**63 - 1) -> Callable[[Any], Any]:

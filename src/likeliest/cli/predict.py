@@ -11,7 +11,7 @@ from likeliest.cli.csv_text import shortened
 from likeliest.cli.data import Data
 from likeliest.cli.features import named_column
 from likeliest.cli.model import Model, load, shown
-from likeliest.cli.options import BadData
+from likeliest.cli.options import BadData, blaming_the_data
 from likeliest.cli.outputs import check_output, free_name, table_kind, write_table
 from likeliest.cli.reading import read
 from likeliest.cli.terminal import Terminal
@@ -52,7 +52,8 @@ def run(
     X, notes = model.features.take(data, missing_ok=missing_ok, besides=besides)
     for note in [*data.notes, *notes]:
         terminal.note(f"{data.source}: {note}")
-    columns = {**copies, **predictions(model, X, level)}
+    with blaming_the_data():
+        columns = {**copies, **predictions(model, X, level)}
     if json:
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*map(_listed, columns.values()), strict=True)]
         print(reports.as_json(rows))

@@ -233,7 +233,7 @@ def _as_model_has_it(data: Data, name: str, classes: Any) -> tuple[Array, npt.ND
         return np.array(text.fill_null("").to_list(), dtype=str), known
     if series.dtype == pl.String:
         text = without_gaps(series)
-        found = numbers_in(text, data.separator)
+        found = numbers_in(text, data.mark)
         if found is None:
             plain = text.cast(pl.Float64, strict=False)
             if text.null_count() < len(text) and plain.null_count() > text.null_count():
