@@ -74,7 +74,8 @@ def likeliest(
 def explain(context: typer.Context) -> None:
     """Write out one example's forward pass and backpropagation, with numbers.
 
-    likeliest explain MODEL DATA --row K: a row of your own data, in a model that likeliest fit has written.
+    likeliest explain MODEL DATA --row K: a row of your own data, in a model that likeliest fit has written; "row" need
+    not be said.
 
     likeliest explain digits --example K: a handwritten digit, as the handout would write it.
     """
@@ -269,7 +270,7 @@ def show(
     run(model, pictures=pictures, json=json)
 
 
-@explain_app.command("row", hidden=True)
+@explain_app.command("row")
 def explain_row(
     model: options.ModelFile,
     data: options.DataFile,

@@ -225,11 +225,13 @@ def _backward(terminal: Terminal, work: Row, y: Array | None) -> None:
     terminal.say(f"  ∂LL/∂η = {_listed(work.score[0])}")
     for step in reversed(work.network.program.steps):
         if step.output != OUTPUT:
-            terminal.say(f"  ∂LL/∂{step.output}: {_listed(derivatives[step.output].reshape(-1))}")
+            terminal.say(f"  ∂LL/∂{step.output}")
+            terminal.say(f"      {_listed(derivatives[step.output].reshape(-1))}")
         for name in step.parameters:
             size = float(np.sqrt(np.sum(gradient[name] ** 2)))
             terminal.say(f"      ∂LL/∂{name}: {gradient[name].size} numbers, as a vector of length {_n(size)}")
-    terminal.say(f"  ∂LL/∂{INPUT}: {_listed(derivatives[INPUT].reshape(-1))}")
+    terminal.say(f"  ∂LL/∂{INPUT}")
+    terminal.say(f"      {_listed(derivatives[INPUT].reshape(-1))}")
 
 
 def _pushes(terminal: Terminal, model: Model, work: Row, pushes: list[Push], values: dict[str, Any]) -> None:
