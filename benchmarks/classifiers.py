@@ -23,6 +23,7 @@ from benchmarks.estimators.turns import Figures, in_turn
 from benchmarks.peers import REFERENCE, versions
 from benchmarks.record import Record
 from benchmarks.summary import mean_and_error
+from likeliest.calibration import expected_calibration_error
 
 BINS = 15
 
@@ -114,10 +115,7 @@ def calibration_error(answers: list[dict[str, Any]]) -> float:
 
     Σ_b n_b / n · |share right in b − mean probability in b|, over 15 bins of equal width: b = ((k − 1)/15, k/15].
     """
-    confidence, right = pooled(answers, "confidence"), pooled(answers, "right")
-    bins = np.ceil(confidence * BINS).astype(int)
-    gaps = np.bincount(bins, weights=right - confidence)  # n_b times the gap of bin b
-    return float(np.abs(gaps).sum() / len(confidence))
+    return expected_calibration_error(pooled(answers, "confidence"), pooled(answers, "right"), n_bins=BINS)
 
 
 def pooled(answers: list[dict[str, Any]], key: str) -> NDArray[np.float64]:

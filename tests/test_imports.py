@@ -16,7 +16,7 @@ ROOT = Path(likeliest.__file__).parent
 # Each may import only what stands in a line before its own; those of one line do not import each other.
 ORDER = """
 xp random
-ops likelihoods priors optimizers initializers schedules averaging threads data atomic
+ops likelihoods priors optimizers initializers schedules averaging threads data atomic calibration
 likelihood_check tables tensor_file
 program
 layers engines
@@ -110,6 +110,9 @@ def test_the_native_module_is_imported_in_one_place() -> None:
         ("onnx", {"export"}),
         ("onnxruntime", set()),
         ("tensorboard", {"callbacks"}),
+        ("polars", {"cli"}),
+        ("pyarrow", set()),
+        ("PIL", {"cli"}),
     ],
 )
 def test_each_library_has_its_place(library: str, places: set[str]) -> None:

@@ -481,8 +481,8 @@ class Page:
         largest = float(np.abs(derivatives).max())
         error = apart / largest if largest else apart
         many = f"all {total} ∂LL/∂θ" if len(where) == total else f"{len(where)} of all {total} ∂LL/∂θ"
-        self.say("", f"Held against finite differences, {many} differ by {apart:.1e} at most,")
-        self.say(f"{error:.1e} of the largest of them, {_n(largest)}.")
+        self.say("", f"Held against finite differences, {many} differ by at most")
+        self.say(f"{apart:.1e}, which is {error:.1e} of the largest of them, {_n(largest)}.")
         if error < 1e-5:
             self.say("Backpropagation and the finite differences agree.")
         else:

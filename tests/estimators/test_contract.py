@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -351,3 +352,14 @@ def test_weights_have_the_names_of_the_columns() -> None:
     assert "no gap" in model._repr_html_()
     arrays = make(ll.Regressor).fit(X, Y[ll.Regressor])
     assert ll.plots.WeightsDisplay.from_estimator(arrays).feature_names == ["1", "2", "3"]
+
+
+@BOTH
+def test_the_name_of_y_is_kept_and_saved(kind: Any, tmp_path: Path) -> None:
+    y = pd.Series(Y[kind], name="price")
+    model = make(kind).fit(X, y)
+    assert model.target_name_ == "price"
+    model.save(tmp_path / "model")
+    assert ll.load(tmp_path / "model").target_name_ == "price"
+    for unnamed in (Y[kind], pd.Series(Y[kind]), pd.Series(Y[kind], name=3)):
+        assert not hasattr(model.fit(X, unnamed), "target_name_")

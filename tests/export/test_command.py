@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -69,10 +70,12 @@ def test_a_network(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "code", "message"),
     [
         (["nowhere.ll", "m.onnx"], 2, "there is no file nowhere.ll"),
-        (["m.ll", "nowhere/m.onnx"], 2, "there is no folder nowhere; make it first"),
-        (["m.ll", "."], 2, "expected the name of a file, but . is a folder"),
+        (["m.ll", "nowhere/m.onnx"], 2, "OUT: there is no folder "),
+        (["m.ll", "."], 2, "OUT: . is a folder; expected the name of a file"),
         (["notes.txt", "m.onnx"], 2, "notes.txt"),
-        (["m.ll"], 2, "OUT.onnx"),
+        (["m.ll"], 2, "OUT"),
+        (["m.ll", "m.ll"], 2, "OUT: m.ll is what is read"),
+        (["m.ll", "notes.txt"], 2, "OUT: notes.txt is there already; --force replaces it"),
     ],
 )
 def test_mistakes_are_one_line(
@@ -85,6 +88,15 @@ def test_mistakes_are_one_line(
     assert err.count("\n") == 1
     assert message in err
     assert not (saved / "m.onnx").exists()
+
+
+def test_force_and_json(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (saved / "m.onnx").write_text("old")
+    assert cli.main(["export", "m.ll", "m.onnx", "--force", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["bytes"] == len((saved / "m.onnx").read_bytes()) > 100
+    assert document["inputs"][0] == {"name": "size", "type": "double", "shape": ["n", "1"]}
+    assert [one["name"] for one in document["outputs"]] == ["label", "probabilities"]
 
 
 def test_without_onnx(saved: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,14 +13,30 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from likeliest.cli import options
 
 # Markup off: plain help that a pipe, a narrow terminal and a screen reader take, without loading rich first.
-plain = {"rich_markup_mode": None, "add_completion": False, "pretty_exceptions_enable": False}
-app = typer.Typer(name="likeliest", **plain)  # type: ignore[arg-type]
-explain_app = typer.Typer(name="explain", **plain)  # type: ignore[arg-type]
-app.add_typer(explain_app, help="Write out one example's forward pass and backpropagation, with numbers.")
+plain = {"rich_markup_mode": None, "pretty_exceptions_enable": False}
+EXITS = (
+    "Exit codes: 0 when all is well, 2 when the arguments or the data are at fault, 130 after Ctrl-C, 1 for all other "
+    "errors. An error is one line on standard error, with --debug a traceback."
+)
+
+
+class ExplainGroup(typer.core.TyperGroup):
+    """`explain digits`, and `explain MODEL DATA`, which is the command `row` with its name left out."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Puts the command's name where there is none."""
+        if args and args[0] not in self.commands and not set(args) <= {"--help", "--debug"}:
+            args = ["row", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(name="likeliest", **plain, epilog=EXITS)  # type: ignore[arg-type]
+explain_app = typer.Typer(name="explain", **plain, add_completion=False, cls=ExplainGroup)  # type: ignore[arg-type]
 
 # Typer brings its own click, or uses the installed one, depending on its version: these are whichever it uses.
 UsageError = typer.BadParameter.__bases__[0]
@@ -46,6 +62,9 @@ def likeliest(
     """Neural networks by maximum likelihood.
 
     Start with: likeliest digits
+
+    With data of your own: likeliest fit houses.csv --target price --out houses.likeliest, then likeliest predict
+    houses.likeliest new.csv
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -53,7 +72,13 @@ def likeliest(
 
 @explain_app.callback(invoke_without_command=True)
 def explain(context: typer.Context) -> None:
-    """Write out one example's forward pass and backpropagation, with numbers."""
+    """Write out one example's forward pass and backpropagation, with numbers.
+
+    likeliest explain MODEL DATA --row K: a row of your own data, in a model that likeliest fit has written; "row" need
+    not be said.
+
+    likeliest explain digits --example K: a handwritten digit, as the handout would write it.
+    """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -82,6 +107,196 @@ def digits(
     run(
         options.Choices(every, data, options.widths(hidden), epochs, learning_rate, batch_size, seed, threads),
         out,
+    )
+
+
+@app.command("fit")
+def fit(
+    data: options.DataFile,
+    target: options.FitTarget = None,
+    out: options.ModelOut = None,
+    force: options.Force = False,
+    task: options.TaskOption = None,
+    likelihood: options.Likelihood = None,
+    hidden: options.Hidden = None,
+    activation: options.Activation = "gelu",
+    epochs: options.Epochs = None,
+    keep: options.Keep = None,
+    drop: options.Drop = None,
+    categorical: options.Categorical = None,
+    weights: options.WeightsColumn = None,
+    test: options.Test = "0.2",
+    cross_validate: options.Folds = None,
+    refit: options.Refit = False,
+    pictures: options.PictureFolder = None,
+    separator: options.Separator = None,
+    no_header: options.NoHeader = False,
+    image_size: options.ImageSize = None,
+    seed: options.Seed = 0,
+    threads: options.Threads = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Fit a network to your own table or images, and test it.
+
+    Says what it takes each column for, leaves out those that only name or count the rows, fits, and tests on rows that
+    were held out: the log-likelihood per row, accuracy or error, and whether the probabilities can be believed, beside
+    a naive model that looks at no column. The model that is written is the one that was tested, unless --refit or
+    --cross-validate say otherwise.
+    """
+    from likeliest.cli.fit import run
+
+    share, file = options.test_part(test)
+    run(
+        options.FitChoices(
+            data=data,
+            target=target,
+            task=task,
+            likelihood=likelihood,
+            hidden=options.widths(hidden),
+            activation=activation,
+            epochs=epochs,
+            keep=tuple(keep or ()),
+            drop=tuple(drop or ()),
+            categorical=tuple(categorical or ()),
+            weights=weights,
+            test_share=share,
+            test_file=file,
+            folds=cross_validate,
+            refit=refit,
+            out=out,
+            force=force,
+            pictures=pictures,
+            separator=separator,
+            header=not no_header,
+            image_size=options.image_size(image_size),
+            seed=seed,
+            threads=threads,
+            json=json,
+            quiet=quiet,
+        )
+    )
+
+
+@app.command("predict")
+def predict(
+    model: options.ModelFile,
+    data: options.DataFile,
+    out: options.TableOut = None,
+    force: options.Force = False,
+    copied: options.Copied = None,
+    interval: options.Level = 0.9,
+    missing_ok: options.Missing = False,
+    separator: options.Separator = None,
+    no_header: options.NoHeader = False,
+    threads: options.Threads = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Predict each row of a table, or each image.
+
+    Classes: the likeliest, "label", and the probability of each, "p_…". Numbers: "mean", "std", "median" and the ends
+    of the interval, "low_90" and "high_90". Columns are found by name, in whatever order; of others there is a word on
+    standard error. The rows stay in order.
+    """
+    from likeliest.cli.predict import run
+
+    run(
+        model,
+        data,
+        out=out,
+        force=force,
+        copied=tuple(copied or ()),
+        level=interval,
+        missing_ok=missing_ok,
+        separator=separator,
+        header=not no_header,
+        threads=threads,
+        json=json,
+        quiet=quiet,
+    )
+
+
+@app.command("evaluate")
+def evaluate(
+    model: options.ModelFile,
+    data: options.DataFile,
+    target: options.TargetColumn = None,
+    weights: options.WeightsColumn = None,
+    pictures: options.PictureFolder = None,
+    missing_ok: options.Missing = False,
+    separator: options.Separator = None,
+    no_header: options.NoHeader = False,
+    threads: options.Threads = None,
+    json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Test a model on rows whose target is known.
+
+    Beside the model stands a naive one that looks at no column: the shares of the classes, or the distribution of the
+    numbers, of these very rows.
+    """
+    from likeliest.cli.evaluate import run
+
+    run(
+        model,
+        data,
+        target=target,
+        weights=weights,
+        pictures=pictures,
+        missing_ok=missing_ok,
+        separator=separator,
+        header=not no_header,
+        threads=threads,
+        json=json,
+    )
+
+
+@app.command("show")
+def show(
+    model: options.ModelFile,
+    pictures: options.PictureFolder = None,
+    json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Show what is in a model file.
+
+    The network, what it makes of columns, how it was fitted, its weights.
+    """
+    from likeliest.cli.show import run
+
+    run(model, pictures=pictures, json=json)
+
+
+@explain_app.command("row")
+def explain_row(
+    model: options.ModelFile,
+    data: options.DataFile,
+    row: options.Row = 0,
+    target: options.TargetColumn = None,
+    missing_ok: options.Missing = False,
+    separator: options.Separator = None,
+    no_header: options.NoHeader = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Work one row of your own data out by hand.
+
+    What the row becomes, the forward pass, the prediction, backpropagation, and which columns push it where.
+    """
+    from likeliest.cli.explain_row import run
+
+    run(
+        model,
+        data,
+        row=row,
+        target=target,
+        missing_ok=missing_ok,
+        separator=separator,
+        header=not no_header,
+        json=json,
     )
 
 
@@ -115,28 +330,23 @@ def explain_digits(
 
 @app.command("export")
 def export(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL", callback=options.existing_file, help="A file that save() wrote.", show_default=False
-        ),
-    ],
-    out: Annotated[
-        str,
-        typer.Argument(
-            metavar="OUT.onnx", callback=options.writable_file, help="The ONNX file to write.", show_default=False
-        ),
-    ],
+    model: options.ModelFile,
+    out: options.OnnxFile,
+    force: options.Force = False,
+    json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
     """Write a saved model as an ONNX file, which other programs predict with.
 
     Preprocessing is in the file: columns go in as they are, probabilities or the distribution of y come out. Says what
-    goes in and what comes out. A file that is there is replaced.
+    goes in and what comes out.
     """
     from likeliest.cli.export import run
 
-    run(model, out)
+    run(model, out, force=force, json=json)
+
+
+app.add_typer(explain_app, short_help="Write out one row's passes with numbers.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -164,6 +374,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = app(arguments, standalone_mode=False, prog_name="likeliest")
             if sys.stdout is not None:  # as in `likeliest digits >&-`
                 sys.stdout.flush()
+            if code == 130:  # newer typers make an exit of Ctrl-C by themselves
+                return _complain("interrupted", 130)
             return code if isinstance(code, int) else 0
         except (KeyboardInterrupt, typer.Abort):
             return _complain("interrupted", 130)

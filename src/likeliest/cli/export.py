@@ -8,27 +8,36 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from likeliest.cli.options import BadData
+from likeliest.cli import reports
+from likeliest.cli.model import load_any
+from likeliest.cli.outputs import check_output
 from likeliest.cli.terminal import Terminal
 from likeliest.export.export import described, write
 from likeliest.export.graph import Rows, Symbol
 from likeliest.export.onnx_file import onnx_package
-from likeliest.model_file import ModelFileError, load
 
 MOST = 20  # inputs that are listed
 TYPES = {"f8": "double", "f4": "float", "i8": "int64", "b1": "bool", "O8": "string"}
 
 
-def run(model: str, out: str) -> None:
+def run(model: str, out: str, *, force: bool, json: bool) -> None:
     """The command."""
     onnx_package()  # says what is missing before any work
-    try:
-        graph, kind, doc, about = described(load(model))
-    except ModelFileError as error:
-        raise BadData(str(error)) from None
-    write(graph, kind, doc, about, out)
+    check_output(out, force, (model,), option="OUT")
+    file = Path(out).expanduser()
+    graph, kind, doc, about = described(load_any(model))
+    write(graph, kind, doc, about, file)
+    if json:
+        sides = {"inputs": graph.inputs, "outputs": graph.outputs}
+        described_sides = {
+            side: [{"name": one.name, "type": _type(one), "shape": _shape(one).split(" x ")} for one in symbols]
+            for side, symbols in sides.items()
+        }
+        document = {"model": out, "kind": kind, "likelihood": about["likelihood"], "bytes": file.stat().st_size}
+        print(reports.as_json(document | described_sides))
+        return
     terminal = Terminal()
-    terminal.say(f"Wrote {out}, {_size(Path(out).stat().st_size)}: {kind}, {about['likelihood']}")
+    terminal.say(f"Wrote {out}, {_size(file.stat().st_size)}: {kind}, {about['likelihood']}")
     terminal.say()
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for heading in ("", "name", "type", "shape"):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from likeliest.cli.outputs import whole_file
 from likeliest.cli.task import Task
 from likeliest.history import History
 from likeliest.network import Network
@@ -59,22 +58,3 @@ def _save(figure: Any, file: BinaryIO, kind: str) -> None:
     # The same seed shall give the same file: no date, and names that are not drawn at random.
     with matplotlib.rc_context({"svg.hashsalt": "likeliest"}):
         figure.savefig(file, format="svg", metadata={"Date": None})
-
-
-@contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to that takes its place only when all is written; until then an older one stays.
-
-    Raises
-    ------
-    OSError
-        When it cannot be written; nothing is left behind.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("xb") as file:
-            yield file
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise

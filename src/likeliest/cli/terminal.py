@@ -23,10 +23,19 @@ IN_ASCII = str.maketrans(
 
 
 class Terminal:
-    """Standard output, at its width and in its encoding; plain when it is no terminal."""
+    """Standard output, at its width and in its encoding; plain when it is no terminal.
 
-    def __init__(self) -> None:
-        self.console = Console(highlight=False, emoji=False)
+    Parameters
+    ----------
+    quiet : bool
+        Whether nothing is printed.
+    notes : bool
+        Whether `note` prints, to standard error.
+    """
+
+    def __init__(self, quiet: bool = False, notes: bool = True) -> None:
+        self.notes = notes
+        self.console = Console(highlight=False, emoji=False, quiet=quiet)
         encoding = getattr(sys.stdout, "encoding", None) or "ascii"
         self.unicode = encoding.lower().replace("-", "").startswith("utf")
 
@@ -37,6 +46,11 @@ class Terminal:
     def verbatim(self, text: str) -> None:
         """Prints lines as they are."""
         self.console.print(escape(self.spelled(text)), soft_wrap=True, end="")
+
+    def note(self, text: str) -> None:
+        """Prints a line to standard error: what the user should know, whatever becomes of the output."""
+        if self.notes:
+            print(f"likeliest: {' '.join(text.split())}", file=sys.stderr, flush=True)
 
     def spelled(self, text: str) -> str:
         """The text, in ASCII where the encoding needs it."""

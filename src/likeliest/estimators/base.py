@@ -66,6 +66,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
     history_: History
     table_: Table
     n_iter_: int
+    target_name_: str
 
     # What a subclass says ---------------------------------------------------------------------------------------------
 
@@ -118,6 +119,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
     def _fit(self, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any) -> Any:
         check_settings(self)
         goes_on = bool(self.warm_start) and hasattr(self, "network_")
+        target_name = getattr(y, "name", None)
         X = self._examples(X, reset=not goes_on, y=y)
         weights = as_weights(sample_weight, len(X))
         validation = self._check_validation(X_val, y_val)
@@ -176,6 +178,9 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         self.__dict__.update(state(network))
         self.history_ = self._in_units_of_y(history)
         self.n_iter_ = history.epochs
+        self.__dict__.pop("target_name_", None)
+        if isinstance(target_name, str):  # a column of a data frame
+            self.target_name_ = target_name
         hooks.close(network)
         return self
 

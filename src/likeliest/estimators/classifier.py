@@ -100,6 +100,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         How many columns X has.
     feature_names_in_ : array
         Their names, for a data frame.
+    target_name_ : str
+        The name of y, for a column of a data frame.
 
     Examples
     --------

@@ -99,6 +99,8 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         How many columns X has.
     feature_names_in_ : array
         Their names, for a data frame.
+    target_name_ : str
+        The name of y, for a column of a data frame.
 
     Examples
     --------

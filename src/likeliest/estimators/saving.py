@@ -21,7 +21,7 @@ from likeliest.state import decode_history, encode_history
 from likeliest.tables import Table
 
 OF_ANY = ("table_", "history_", "n_iter_", "n_features_in_")
-OPTIONAL = ("feature_names_in_", "_sklearn_output_config")
+OPTIONAL = ("feature_names_in_", "target_name_", "_sklearn_output_config")
 METHODS = ("fit", "partial_fit", "score")  # that metadata may be routed to
 OUTPUT = (None, "default", "pandas", "polars")  # of transform
 OF_KIND = {Classifier: ("classes_", "_multilabel"), Regressor: ("target_center_", "target_scale_")}
@@ -112,6 +112,8 @@ def _check(it: Any, program: Program) -> None:
     names = getattr(it, "feature_names_in_", None)
     if names is not None and (names.dtype != object or tuple(names) != table.names):
         raise ValueError(f"feature_names_in_: found {names}")
+    if not isinstance(getattr(it, "target_name_", ""), str):
+        raise TypeError(f"target_name_: found {it.target_name_!r}")
     output = getattr(it, "_sklearn_output_config", {})
     if not isinstance(output, dict) or not set(output.items()) <= {("transform", kind) for kind in OUTPUT}:
         raise ValueError(f"_sklearn_output_config: found {output}")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from likeliest import calibration
 from likeliest.plots.canvas import FAINT, INK
 from likeliest.plots.display import (
     Display,
@@ -123,7 +124,7 @@ class ReliabilityDisplay(Display):
         self.line_ = self.errorbar_[0]
         self.line_.set_gid(type(self).__name__)
         tidy(ax)
-        shares = np.bincount(_bins(self.y_prob, np.linspace(0, 1, self.n_bins + 1)), minlength=self.n_bins)
+        shares = np.bincount(calibration.bins(self.y_prob, np.linspace(0, 1, self.n_bins + 1)), minlength=self.n_bins)
         counts_below(ax, shares / len(self.y_prob), self.line_.get_color())
         legend(ax)
         if self.event is None:
@@ -243,18 +244,8 @@ class ReliabilityDisplay(Display):
             edges = np.quantile(p, np.linspace(0, 1, n_bins + 1))
         else:
             raise ValueError(f'strategy: expected "uniform" or "quantile", found {strategy!r}')
-        bins = _bins(p, edges)
-        counts = np.bincount(bins, minlength=n_bins)
-        some = counts > 0
-        counts = counts[some]
-        prob_true = np.bincount(bins, happened, n_bins)[some] / counts
-        prob_pred = np.bincount(bins, p, n_bins)[some] / counts
+        prob_true, prob_pred, counts = calibration.reliability(p, happened, edges)
         return cls(prob_true, prob_pred, counts, p, n_bins, event, name).plot(ax=ax, **kwargs)
-
-
-def _bins(p: Array, edges: Array) -> Array:
-    """The bin of each prediction: (n,) in 0 ... bins − 1. A prediction on an edge belongs to the bin below."""
-    return np.searchsorted(edges[1:-1], p, side="left")
 
 
 def _event(y_true: Array, y_prob: Array, classes: Any, pos_label: Any) -> tuple[Array, Array, str | None]:
