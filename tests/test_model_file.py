@@ -396,6 +396,10 @@ def test_where_there_is_no_file(tmp_path: Path) -> None:
         ll.load(tmp_path / "missing")
     with pytest.raises((IsADirectoryError, PermissionError)):
         ll.load(tmp_path)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(ll.ModelFileError, match="expected an ordinary file, found something else"):
+            ll.load(tmp_path / "pipe")
     with pytest.raises(ValueError, match="path: expected the name of a model file, found 3"):
         ll.load(3)  # type: ignore[arg-type]
 

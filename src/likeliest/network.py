@@ -200,12 +200,13 @@ class Network:
         return Parameters(self._built())
 
     def _built(self) -> Engine:
-        if self._engine is None:
-            if self._later is None:
+        later, engine = self._later, self._engine  # in this order, since another thread may be doing the same
+        if engine is None:
+            if later is None:
                 raise RuntimeError("this network has no θ yet: call fit(X, y), or build(input_shape) for a fresh one")
-            self._engine = self._later()
+            engine = self._engine = later()
             self._later = None
-        return self._engine
+        return engine
 
     @property
     def _is_built(self) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
@@ -157,6 +158,14 @@ def test_within_a_pipeline_the_last_step_is_saved(tmp_path: Path) -> None:
     twin = saved(pipeline[-1], tmp_path)
     assert np.array_equal(twin.predict(pipeline[0].transform(NUMBERS)), pipeline.predict(NUMBERS))
     assert isinstance(twin.transform(NUMBERS), pd.DataFrame)
+
+
+def test_requests_of_metadata(tmp_path: Path) -> None:
+    with config_context(enable_metadata_routing=True):
+        reg = ll.Regressor(**QUICK).set_fit_request(sample_weight=True).set_score_request(sample_weight="w")
+        twin = saved(reg.fit(NUMBERS, NUMBERS[:, 0]), tmp_path)
+        assert repr(twin.get_metadata_routing()) == repr(reg.get_metadata_routing())
+        assert "'w'" in repr(twin.get_metadata_routing())
 
 
 def test_what_cannot_be_saved(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from sklearn import config_context
 from sklearn.utils.validation import check_is_fitted
 
 from likeliest.encoding import decode, encode
@@ -21,6 +22,7 @@ from likeliest.tables import Table
 
 OF_ANY = ("table_", "history_", "n_iter_", "n_features_in_")
 OPTIONAL = ("feature_names_in_", "target_name_", "_sklearn_output_config")
+METHODS = ("fit", "partial_fit", "score")  # that metadata may be routed to
 OUTPUT = (None, "default", "pandas", "polars")  # of transform
 OF_KIND = {Classifier: ("classes_", "_multilabel"), Regressor: ("target_center_", "target_scale_")}
 
@@ -51,6 +53,7 @@ def describe(estimator: Any) -> dict[str, Any]:
         "kind": kind.__name__,
         "settings": {name: encode(value, name) for name, value in settings.items()},
         "fitted": {**{name: encode(value, name) for name, value in fitted.items()}, "history_": history},
+        "requests": _requests(estimator),
     }
 
 
@@ -75,7 +78,20 @@ def estimator_from(kind: str, description: Mapping[str, Any], network: Network, 
     learned = {name: decode(value) for name, value in fitted.items()}
     estimator.__dict__.update(learned, history_=history, network_=network)
     _check(estimator, program)
+    with config_context(enable_metadata_routing=True):
+        for method, requests in description["requests"].items():
+            if method not in METHODS:
+                raise ValueError(f"requests: found {method}")
+            getattr(estimator, f"set_{method}_request")(**requests)
     return estimator
+
+
+def _requests(estimator: Any) -> dict[str, dict[str, Any]]:
+    """The metadata that each method asks for, where that was set: scikit-learn's ``set_fit_request`` and the like."""
+    if not hasattr(estimator, "_metadata_request"):
+        return {}
+    routing = estimator.get_metadata_routing()
+    return {method: dict(getattr(routing, method).requests) for method in METHODS if hasattr(routing, method)}
 
 
 def _check(it: Any, program: Program) -> None:
