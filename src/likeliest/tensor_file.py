@@ -168,18 +168,15 @@ class Tensors:
     description: dict[str, Any]
     dtype: np.dtype[Any]
     shapes: dict[str, Shape]
+    _places: dict[str, int]
     _pieces: tuple[int, ...]
     _data: Any
     _begin: int
 
     def __getitem__(self, name: str) -> Array:
         """An array as it is in the file, which cannot be written to; `check` tells whether it is whole."""
-        begin = self._begin
-        for other, shape in self.shapes.items():
-            if other == name:
-                return np.frombuffer(self._data, self.dtype, math.prod(shape), begin).reshape(shape)
-            begin += math.prod(shape) * self.dtype.itemsize
-        raise KeyError(name)
+        shape = self.shapes[name]
+        return np.frombuffer(self._data, self.dtype, math.prod(shape), self._begin + self._places[name]).reshape(shape)
 
     def check(self, pool: ThreadPoolExecutor, finite: int) -> list[Future[None]]:
         """Begins to look at every number; each result raises a ModelFileError for a piece that is not as it was.
@@ -219,7 +216,7 @@ def read(path: str | os.PathLike[str], memory_map: bool = False) -> Tensors:
     with open(path, "rb", buffering=0) as file:
         status = os.fstat(file.fileno())
         header = _read_header(file, name, status.st_size)
-        description, dtype, shapes, pieces = _parse(header, name)
+        description, dtype, shapes, places, pieces = _parse(header, name)
         begin, size = 8 + len(header), sum(math.prod(shape) for shape in shapes.values()) * dtype.itemsize
         if begin + size != status.st_size:
             raise damaged(name, f"its header tells of {begin + size:,} bytes, but it has {status.st_size:,}")
@@ -227,8 +224,8 @@ def read(path: str | os.PathLike[str], memory_map: bool = False) -> Tensors:
             raise damaged(name, f"it has {len(pieces)} checksums for {size:,} bytes of numbers")
         if size and (memory_map or size >= MAPPED):
             data: Any = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            return Tensors(name, description, dtype, shapes, pieces, data, begin)
-        return Tensors(name, description, dtype, shapes, pieces, _exactly(file, size, name), 0)
+            return Tensors(name, description, dtype, shapes, places, pieces, data, begin)
+        return Tensors(name, description, dtype, shapes, places, pieces, _exactly(file, size, name), 0)
 
 
 def _read_header(file: BinaryIO, name: str, size: int) -> bytes:
@@ -267,7 +264,9 @@ def _exactly(file: BinaryIO, count: int, name: str) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _parse(header: bytes, name: str) -> tuple[dict[str, Any], np.dtype[Any], dict[str, Shape], tuple[int, ...]]:
+def _parse(
+    header: bytes, name: str
+) -> tuple[dict[str, Any], np.dtype[Any], dict[str, Shape], dict[str, int], tuple[int, ...]]:
     """What the header says, where each part is of the kind that it must be."""
     try:
         entries = _from_json(header.decode("ascii"))
@@ -280,6 +279,7 @@ def _parse(header: bytes, name: str) -> tuple[dict[str, Any], np.dtype[Any], dic
         digits = metadata["pieces"]
         pieces = tuple(int(digits[k : k + 8], 16) for k in range(0, len(digits), 8))
         shapes: dict[str, Shape] = {}
+        places: dict[str, int] = {}
         kinds = {entry["dtype"] for entry in entries.values()} or {"F32"}
         if len(kinds) > 1:
             raise ValueError(f"the arrays are of several types: {', '.join(sorted(kinds))}")
@@ -292,8 +292,8 @@ def _parse(header: bytes, name: str) -> tuple[dict[str, Any], np.dtype[Any], dic
             begin, end = end, end + math.prod(shape) * dtype.itemsize
             if offsets != [begin, end]:
                 raise ValueError(f"{array} is at {offsets}, expected {[begin, end]}")
-            shapes[array] = tuple(shape)
-        return description, dtype, shapes, pieces
+            shapes[array], places[array] = tuple(shape), begin
+        return description, dtype, shapes, places, pieces
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, MemoryError) as error:
         raise damaged(name, f"its header makes no sense ({type(error).__name__}: {str(error)[:200]})") from None
 
