@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 NATIVE := CMakeLists.txt pyproject.toml $(shell find native -name '*.?pp')
+# Two at a time, since most tests take one processor; more would only wait for each other's threads.
+PARALLEL := -n 2
 SANITIZE_FLAGS := -DCMAKE_BUILD_TYPE=Debug -DLIKELIEST_NATIVE_TESTS=ON
 
 .DEFAULT_GOAL := help
@@ -44,10 +46,10 @@ digits: $(VENV)/.installed ## learn 0 or 1 from real handwriting, with pictures 
 
 test: $(VENV)/.test test-native ## all tests
 	@echo "running the tests"
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q $(PARALLEL)
 
 test-fast: $(VENV)/.test ## the tests that take under two seconds each
-	@$(BIN)/python -m pytest -q -m 'not slow'
+	@$(BIN)/python -m pytest -q $(PARALLEL) -m 'not slow'
 
 test-native: $(VENV)/.build ## the C++ core by itself, on every instruction set of this processor
 	@echo "building and running the native tests"

@@ -45,7 +45,7 @@ def test_every_prior_is_here() -> None:
 # Densities -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("prior", "density"), DENSITIES, ids=repr)
+@pytest.mark.parametrize(("prior", "density"), DENSITIES, ids=[repr(prior) for prior, _ in DENSITIES])
 def test_log_prob_is_scipys(prior: Prior, density: Any) -> None:
     expected = density.logpdf(THETA)
     told = np.isfinite(expected)  # far out, SciPy's Laplace has the logarithm of 0

@@ -28,6 +28,11 @@ class Ran:
         self.code, self.out, self.err = code, out, err
 
     @property
+    def text(self) -> str:
+        """What was printed, wherever its lines were broken, which depends on how long the name of the folder is."""
+        return " ".join(self.out.split())
+
+    @property
     def json(self) -> Any:
         return json.loads(self.out)
 

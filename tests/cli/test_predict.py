@@ -233,7 +233,7 @@ def test_models_made_in_python(run: Any, tmp_path: Path, table: Path) -> None:
 
     ll.Network([ll.Dense(2)], likelihood="normal").build(2).save(tmp_path / "network")
     assert "expected a Classifier or Regressor" in run("predict", tmp_path / "network", table, code=2).err
-    assert "a Network" in run("show", tmp_path / "network").out
+    assert "a Network" in run("show", tmp_path / "network").text
     ll.Regressor((3,), max_iter=3).fit(X, X).save(tmp_path / "two")
     assert "predicts 2 numbers a row" in run("predict", tmp_path / "two", table, code=2).err
     run("show", tmp_path / "two")
