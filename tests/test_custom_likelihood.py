@@ -95,7 +95,9 @@ def theta(net: ll.Network) -> dict[str, Array]:
 # It trains -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("likelihood", [Exponential(), Scored(), Derived(), Derived], ids=lambda one: one.__name__ if isinstance(one, type) else type(one).__name__)
+@pytest.mark.parametrize(
+    "likelihood", [Exponential(), Scored(), Derived(), Derived], ids=["plain", "with a score", "derived", "a class"]
+)
 @pytest.mark.parametrize("options", [{}, {"sample_weight": np.linspace(0, 3, N)}, {"clip_norm": 0.2, "threads": 3}])
 def test_native_and_reference_take_the_same_steps(likelihood: Any, options: Any) -> None:
     nets = [network(likelihood, engine) for engine in ("native", "reference")]
