@@ -71,7 +71,7 @@ def learning_curve(history: History, ax: Any = None, **kwargs: Any) -> Any:
     if history.best_epoch is not None and history.validation_log_likelihood:
         best = history.best_epoch
         epoch, value = history.first_epoch + best + 1, history.validation_log_likelihood[best]
-        label = f"epoch {epoch} was best, {_number(value)}: its θ was kept"
+        label = f"epoch {epoch} was best, {_number(value)}"
         ax.plot(epoch, value, "o", markersize=11, markerfacecolor="none", markeredgecolor=HELD_OUT, label=label)
     if history.epochs:
         ax.legend(frameon=False, loc="best")
