@@ -78,7 +78,7 @@ OBJECTS: list[Any] = [
     np.array(["2020", "2021"], "datetime64[D]")[:, None], pd.DataFrame(), pd.DataFrame({"a": []}), pl.DataFrame(),
     pa.table({"a": pa.array([], pa.float64())}), pd.DataFrame(index=range(4)), pd.Series([1.0, 2.0]), pl.Series([1, 2]),
     pd.DataFrame([[1, 2]], columns=["a", "a"]), pd.DataFrame({1: [1.0, 2.0], "a": [3.0, 4.0]}), iter([1, 2]),
-    np.eye(4)[:, ::-2], np.broadcast_to(1.0, (4, 2)), np.eye(3).astype(">f8"), np.matrix(np.eye(3)),
+    np.eye(4)[:, ::-2], np.broadcast_to(1.0, (4, 2)), np.eye(3).astype(">f8"), np.eye(3).view(np.matrix),
 ]  # fmt: skip
 
 
