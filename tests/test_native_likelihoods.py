@@ -10,7 +10,7 @@ from cases import LIKELIHOODS, Array
 from test_gradients import difference, error_against_central_differences
 
 from likeliest.engines import native
-from likeliest.layers import Dense
+from likeliest.layers import Activation, Dense, Layer, LayerNorm
 from likeliest.likelihoods import (
     Bernoulli,
     Categorical,
@@ -129,6 +129,24 @@ def test_native_trains_as_the_reference_does(likelihood: Likelihood) -> None:
     nets = [network(likelihood), network(likelihood, "reference")]
     for net in nets:
         net.fit(X, y, optimizer=GradientAscent(1e-3), epochs=2, batch_size=17, seed=0, verbose=False)
+    assert difference(*(dict(net.parameters) for net in nets)) <= 1e-12
+
+
+@pytest.mark.parametrize("normalization", [[], [LayerNorm()]], ids=["plain", "normalized"])
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+@pytest.mark.parametrize("batch_size", [17, 200])  # whole, and in blocks whose gradients are added up
+def test_narrow_hidden_layers_train_as_the_reference_does(
+    batch_size: int, activation: str, normalization: list[Layer]
+) -> None:
+    """Each parameter is moved once a step, where one pass computes the gradients of several."""
+    X = np.random.default_rng(0).normal(size=(400, 3))
+    layers = [Dense(8, activation), Dense(2, activation), *normalization, Activation(activation), Dense(1, activation)]
+    nets = [
+        Network(layers, likelihood="normal", engine=engine, dtype="float64").build(3, seed=0)
+        for engine in ("native", "reference")
+    ]
+    for net in nets:
+        net.fit(X, X[:, 0], optimizer=GradientAscent(0.01), epochs=2, batch_size=batch_size, seed=0, verbose=False)
     assert difference(*(dict(net.parameters) for net in nets)) <= 1e-12
 
 

@@ -755,7 +755,7 @@ class Plan {
         w.stepper->on(node.weight).apply(0, w.space->sums[k], W.size());
         if (bias >= 0) w.stepper->on(bias).apply(0, w.space->sums[k] + W.size(), slice_of(bias).size());
       });
-      if (node.bias >= 0) row_parameter(node.bias, node.output, -1);
+      if (node.bias >= 0 && !is_joined(k + 2)) row_parameter(node.bias, node.output, -1);
       return;
     }
     const Split split = panels_or_single(W.panels());
@@ -768,7 +768,7 @@ class Plan {
                                          w.stepper ? nullptr : w.gradient + W.offset, w.accumulate && !w.stepper,
                                          w.stepper ? &update : nullptr);
         });
-    if (node.bias >= 0) row_parameter(node.bias, node.output, -1);
+    if (node.bias >= 0 && !is_joined(k + 2)) row_parameter(node.bias, node.output, -1);
   }
 
   // By columns where there are enough panels to share out; else by one thread.
