@@ -555,7 +555,7 @@ class Network:
         Parameters
         ----------
         path : str or Path
-            Where to; ``.safetensors`` is the usual ending.
+            Where to; ``.likeliest`` is the usual ending.
 
         Raises
         ------

@@ -386,7 +386,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         Parameters
         ----------
         path : str or Path
-            Where to; ``.safetensors`` is the usual ending.
+            Where to; ``.likeliest`` is the usual ending.
 
         Raises
         ------
