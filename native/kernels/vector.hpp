@@ -77,6 +77,24 @@ LIKELIEST_INLINE void store(T* p, Half<T> v) {
   *reinterpret_cast<typename HalfOf<T>::unaligned*>(p) = v;
 }
 
+// A register whose upper half is 0; and the lower half of one.
+template <class T, int... L>
+LIKELIEST_INLINE Vector<T> widen(Half<T> v, std::integer_sequence<int, L...>) {
+  return __builtin_shufflevector(v, Half<T>{}, L...);
+}
+template <class T>
+LIKELIEST_INLINE Vector<T> widen(Half<T> v) {
+  return widen<T>(v, std::make_integer_sequence<int, kLanes<T>>());
+}
+template <class T, int... L>
+LIKELIEST_INLINE Half<T> lower_half(Vector<T> v, std::integer_sequence<int, L...>) {
+  return __builtin_shufflevector(v, v, L...);
+}
+template <class T>
+LIKELIEST_INLINE Half<T> lower_half(Vector<T> v) {
+  return lower_half<T>(v, std::make_integer_sequence<int, kLanes<T> / 2>());
+}
+
 template <class T>
 LIKELIEST_INLINE Vector<T> broadcast(T x) {
   return x - Vector<T>{};

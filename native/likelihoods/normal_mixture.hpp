@@ -39,10 +39,11 @@ struct NormalMixture {
       highest = of_mu[k] > highest ? of_mu[k] : highest;
     }
     for (std::ptrdiff_t k = 0; k < K; ++k) some += of_mu[k] = exp<T>(of_mu[k] - highest);
+    const Vector<T> share = T(1) / some, share_before = T(1) / all;
     for (std::ptrdiff_t k = 0; k < K; ++k) {
       const SquaredScale<T> s = constants.scale(r + k);
-      const Vector<T> error = y[0] - mu[k], rho = of_mu[k] / some;
-      of_l[k] = rho - of_l[k] / all;
+      const Vector<T> error = y[0] - mu[k], rho = of_mu[k] * share;
+      of_l[k] = rho - of_l[k] * share_before;
       of_mu[k] = rho * error * s.inverse;
       if (components > 2 * K) of_r[k] = T(0.5) * rho * (error * error * s.inverse - T(1)) * s.share;
     }
