@@ -197,10 +197,10 @@ struct BackColumn {
   LIKELIEST_INLINE void end(const Narrow<T>& g, const NarrowSums<T>& sums, std::ptrdiff_t c) {
 #pragma GCC unroll 16
     for (int j = 0; j < Q; ++j) {
-      // h may have anything in its padding, W has zeros there.
-      for (std::ptrdiff_t n = g.p - c * lanes; n < count; ++n) dW[j][n] = T(0);
       T* to = sums.W + turned_index(g, j, c);
       store(to, dW[j]);
+      // h may have anything in its padding, W has zeros there.
+      for (std::ptrdiff_t n = g.p - c * lanes; n < count; ++n) to[n] = T(0);
       clear_rest(to);
     }
     if (!sums.bias) return;
@@ -220,11 +220,11 @@ LIKELIEST_INLINE void back_through(const T* saved, const Narrow<T>& g, const Nar
 #pragma GCC unroll 4
   for (int v = 0; v < V; ++v) whole[v].begin(g, sums, c + v);
   if constexpr (HALF) half.begin(g, sums, c + V);
-  for (std::ptrdiff_t i = 0; i < g.rows; ++i) {
-    const T* z = g.z + i * g.ldz;
-    const std::ptrdiff_t at = i * g.ldh + c * lanes;
-    const T *h = g.h + at, *kept = saved + at;
-    T* out = g.h_out + at;
+  // By themselves: stores might be to where g is, for all that the compiler knows.
+  const std::ptrdiff_t rows = g.rows, ldz = g.ldz, ldh = g.ldh;
+  const T *z = g.z, *h = g.h + c * lanes, *kept = saved + c * lanes;
+  T* out = g.h_out + c * lanes;
+  for (std::ptrdiff_t i = 0; i < rows; ++i, z += ldz, h += ldh, kept += ldh, out += ldh) {
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v)
       whole[v].template row<F>(z, h + v * lanes, kept + v * lanes, out + v * lanes, constants);
