@@ -93,16 +93,19 @@ LIKELIEST_INLINE void narrow_columns(const T* pre, const Narrow<T>& g, const T* 
 // and W is turned back, some rows at a time.
 template <class T>
 void half_of_columns(const Narrow<T>& g) noexcept {
-  constexpr std::ptrdiff_t lanes = kLanes<T>, most = 4 * lanes;
-  alignas(64) T W[most * lanes];
+  constexpr std::ptrdiff_t lanes = kLanes<T>, half = lanes / 2, most = 4 * lanes;
+  alignas(64) T W[most * half];
   for (std::ptrdiff_t k0 = 0; k0 < g.p; k0 += most) {
     const std::ptrdiff_t rows = g.p - k0 < most ? g.p - k0 : most;
     for (std::ptrdiff_t k = 0; k < rows; k += lanes) {
-      Vector<T> square[lanes] = {};
-      for (std::ptrdiff_t j = 0; j < lanes / 2; ++j)
-        if (j < g.q) square[j] = load(g.W + turned_index(g, j, (k0 + k) / lanes));
-      transpose<T>(square);
-      for (std::ptrdiff_t i = 0; i < lanes; ++i) store(W + (k + i) * lanes, square[i]);
+      Vector<T> squares[half];
+      for (std::ptrdiff_t j = 0; j < half; ++j)
+        squares[j] = j < g.q ? load(g.W + turned_index(g, j, (k0 + k) / lanes)) : Vector<T>{};
+      transpose_halves<T>(squares);
+      for (std::ptrdiff_t i = 0; i < half; ++i) {
+        store(W + (k + i) * half, lower_half<T>(squares[i]));
+        store(W + (k + i + half) * half, upper_half<T>(squares[i]));
+      }
     }
     const Segment all{0, std::int32_t(rows), true};
     const Start start = k0 > 0 ? Start::accumulate : g.bias ? Start::bias : Start::zero;
@@ -110,7 +113,7 @@ void half_of_columns(const Narrow<T>& g) noexcept {
     for (std::ptrdiff_t i = 0; i < tiles.count; ++i) {
       const std::ptrdiff_t r = tiles.begin(i);
       run_tile<T, false>(int(tiles.begin(i + 1) - r), 1,
-                         {0, {&all, 1}, g.h + r * g.ldh + k0, g.ldh, W, lanes, g.z + r * g.ldz, g.ldz, start, g.bias});
+                         {0, {&all, 1}, g.h + r * g.ldh + k0, g.ldh, W, half, g.z + r * g.ldz, g.ldz, start, g.bias});
     }
   }
 }
@@ -167,10 +170,6 @@ struct BackColumn {
     else
       return load_half(p);
   }
-  // The other half, if there is one.
-  static LIKELIEST_INLINE void clear_rest(T* p) {
-    if constexpr (count < lanes) store(p + count, R{});
-  }
   LIKELIEST_INLINE void begin(const Narrow<T>& g, const NarrowSums<T>& sums, std::ptrdiff_t c) {
 #pragma GCC unroll 16
     for (int j = 0; j < Q; ++j) {
@@ -182,11 +181,12 @@ struct BackColumn {
   template <class F>
   LIKELIEST_INLINE void row(const T* z, const T* values, const T* saved, T* out, const T* constants) {
     R slope{};  // so that every product is a multiply-add: of two, either could be one
-#pragma GCC unroll 16
-    for (int j = 0; j < Q; ++j) slope += z[j] * w[j];
     const R h = get(values);
 #pragma GCC unroll 16
-    for (int j = 0; j < Q; ++j) dW[j] += z[j] * h;
+    for (int j = 0; j < Q; ++j) {
+      slope += z[j] * w[j];
+      dW[j] += z[j] * h;
+    }
     if constexpr (count == lanes)
       slope = chain<T, F>(slope, get(saved), constants);
     else
@@ -196,18 +196,21 @@ struct BackColumn {
   }
   LIKELIEST_INLINE void end(const Narrow<T>& g, const NarrowSums<T>& sums, std::ptrdiff_t c) {
 #pragma GCC unroll 16
-    for (int j = 0; j < Q; ++j) {
-      T* to = sums.W + turned_index(g, j, c);
-      store(to, dW[j]);
-      // h may have anything in its padding, W has zeros there.
-      for (std::ptrdiff_t n = g.p - c * lanes; n < count; ++n) to[n] = T(0);
-      clear_rest(to);
-    }
-    if (!sums.bias) return;
-    store(sums.bias + c * lanes, db);
-    if (!sums.accumulate) clear_rest(sums.bias + c * lanes);
+    for (int j = 0; j < Q; ++j) store(sums.W + turned_index(g, j, c), dW[j]);
+    if (sums.bias) store(sums.bias + c * lanes, db);
   }
 };
+
+// h may have anything in its padding, W has zeros there.
+template <class T>
+__attribute__((noinline)) void clear_padding(const Narrow<T>& g, const NarrowSums<T>& sums) noexcept {
+  constexpr std::ptrdiff_t lanes = kLanes<T>;
+  const std::ptrdiff_t c = (g.p - 1) / lanes, rest = g.p - c * lanes;
+  for (std::ptrdiff_t n = rest; n < lanes; ++n) {
+    for (std::ptrdiff_t j = 0; j < g.q; ++j) sums.W[turned_index(g, j, c) + n] = T(0);
+    if (sums.bias && !sums.accumulate) sums.bias[c * lanes + n] = T(0);
+  }
+}
 
 // dLL/dpre = dLL/dz W^T o F', with h = F(pre), and what it sums up to: registers [c, c + V) of all rows, and half of
 // one more when HALF.
@@ -253,6 +256,7 @@ template <class T, class F, int Q = int(most_narrow(kLanes<T>))>
 void backward_narrow(const T* saved, const Narrow<T>& g, const NarrowSums<T>& sums, const T* constants) noexcept {
   if (g.q == Q) {
     back_through_all<T, F, Q>(saved, g, sums, constants);
+    clear_padding(g, sums);
   } else if constexpr (Q > 1) {
     backward_narrow<T, F, Q - 1>(saved, g, sums, constants);
   }

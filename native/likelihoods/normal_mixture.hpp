@@ -29,20 +29,19 @@ struct NormalMixture {
     Vector<T> top = l[0], all{};
     for (std::ptrdiff_t k = 1; k < K; ++k) top = l[k] > top ? l[k] : top;
     for (std::ptrdiff_t k = 0; k < K; ++k) all += of_l[k] = exp<T>(l[k] - top);
-    const Vector<T> log_all = log<T>(all);
     // e^r waits where the score of r will be, if r is a column.
     const bool fixed = constants.scale.given > T(0);
     const T min_squared = constants.scale.min_squared;
     const auto scale = [&](std::ptrdiff_t k) __attribute__((always_inline)) {
       return fixed ? constants.scale.fixed : SquaredScale<T>(r[k], of_r[k], min_squared);
     };
-    // Of e^L the same: first L, then e^(L - highest), where the score of mu will be.
+    // Of e^L the same: first L without log(all), then e^(L - highest), where the score of mu will be.
     Vector<T> highest = broadcast(T(-__builtin_inf())), some{};
     for (std::ptrdiff_t k = 0; k < K; ++k) {
       if (!fixed) of_r[k] = SquaredScale<T>::exponential(r[k]);
       const SquaredScale<T> s = scale(k);
       const Vector<T> error = y[0] - mu[k];
-      of_mu[k] = (l[k] - top - log_all) - T(0.5) * (s.log + error * error * s.inverse);
+      of_mu[k] = (l[k] - top) - T(0.5) * (s.log + error * error * s.inverse);
       highest = of_mu[k] > highest ? of_mu[k] : highest;
     }
     for (std::ptrdiff_t k = 0; k < K; ++k) some += of_mu[k] = exp<T>(of_mu[k] - highest);
@@ -54,7 +53,7 @@ struct NormalMixture {
       of_mu[k] = rho * error * s.inverse;
       if (!fixed) of_r[k] = T(0.5) * rho * (error * error * s.inverse - T(1)) * s.share;
     }
-    return highest + log<T>(some) - T(0.91893853320467274178);
+    return highest + log<T>(some * share_before) - T(0.91893853320467274178);
   }
 };
 
