@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from likeliest import (
+        augmentation,
         averaging,
         callbacks,
         data_dependent,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = (
+    "augmentation",
     "averaging",
     "callbacks",
     "data_dependent",
@@ -103,6 +105,7 @@ __all__ = [
     "RMSNorm",
     "Regressor",
     "SymmetryWarning",
+    "augmentation",
     "averaging",
     "callbacks",
     "check_likelihood",
