@@ -106,7 +106,10 @@ class EngineOf final : public Engine {
                         network_.stride(network_.nodes.back().output));
     }
     const double more = augmenter ? augmenter->operations() : 0;
-    Plan<T>& plan = is_sharded(largest) ? sharded_plan(largest, threads, more) : training_plan(largest, threads, more);
+    // Where augmentation is most of the work, all threads share it, row by row, and not only as many as there are
+    // shards.
+    const bool sharded = is_sharded(largest) && more <= network_.operations();
+    Plan<T>& plan = sharded ? sharded_plan(largest, threads, more) : training_plan(largest, threads, more);
     clips_ = terms.clip_norm < std::numeric_limits<double>::infinity();
     if (clips_ || network_.needs_gradient) allocate_gradient();
     std::vector<T> priors(network_.rules.size() * kMaxConstants);
