@@ -123,6 +123,8 @@ struct NarrowSums {
 struct Window {
   std::ptrdiff_t in[3] = {1, 1, 1}, out[3] = {1, 1, 1}, size[3] = {1, 1, 1}, stride[3] = {1, 1, 1};
   std::ptrdiff_t before[3] = {0, 0, 0}, after[3] = {0, 0, 0}, dilation[3] = {1, 1, 1};
+  // How many of the windows along each axis matter: a pool behind a convolution may leave some out.
+  std::ptrdiff_t used[3] = {1, 1, 1};
   std::ptrdiff_t c = 1, q = 1, groups = 1;
 
   // Inlined always: this header is compiled for every instruction set, and the linker keeps one copy of a function.
@@ -152,13 +154,15 @@ struct Convolution {
   bool relu;
 };
 
-// A pool of one example; `index` has which place of its window each largest number came from.
+// A pool of one example; `index` has which place of its window each largest number came from. Where `positive` is not
+// null, on the way back, only what went to a number above 0 of it goes on: the chain rule of a relu before the pool.
 template <class T>
 struct Pool {
   const Window* window;
   const T* from;
   T* to;
   T* index;
+  const T* positive;
 };
 
 // The numbers of one example, `places` times c, channel by channel: statistics, and what is made of them. All arrays of

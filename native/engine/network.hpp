@@ -136,6 +136,7 @@ struct Network {
       shards_of_x = std::max(shards_of_x, node.shards);
       has_columns = has_columns || (node.kind == Kind::affine && node.input == 0);
     }
+    leave_out();
     place_images();
   }
 
@@ -279,6 +280,22 @@ struct Network {
     }
     for (std::size_t i = 0; i < narrow.size(); ++i) narrow[i] = narrow[i] && uses[i] == 1;
     return narrow;
+  }
+
+  // A pool may leave the last windows of the convolution before it out: they need not be computed. Nothing but scalar
+  // functions may stand between the two.
+  void leave_out() {
+    for (std::size_t k = 0; k < nodes.size(); ++k) {
+      std::size_t pool = k;
+      while (pool + 1 < nodes.size() && nodes[pool].chained && (pool == k || nodes[pool].scalar)) ++pool;
+      Window &w = nodes[k].window, &p = nodes[pool].window;
+      const bool pools = nodes[pool].kind == Kind::max_pool || nodes[pool].kind == Kind::average_pool;
+      if (nodes[k].kind != Kind::convolution || !pools) continue;
+      bool same = true;  // whether both have the same axes, which those of one place each have not
+      for (int axis = 0; axis < 3; ++axis) same = same && w.out[axis] == p.in[axis];
+      for (int axis = 0; same && axis < 3; ++axis)
+        w.used[axis] = std::min(w.out[axis], (p.out[axis] - 1) * p.stride[axis] + p.size[axis] - p.before[axis]);
+    }
   }
 
   // Whether examples are images, and how they are shared out. The gradients of every shard are kept, so that large
@@ -472,6 +489,7 @@ struct Network {
     for (std::size_t i = 0; i < axes; ++i) {
       const std::size_t axis = 3 - axes + i;
       w.size[axis] = size[i], w.in[axis] = large.shape[i], w.out[axis] = small.shape[i];
+      w.used[axis] = small.shape[i];
       w.stride[axis] = std::ptrdiff_t(stride[i]);
       w.before[axis] = std::ptrdiff_t(padding[2 * i]), w.after[axis] = std::ptrdiff_t(padding[2 * i + 1]);
       if (dilation) w.dilation[axis] = std::ptrdiff_t(dilation[i]);
@@ -499,8 +517,8 @@ struct Network {
               w.in[axis] == w.out[axis];
     if (!plain) return;
     const std::ptrdiff_t places = w.places();
-    w.in[0] = w.in[1] = w.out[0] = w.out[1] = 1;
-    w.in[2] = w.out[2] = places;
+    w.in[0] = w.in[1] = w.out[0] = w.out[1] = w.used[0] = w.used[1] = 1;
+    w.in[2] = w.out[2] = w.used[2] = places;
   }
 
   std::ptrdiff_t size_ = 0;

@@ -335,6 +335,8 @@ class Plan {
       by_rows = by_rows && (access.split.kind == Split::rows || (access.split.kind == Split::whole && !access.write));
     tasks.push_back({std::move(run), std::move(accesses), false, false, by_rows, 1});
   }
+  // A product of all rows at once is faster.
+  void not_in_parts() { tasks.back().by_rows = false; }
 
   // Tasks on the same rows, one after the other, go through a few of them at a time: an image is still in the cache
   // when the next task takes it.
@@ -436,7 +438,7 @@ class Plan {
     tasks.back().by_rows = few && !by_shards;
     if (!by_shards && !few) {
       add({{used(), kWhole, false}}, [](Worker<T>& w) { w.space->used.find(w.thread, {0, 1}, {0, w.threads}); });
-      tasks.back().by_rows = false;
+      not_in_parts();
     }
     const std::ptrdiff_t count = network_.targets;
     add({{targets(), kRows, true}}, [=](Worker<T>& w) {
@@ -514,6 +516,7 @@ class Plan {
                       w.space->values[x] + r.begin * in, in, w.theta + W.offset, w.space->values[z] + r.begin * out,
                       out, bias < 0 ? Start::zero : Start::bias, bias < 0 ? nullptr : w.theta + bias, relu});
     });
+    not_in_parts();
   }
 
   // Whether a product stores max(z, 0), so that the relu behind it has nothing left to do on the way there.
@@ -522,6 +525,16 @@ class Plan {
     const bool product = nodes[k].kind == Kind::affine && !nodes[k].narrow && nodes[k].shards == 1;
     return nodes[k].chained && (product || nodes[k].kind == Kind::convolution) && nodes[k + 1].scalar &&
            nodes[k + 1].scalar->name == std::string_view("relu") && nodes[k + 1].output == nodes[k].output;
+  }
+
+  // Whether node k is a relu in place before a max_pool, which does its part of the chain rule.
+  bool is_relu_of_pool(std::size_t k) const {
+    const std::vector<Node<T>>& nodes = network_.nodes;
+    const Node<T>& node = nodes[k];
+    if (!node.scalar || !node.chained || node.scalar->name != std::string_view("relu") || node.input != node.output ||
+        node.gradient() != node.output || nodes[k + 1].kind != Kind::max_pool)
+      return false;
+    return k + 2 == nodes.size() || nodes[k + 2].output != nodes[k + 1].output;  // what it pooled is still there
   }
 
   // The product with a narrow weight, for the rows [r.begin, r.end); with gradients for values on the way back.
@@ -763,7 +776,7 @@ class Plan {
     const std::ptrdiff_t columns = padded(node.input), stride = network_.stride(node.input);
     const std::ptrdiff_t panel = 2 * network_.table.lanes;
     if (node.scalar) {
-      if (is_joined(k + 1)) return;
+      if (is_joined(k + 1) || is_relu_of_pool(k)) return;
       const Split split = gradient_splits_[to] = gradient_splits_[from];
       const std::size_t saved = std::size_t(node.scalar->keeps_input ? node.input : node.output);
       add({{value(int(saved)), split, false},
@@ -819,6 +832,7 @@ class Plan {
                           Start::zero,
                           nullptr});
         });
+    not_in_parts();
   }
 
   // A narrow product and the activation before it; the sums are left for `backward_parameters` where there is an
@@ -888,7 +902,8 @@ class Plan {
       for (std::ptrdiff_t i = 0; i < w.rows; ++i) sums[i % 4] += double(w.space->log_prob[i]);
       w.total = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     });
-    tasks.back().checks = true, tasks.back().by_rows = false;
+    tasks.back().checks = true;
+    not_in_parts();
   }
 
   void backward_parameters(std::size_t k) {

@@ -17,7 +17,7 @@ inline bool turns_round(const Window& w, Window& back) {
   back = w;
   for (int axis = 0; axis < 3; ++axis) {
     const std::ptrdiff_t reach = (w.size[axis] - 1) * w.dilation[axis];
-    back.in[axis] = w.out[axis], back.out[axis] = w.in[axis];
+    back.in[axis] = w.out[axis], back.out[axis] = back.used[axis] = w.in[axis];
     back.before[axis] = reach - w.before[axis];
     back.after[axis] = w.in[axis] + reach - w.out[axis] - back.before[axis];
     if (w.stride[axis] != 1 || back.before[axis] < 0 || back.after[axis] < 0) return false;
@@ -242,9 +242,9 @@ void Plan<T>::forward_image(std::size_t k) {
       T* h = row(w.space->values, node.output, i);
       if (node.kind == Kind::max_pool) {
         T* index = w.space->saved[k] ? w.space->saved[k] + i * network_.stride(node.output) : nullptr;
-        table.max_pool({&window, x, h, index});
+        table.max_pool({&window, x, h, index, nullptr});
       } else if (node.kind == Kind::average_pool) {
-        table.average_pool({&window, x, h, nullptr});
+        table.average_pool({&window, x, h, nullptr, nullptr});
       } else if (node.kind == Kind::rescale) {
         const T* constants = node.constants.data();
         table.combine_channels({window.places(), window.c, x, w.channels()}, nullptr, constants, nullptr,
@@ -265,6 +265,8 @@ void Plan<T>::backward_image(std::size_t k) {
   gradient_splits_[std::size_t(node.gradient())] = kRows;
   std::vector<Access> accesses{{gradient(node.output), kRows, false}, {gradient(node.gradient()), kRows, true}};
   if (node.kind == Kind::max_pool) accesses.push_back({saved(k), kRows, false});
+  const bool relu = k > 0 && is_relu_of_pool(k - 1);
+  if (relu) accesses.push_back({value(node.output), kRows, false});
   add(accesses, [=, this, &node](Worker<T>& w) {
     const Table<T>& table = network_.table;
     const Window& window = node.window;
@@ -273,9 +275,11 @@ void Plan<T>::backward_image(std::size_t k) {
       const T* g = row(w.space->gradients, node.output, i);
       T* to = row(w.space->gradients, node.gradient(), i);
       if (node.kind == Kind::max_pool) {
-        table.max_pool_back({&window, g, to, w.space->saved[k] + i * network_.stride(node.output)});
+        const T* index = w.space->saved[k] + i * network_.stride(node.output);
+        const T* positive = relu ? row(w.space->values, node.output, i) : nullptr;
+        table.max_pool_back({&window, g, to, const_cast<T*>(index), positive});
       } else if (node.kind == Kind::average_pool) {
-        table.average_pool_back({&window, g, to, nullptr});
+        table.average_pool_back({&window, g, to, nullptr, nullptr});
       } else if (node.kind == Kind::rescale) {
         const T* constants = node.constants.data();
         table.combine_channels({window.places(), window.c, g, w.channels()}, nullptr, constants, nullptr,
@@ -402,7 +406,7 @@ void Plan<T>::backward_channels(std::size_t k) {
       to[j] = T(total), to[apart + j] = T(along);
     }
   });
-  tasks.back().by_rows = false;
+  not_in_parts();
   if (!to_input) return;
   gradient_splits_[std::size_t(node.gradient())] = kRows;
   add({{value(node.input), kRows, false},

@@ -31,14 +31,14 @@ void convolve(const Convolution<T>& g) noexcept {
   constexpr std::ptrdiff_t width = 2 * kLanes<T>;
   const Window& w = *g.window;
   const std::ptrdiff_t c = w.c / w.groups, q = w.q / w.groups, height = w.taps() * c, step = w.stride[2] * w.c;
-  const Tiles tiles(w.out[2]);
+  const Tiles tiles(w.used[2]);
   for (std::ptrdiff_t group = 0; group < w.groups; ++group)
     for (std::ptrdiff_t p = 0; p * width < q; ++p) {
       const int v = registers_of_panel<T>(q, p), halves = halves_of_panel<T>(q, p);
       const std::ptrdiff_t columns = q - p * width < width ? q - p * width : width, channel = group * q + p * width;
       const T* B = g.W + group * g.group_step + p * height * width;
-      for (std::ptrdiff_t a = 0; a < w.out[0]; ++a)
-        for (std::ptrdiff_t b = 0; b < w.out[1]; ++b) {
+      for (std::ptrdiff_t a = 0; a < w.used[0]; ++a)
+        for (std::ptrdiff_t b = 0; b < w.used[1]; ++b) {
           const T* x = g.x + (a * w.stride[0] * w.padded(1) + b * w.stride[1]) * w.padded(2) * w.c + group * c;
           T* h = g.out + (a * w.out[1] + b) * w.out[2] * w.q + channel;
           for (std::ptrdiff_t i = 0; i < tiles.count; ++i) {
@@ -57,14 +57,14 @@ void convolve_back(const Convolution<T>& g) noexcept {
   const Window& w = *g.window;
   const std::ptrdiff_t c = w.c / w.groups, q = w.q / w.groups, height = w.taps() * q, step = w.stride[2] * w.c;
   const Segment all{0, std::int32_t(q), true, 0};
-  const Tiles tiles(w.out[2]);
+  const Tiles tiles(w.used[2]);
   for (std::ptrdiff_t group = 0; group < w.groups; ++group)
     for (std::ptrdiff_t p = 0; p * width < c; ++p) {
       const int v = registers_of_panel<T>(c, p), halves = halves_of_panel<T>(c, p);
       const std::ptrdiff_t columns = c - p * width < width ? c - p * width : width;
       const T* W = g.W + group * g.group_step + p * height * width;
-      for (std::ptrdiff_t a = 0; a < w.out[0]; ++a)
-        for (std::ptrdiff_t b = 0; b < w.out[1]; ++b) {
+      for (std::ptrdiff_t a = 0; a < w.used[0]; ++a)
+        for (std::ptrdiff_t b = 0; b < w.used[1]; ++b) {
           const T* h = g.h + (a * w.out[1] + b) * w.out[2] * w.q + group * q;
           T* x = g.out + (a * w.stride[0] * w.padded(1) + b * w.stride[1]) * w.padded(2) * w.c + group * c + p * width;
           const T* B = W;
@@ -108,9 +108,9 @@ void convolve_gradient(const Convolution<T>& g) noexcept {
         for (std::ptrdiff_t i = 0; i < cut.count; ++i) {
           const std::ptrdiff_t r = cut.begin(i), m = cut.begin(i + 1) - r;
           T* to = C + (run.begin + r) * stride;
-          for (std::ptrdiff_t a = 0; a < w.out[0]; ++a)
+          for (std::ptrdiff_t a = 0; a < w.used[0]; ++a)
             run_tile<T, true>(int(m), halves,
-                              {w.out[2],
+                              {w.used[2],
                                {},
                                g.x + run.at + r + group * c + a * w.stride[0] * w.padded(1) * row,
                                w.stride[2] * w.c,
@@ -121,7 +121,7 @@ void convolve_gradient(const Convolution<T>& g) noexcept {
                                Start::accumulate,
                                nullptr,
                                false,
-                               w.out[1],
+                               w.used[1],
                                w.stride[1] * row,
                                w.out[2] * w.q});
           for (std::ptrdiff_t j = columns; j < halves * lanes / 2; ++j)  // what stands beside this group's channels

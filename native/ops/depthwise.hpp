@@ -62,10 +62,10 @@ LIKELIEST_INLINE void depthwise_row(const Convolution<T>& g, const T* x, T* h, s
   const Window& w = *g.window;
   const bool three = w.size[2] == 3 && w.stride[2] == 1 && w.dilation[2] == 1;
   std::ptrdiff_t i = 0;
-  for (; i + M <= w.out[2]; i += M)
+  for (; i + M <= w.used[2]; i += M)
     three ? depthwise_tile<T, M, V, 3>(g, x + i * w.c, h + i * w.c, channel, row_of_W)
           : depthwise_tile<T, M, V, 0>(g, x + i * w.stride[2] * w.c, h + i * w.c, channel, row_of_W);
-  for (; i < w.out[2]; ++i) depthwise_tile<T, 1, V, 0>(g, x + i * w.stride[2] * w.c, h + i * w.c, channel, row_of_W);
+  for (; i < w.used[2]; ++i) depthwise_tile<T, 1, V, 0>(g, x + i * w.stride[2] * w.c, h + i * w.c, channel, row_of_W);
 }
 
 template <class T>
@@ -73,8 +73,8 @@ void depthwise(const Convolution<T>& g) noexcept {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
   const Window& w = *g.window;
   const std::ptrdiff_t row_of_W = (w.c + lanes - 1) / lanes * lanes;
-  for (std::ptrdiff_t a = 0; a < w.out[0]; ++a)
-    for (std::ptrdiff_t b = 0; b < w.out[1]; ++b) {
+  for (std::ptrdiff_t a = 0; a < w.used[0]; ++a)
+    for (std::ptrdiff_t b = 0; b < w.used[1]; ++b) {
       const T* x = g.x + (a * w.stride[0] * w.padded(1) + b * w.stride[1]) * w.padded(2) * w.c;
       T* h = g.out + (a * w.out[1] + b) * w.out[2] * w.c;
       std::ptrdiff_t j = 0;
@@ -88,15 +88,15 @@ void depthwise_back(const Convolution<T>& g) noexcept {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
   const Window& w = *g.window;
   const std::ptrdiff_t row_of_W = (w.c + lanes - 1) / lanes * lanes;
-  for (std::ptrdiff_t a = 0; a < w.out[0]; ++a)
-    for (std::ptrdiff_t b = 0; b < w.out[1]; ++b) {
+  for (std::ptrdiff_t a = 0; a < w.used[0]; ++a)
+    for (std::ptrdiff_t b = 0; b < w.used[1]; ++b) {
       T* x = g.out + (a * w.stride[0] * w.padded(1) + b * w.stride[1]) * w.padded(2) * w.c;
       const T *h = g.h + (a * w.out[1] + b) * w.out[2] * w.c, *W = g.W;
       for (std::ptrdiff_t ka = 0; ka < w.size[0]; ++ka)
         for (std::ptrdiff_t kb = 0; kb < w.size[1]; ++kb)
           for (std::ptrdiff_t kd = 0; kd < w.size[2]; ++kd, W += row_of_W) {
             T* to = x + w.place(ka, kb, kd) * w.c;
-            for (std::ptrdiff_t i = 0; i < w.out[2]; ++i)
+            for (std::ptrdiff_t i = 0; i < w.used[2]; ++i)
               for (std::ptrdiff_t j = 0; j < w.c; j += lanes) {
                 T* p = to + i * w.stride[2] * w.c + j;
                 store_first<T>(p, load(p) + load(h + i * w.c + j) * load(W + j), w.c - j);
@@ -116,11 +116,11 @@ LIKELIEST_INLINE void depthwise_taps(const Convolution<T>& g, std::ptrdiff_t pla
   for (int d = 0; d < D; ++d)
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) sum[d][v] = load(to + d * row_of_W + v * kLanes<T>);
-  for (std::ptrdiff_t a = 0; a < w.out[0]; ++a)
-    for (std::ptrdiff_t b = 0; b < w.out[1]; ++b) {
+  for (std::ptrdiff_t a = 0; a < w.used[0]; ++a)
+    for (std::ptrdiff_t b = 0; b < w.used[1]; ++b) {
       const T* x = g.x + (a * w.stride[0] * w.padded(1) + b * w.stride[1]) * row + place * w.c + channel;
       const T* h = g.h + (a * w.out[1] + b) * w.out[2] * w.c + channel;
-      for (std::ptrdiff_t i = 0; i < w.out[2]; ++i, x += step, h += w.c)
+      for (std::ptrdiff_t i = 0; i < w.used[2]; ++i, x += step, h += w.c)
 #pragma GCC unroll 2
         for (int v = 0; v < V; ++v) {
           const Vector<T> gradient = load(h + v * kLanes<T>);

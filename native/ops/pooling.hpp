@@ -2,6 +2,7 @@
 #pragma once
 #include "engine/kernels.hpp"
 #include "kernels/part.hpp"
+#include "ops/relu.hpp"
 
 namespace likeliest::LIKELIEST_ISA {
 
@@ -70,7 +71,9 @@ void max_pool_back(const Pool<T>& p) noexcept {
   each_window(w,
               [&](std::ptrdiff_t number, const Taps& a, const Taps& b, const Taps& d) __attribute__((always_inline)) {
                 for (std::ptrdiff_t j = 0; j < w.c; j += kLanes<T>) {
-                  const Vector<T> g = load(p.from + number * w.c + j), index = load(p.index + number * w.c + j);
+                  const Vector<T> index = load(p.index + number * w.c + j);
+                  Vector<T> g = load(p.from + number * w.c + j);
+                  if (p.positive) g = Relu::chain<T>(g, load(p.positive + number * w.c + j));
                   each_tap(w, a, b, d, [&](std::ptrdiff_t tap, std::ptrdiff_t place) __attribute__((always_inline)) {
                     T* to = p.to + place * w.c + j;
                     const Vector<T> part = index == broadcast(T(tap)) ? g : Vector<T>{};
