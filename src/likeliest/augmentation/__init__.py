@@ -1,8 +1,8 @@
 """Augmentation: examples that are changed at random while a network is fitted, so that it learns what does not matter.
 
-A description is frozen and says what may happen to an example; it is drawn anew for each example of each minibatch, from
-(seed, step, place in the minibatch) alone, and never at validation or prediction. `Shift`, `Rotate`, `Scale`, `Shear`,
-`Flip` and `Elastic` together move an example once; `Cutout` covers a part of it, `Mixup` mixes two.
+A description is frozen and says what may happen to an example. It is drawn anew for each example of each minibatch,
+from (seed, step, place in the minibatch) alone, and never at validation or prediction. `Shift`, `Rotate`, `Scale`,
+`Shear`, `Flip` and `Elastic` together move an example once; `Cutout` covers a part of it, `Mixup` mixes two.
 """
 
 from likeliest.augmentation.base import Affine, Augmentation, Part

@@ -17,7 +17,7 @@ Words = npt.NDArray[np.uint32]
 
 
 @dataclass(frozen=True)
-class Augmentation(ABC):
+class Augmentation(ABC):  # noqa: B024
     """A change of the examples that leaves what they show; drawn anew for each example of each minibatch."""
 
 
@@ -67,8 +67,8 @@ def identities(n: int) -> Array:
 
 def check_number(name: str, value: Any, hint: str, below: float = math.inf, zero: bool = False) -> None:
     """A ValueError unless value is a number in (0, below), or 0 where that is allowed."""
-    good = isinstance(value, numbers.Real) and not isinstance(value, bool) and -math.inf < value < below
-    if not good or not (value > 0 or (zero and value == 0)):
+    number = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+    if not number < below or not (number > 0 or (zero and number == 0)):
         least = "at least 0" if zero else "more than 0"
         most = "" if below == math.inf else f" and less than {below:g}"
         raise ValueError(f"{name}: expected a number of {least}{most}, found {value!r}; {hint}")

@@ -109,7 +109,7 @@ def check(augment: Any) -> tuple[Augmentation, ...]:
             raise ValueError(f"augment: expected likeliest.augmentation, such as Shift(2), found {one!r} in the list")
     if sum(isinstance(one, Mixup) for one in found) > 1:
         raise ValueError("augment: expected Mixup once, found it several times")
-    fills = {one.fill: one for one in found if getattr(one, "fill", None) is not None and not isinstance(one, Cutout)}
+    fills = {_fill(one): one for one in found if _fill(one) is not None}
     if len(fills) > 1:
         one, other, *_ = fills.values()
         raise ValueError(
@@ -144,8 +144,8 @@ def compose(augment: Any, shape: tuple[int, ...], axes: int | None = None) -> Co
     axes = 2 if axes is None else axes
     if len(shape) == 1 and axes != 1:
         raise ValueError(
-            f"augment: {parts[0]!r} is for images (n, H, W) or (n, H, W, c), found examples of shape {shape}; reshape X,"
-            " e.g. X.reshape(-1, 28, 28), or use Mixup, which tables can have"
+            f"augment: {parts[0]!r} is for images (n, H, W) or (n, H, W, c), found examples of shape {shape}; "
+            "reshape X, e.g. X.reshape(-1, 28, 28), or use Mixup, which tables can have"
         )
     if axes not in (1, 2) or len(shape) - axes not in (0, 1):
         raise ValueError(
@@ -154,8 +154,7 @@ def compose(augment: Any, shape: tuple[int, ...], axes: int | None = None) -> Co
         )
     for part in parts:
         part.constants(axes)
-    fills = [f for f in (getattr(p, "fill", None) for p in parts if not isinstance(p, Cutout)) if f is not None]
-    fill = fills[0] if fills else 0.0
+    fill = next((_fill(part) for part in parts if _fill(part) is not None), 0.0)
     space = (1,) * (2 - axes) + shape[:axes]
     return Composition(
         augmentations,
@@ -163,3 +162,8 @@ def compose(augment: Any, shape: tuple[int, ...], axes: int | None = None) -> Co
         axes,
         None if isinstance(fill, str) else float(fill),
     )
+
+
+def _fill(one: Augmentation) -> Any:
+    """What a part that moves an example says of what is outside; None for nothing."""
+    return None if isinstance(one, Cutout) else getattr(one, "fill", None)

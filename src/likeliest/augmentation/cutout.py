@@ -33,10 +33,10 @@ class Cutout(Part):
     --------
     >>> import numpy as np
     >>> from likeliest.augmentation import Cutout, preview
-    >>> preview([Cutout(2)], np.ones((1, 4, 4)), n=1, seed=1)[0, 0]
+    >>> preview([Cutout(2)], np.ones((1, 4, 4)), n=1, seed=0)[0, 0]
     array([[1., 1., 1., 1.],
-           [1., 1., 1., 1.],
-           [1., 1., 1., 1.],
+           [0., 0., 1., 1.],
+           [0., 0., 1., 1.],
            [1., 1., 1., 1.]])
     """
 

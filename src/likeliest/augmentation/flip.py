@@ -46,7 +46,9 @@ class Flip(Affine):
     def constants(self, axes: int) -> tuple[float, ...]:
         """0 for rows or 1 for columns; and below which word it happens."""
         if not -axes <= self.axis < axes:
-            raise ValueError(f"augment: {self!r} has an axis that series (n, T, c) do not have; use axis=-1, their time")
+            raise ValueError(
+                f"augment: {self!r} has an axis that series (n, T, c) do not have; use axis=-1, their time"
+            )
         return (float(self.axis % axes + 2 - axes), float(round(self.probability * 2**32)))
 
     def maps(self, words: Words, axes: int) -> Array:

@@ -13,7 +13,7 @@ def resample(x: Array, maps: Array, displacements: Array | None, fill: float | N
     source = A place + b + displacement, with places from the middle. Outside of the image is ``fill``, which one pixel
     at the border goes over to; None: the nearest pixel. At a whole pixel the number is that pixel's, to the bit.
     """
-    n, H, W, c = x.shape
+    n, H, W, _ = x.shape
     middle = (H - 1) / 2, (W - 1) / 2
     y, z = np.arange(H)[:, None] - middle[0], np.arange(W) - middle[1]
     low, high = (-1, 0) if fill is not None else (0, -1)

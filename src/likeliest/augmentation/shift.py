@@ -18,10 +18,10 @@ class Shift(Affine):
     Parameters
     ----------
     size : int or tuple of int
-        How many pixels at most, either way; or for each axis of space: ``(rows, columns)``. Of a series, how many steps.
+        How many pixels at most, either way; or for each axis of space: ``(rows, columns)``. Of a series, so many steps.
     fill : float or "edge", optional
-        What comes in from outside: this number (0 by default), or the nearest one of the example. It holds for all that
-        moves the example, and need be said once.
+        What comes in from outside: this number (0 by default), or the nearest one of the example; in the numbers that
+        the network takes. It holds for all that moves the example, and need be said once.
 
     Examples
     --------
@@ -30,8 +30,8 @@ class Shift(Affine):
     >>> x = np.arange(9.0).reshape(1, 3, 3)
     >>> preview([Shift(1)], x, n=2, seed=0)[0, 1]
     array([[0., 0., 0.],
-           [1., 2., 0.],
-           [4., 5., 0.]])
+           [0., 1., 2.],
+           [3., 4., 5.]])
     """
 
     size: int | tuple[int, ...]

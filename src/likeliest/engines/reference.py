@@ -237,6 +237,6 @@ class Reference:
 
 
 def _scored(likelihood: Likelihood, eta: Array, y: Array, w: Array | None) -> tuple[Array, Array]:
-    """w ∂ log P(y | η) / ∂η and w log P(y | η), row by row."""
+    """W ∂ log P(y | η) / ∂η and w log P(y | η), row by row."""
     score, log_prob = score_of(likelihood, eta, y), log_prob_of(likelihood, eta, y)
     return (score, log_prob) if w is None else (score * w[:, None].astype(eta.dtype), log_prob * w)

@@ -119,8 +119,14 @@ class AugmentationDisplay(Display):
                 image = everything[i, j]
                 if colours:
                     image = (image.astype(np.float64) - low) / (high - low)
+                ax.plot(*_outline(left, top, W, H), color="#cccccc", linewidth=0.6)
                 ax.imshow(
-                    image, cmap=PAPER, vmin=low, vmax=high, interpolation="nearest", extent=(left, left + W, top + H, top)
+                    image,
+                    cmap=PAPER,
+                    vmin=low,
+                    vmax=high,
+                    interpolation="nearest",
+                    extent=(left, left + W, top + H, top),
                 )
         ax.set(xlim=(-0.5, (n + 1) * (W + gap) + gap), ylim=(m * (H + gap), -0.5), aspect="equal")
         framed(ax)
@@ -129,3 +135,9 @@ class AugmentationDisplay(Display):
         ax.set_title("augmented", fontsize=10, color=INK)
         ax.set_title("as it is", fontsize=10, color=FAINT, loc="left")
         return self
+
+
+def _outline(left: float, top: float, width: float, height: float) -> tuple[list[float], list[float]]:
+    """The corners of a rectangle and the first again, by x and by y."""
+    right, bottom = left + width, top + height
+    return [left, right, right, left, left], [top, top, bottom, bottom, top]
