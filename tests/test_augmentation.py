@@ -140,13 +140,14 @@ def test_how_often() -> None:
     assert stats.chisquare((covered == 0).sum(axis=0)[1:8]).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("alpha", [0.2, 1.0, 3.0])
+@pytest.mark.parametrize("alpha", [0.2, 0.5, 1.0, 3.0, 200.0])
 def test_shares_are_beta(alpha: float) -> None:
     composition = compose([Mixup(alpha)], (3,))
     assert composition is not None
     shares = composition.shares(0, 1, np.array([0, 1000, 3000]))
     assert shares is not None
     assert stats.kstest(shares, stats.beta(alpha, alpha).cdf).pvalue > 1e-3
+    assert 0 <= shares.min() < shares.max() <= 1
     again = composition.shares(0, 2, np.array([0, 2000]))
     np.testing.assert_array_equal(shares[1000:], again)  # a step's do not depend on the chunk it is in
 

@@ -81,7 +81,8 @@ class Composition:
                 sizes = np.diff(bounds)
                 row = (np.arange(bounds[-1]) - np.repeat(bounds[:-1], sizes)).astype(np.uint32)
                 key = (np.repeat(keys[0], sizes), np.repeat(keys[1], sizes))
-                return mixup.shares(random.threefry(key, row, np.zeros_like(row))[0])
+                u, v = ((w.astype(np.float64) + 0.5) * 2.0**-32 for w in random.threefry(key, row, np.zeros_like(row)))
+                return mixup.shares(u, v)
         return None
 
 

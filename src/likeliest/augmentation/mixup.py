@@ -25,7 +25,8 @@ class Mixup(Augmentation):
 
     Notes
     -----
-    Zhang, Cisse, Dauphin and Lopez-Paz 2018, https://arxiv.org/abs/1710.09412. λ is drawn for each example.
+    Zhang, Cisse, Dauphin and Lopez-Paz 2018, https://arxiv.org/abs/1710.09412. λ is drawn for each example, by the
+    polar method of Bailey 1994, "Polar generation of random variates with the t-distribution", Math. Comp. 62, 779-781.
 
     Examples
     --------
@@ -39,9 +40,13 @@ class Mixup(Augmentation):
     def __post_init__(self) -> None:
         check_number("alpha", self.alpha, "0.2 is usual", below=1e4)
 
-    def shares(self, words: npt.NDArray[np.uint32]) -> npt.NDArray[np.float64]:
-        """λ: (n,) words -> (n,), by the inverse of the distribution function."""
-        from scipy.special import betaincinv
+    def shares(self, u: npt.NDArray[np.float64], v: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """λ from two numbers uniform on (0, 1): (n,), (n,) -> (n,).
 
-        u = (words.astype(np.float64) + 0.5) * 2.0**-32
-        return u if self.alpha == 1 else np.asarray(betaincinv(self.alpha, self.alpha, u), np.float64)
+        T = √(2α (u^(−1/α) − 1)) cos 2πv has Student's t distribution with 2α degrees of freedom, and
+        λ = ½ + ½ T / √(2α + T²).
+        """
+        log_w = np.log(u) / self.alpha
+        w, c = np.exp(log_w), np.cos(2 * np.pi * v)
+        square = -np.expm1(log_w) * c * c  # T² / 2α, times w
+        return np.asarray(0.5 + 0.5 * np.copysign(np.sqrt(square / (w + square)), c))
