@@ -69,25 +69,30 @@ nb::ndarray<nb::numpy, T> new_array(std::initializer_list<std::size_t> shape, T*
 
 class PyEngine {
  public:
-  PyEngine(const std::vector<std::ptrdiff_t>& widths,
-           const std::vector<std::pair<std::ptrdiff_t, std::ptrdiff_t>>& shapes,
-           const std::vector<std::tuple<std::string, int, int, std::vector<int>, std::vector<double>>>& steps,
-           const std::tuple<std::string, std::vector<double>, std::vector<double>, std::ptrdiff_t, std::ptrdiff_t,
-                            std::ptrdiff_t>& likelihood,
-           const std::vector<std::tuple<std::string, std::vector<double>, bool, bool, double>>& rules,
-           bool double_precision, const std::string& isa)
+  PyEngine(
+      const std::vector<std::vector<std::ptrdiff_t>>& values, const std::vector<std::vector<std::ptrdiff_t>>& shapes,
+      const std::vector<std::tuple<std::string, std::vector<int>, int, std::vector<int>, std::vector<double>>>& steps,
+      const std::tuple<std::string, std::vector<double>, std::vector<double>, std::ptrdiff_t, std::ptrdiff_t,
+                       std::ptrdiff_t>& likelihood,
+      const std::vector<std::tuple<std::string, std::vector<double>, bool, bool, double>>& rules, bool double_precision,
+      const std::string& isa)
       : double_(double_precision),
-        width_(widths.empty() ? 0 : widths.back()),
+        width_(values.empty() ? 0 : Value(values.back()).width()),
         targets_(std::get<4>(likelihood)),
         classes_(std::get<5>(likelihood)),
-        input_width_(widths.empty() ? 0 : widths.front()) {
+        input_width_(values.empty() ? 0 : Value(values.front()).width()) {
     const auto& [name, constants, training, groups, targets, classes] = likelihood;
-    Program program{widths, {}, {}, {name, constants, training, groups, targets, classes}, {}};
+    Program program{{values.begin(), values.end()}, {}, {}, {name, constants, training, groups, targets, classes}, {}};
     for (const auto& [prior, prior_constants, weight, learned, max_norm] : rules)
       program.rules.push_back({prior, prior_constants, weight, learned, max_norm});
-    for (const auto& [height, columns] : shapes) program.parameters.push_back({height, columns});
-    for (const auto& [operation, input, output, parameters, constants] : steps)
-      program.steps.push_back({operation, input, output, parameters, constants});
+    for (const std::vector<std::ptrdiff_t>& shape : shapes) {
+      if (shape.empty()) throw std::invalid_argument("program: a parameter without a shape");
+      const std::ptrdiff_t columns = shape.back(), width = Value(shape).width();
+      std::vector<std::ptrdiff_t> kernel(shape.begin(), shape.end() - std::min<std::ptrdiff_t>(2, shape.size()));
+      program.parameters.push_back({columns > 0 ? width / columns : 0, columns, std::move(kernel)});
+    }
+    for (const auto& [operation, inputs, output, parameters, constants] : steps)
+      program.steps.push_back({operation, inputs, output, parameters, constants});
     shapes_ = program.parameters;
     engine_ = make_engine(program, double_precision, isa);
   }
@@ -352,12 +357,13 @@ NB_MODULE(_native, m) {
   m.def("permutations", &permutations);
   m.def("fma_peak", &fma_peak, nb::arg("threads"), nb::arg("seconds"), nb::arg("isa"));
   nb::class_<PyEngine>(m, "Engine")
-      .def(nb::init<const std::vector<std::ptrdiff_t>&, const std::vector<std::pair<std::ptrdiff_t, std::ptrdiff_t>>&,
-                    const std::vector<std::tuple<std::string, int, int, std::vector<int>, std::vector<double>>>&,
-                    const std::tuple<std::string, std::vector<double>, std::vector<double>, std::ptrdiff_t,
-                                     std::ptrdiff_t, std::ptrdiff_t>&,
-                    const std::vector<std::tuple<std::string, std::vector<double>, bool, bool, double>>&, bool,
-                    const std::string&>())
+      .def(nb::init<
+           const std::vector<std::vector<std::ptrdiff_t>>&, const std::vector<std::vector<std::ptrdiff_t>>&,
+           const std::vector<std::tuple<std::string, std::vector<int>, int, std::vector<int>, std::vector<double>>>&,
+           const std::tuple<std::string, std::vector<double>, std::vector<double>, std::ptrdiff_t, std::ptrdiff_t,
+                            std::ptrdiff_t>&,
+           const std::vector<std::tuple<std::string, std::vector<double>, bool, bool, double>>&, bool,
+           const std::string&>())
       .def("get", &PyEngine::get)
       .def("set", &PyEngine::set)
       // Without the GIL, or a thread that waits for the engine would hold up the one that computes and calls back.

@@ -20,6 +20,9 @@
 #include "likelihoods/zero_inflated_poisson.hpp"
 #include "ops/affine.hpp"
 #include "ops/append.hpp"
+#include "ops/channels.hpp"
+#include "ops/convolution.hpp"
+#include "ops/depthwise.hpp"
 #include "ops/dropout.hpp"
 #include "ops/elu.hpp"
 #include "ops/gaussian_noise.hpp"
@@ -28,6 +31,7 @@
 #include "ops/leaky_relu.hpp"
 #include "ops/logistic.hpp"
 #include "ops/normalization.hpp"
+#include "ops/pooling.hpp"
 #include "ops/relu.hpp"
 #include "ops/scalar.hpp"
 #include "ops/silu.hpp"
@@ -148,6 +152,20 @@ constexpr Table<T> table{
     normalize_rows_backward<T>,
     normalize_columns<T>,
     normalize_columns_backward<T>,
+    convolve<T>,
+    convolve_back<T>,
+    convolve_gradient<T>,
+    depthwise<T>,
+    depthwise_back<T>,
+    depthwise_gradient<T>,
+    max_pool<T>,
+    max_pool_back<T>,
+    average_pool<T>,
+    average_pool_back<T>,
+    sum_channels<T>,
+    sum_squares_of_channels<T>,
+    sum_products_of_channels<T>,
+    combine_channels<T>,
     multiply_adds<T>,
 };
 

@@ -17,6 +17,7 @@ void test_pool(bool quick);
 void test_engine(bool quick);
 void test_regularization(bool quick);
 void test_columns_of_eta(bool quick);
+void test_images(bool quick);
 }  // namespace likeliest::tests
 
 int main(int count, char** arguments) {
@@ -34,6 +35,7 @@ int main(int count, char** arguments) {
   test_engine(quick);
   test_regularization(quick);
   test_columns_of_eta(quick);
+  test_images(quick);
   std::printf("native: %d passed, %d failed\n", checks - failures, failures);
   return failures != 0;
 }

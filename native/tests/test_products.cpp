@@ -42,8 +42,9 @@ void test_shape(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std::
   const std::vector<T> weights = panels(W, slice);
 
   const std::ptrdiff_t half = p / 2;
-  const Segment whole{0, std::int32_t(p), true},
-      parts_of_k[] = {{0, std::int32_t(half), true}, {std::int32_t(half), std::int32_t(p), true}};
+  const Segment whole{0, std::int32_t(p), true, 0},
+      parts_of_k[] = {{0, std::int32_t(half), true, 0},
+                      {std::int32_t(half), std::int32_t(p), true, std::int32_t(half)}};
   table.multiply({n,
                   {&whole, 1},
                   p,
@@ -136,7 +137,8 @@ void test_shape(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std::
   for (std::ptrdiff_t j = 0; j < p; ++j) {
     const bool used = j / 5 % 2 == 0;
     for (std::ptrdiff_t i = 0; i < n; ++i) holes(i, j) *= T(used);
-    if (segments.empty() || segments.back().used != used) segments.push_back({std::int32_t(j), std::int32_t(j), used});
+    if (segments.empty() || segments.back().used != used)
+      segments.push_back({std::int32_t(j), std::int32_t(j), used, std::int32_t(j)});
     segments.back().end = std::int32_t(j + 1);
   }
   const Segments some{segments.data(), std::ptrdiff_t(segments.size())};
@@ -276,7 +278,7 @@ void test_relu(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std::p
   X(0, 0) = std::numeric_limits<T>::quiet_NaN();
   const Slice slice{0, p, q, table.lanes};
   const std::vector<T> weights = panels(W, slice);
-  const Segment whole{0, std::int32_t(p), true};
+  const Segment whole{0, std::int32_t(p), true, 0};
   Multiply<T> product{n,
                       {&whole, 1},
                       p,

@@ -8,7 +8,7 @@ from likeliest.initializers import Initializer, Zeros
 from likeliest.layers import Dense, Layer
 from likeliest.layers.dense import affine
 from likeliest.likelihoods import Likelihood
-from likeliest.program import INPUT, OUTPUT, Builder, Program, Shape, Value
+from likeliest.program import INPUT, OUTPUT, Builder, Draw, Program, Shape, Value
 
 
 def assemble(
@@ -17,7 +17,7 @@ def assemble(
     initializer: Initializer | str | Mapping[str, Initializer | str] | None,
     input_shape: Shape,
     expected: Mapping[str, Shape] | None = None,
-) -> tuple[Program, Mapping[str, Initializer]]:
+) -> tuple[Program, Mapping[str, Draw]]:
     """The program for examples of a shape, and where each of its parameters starts.
 
     Raises
@@ -44,4 +44,4 @@ def assemble(
         named = {name.rpartition(".")[0] for name in program.parameters}
         for wrong in initializer.keys() - named:
             raise ValueError(f"initializer: there is no layer {wrong!r}; there are {', '.join(sorted(named))}")
-    return program, net.initializers
+    return program, net.draws

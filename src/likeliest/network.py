@@ -176,12 +176,10 @@ class Network:
         if not shape or min(shape) < 1:
             raise ValueError(f"input_shape: expected positive sizes, found {input_shape!r}")
         seed = check_seed(seed)
-        program, started = assemble(self.layers, self.likelihood, self.initializer, shape)
+        program, draws = assemble(self.layers, self.likelihood, self.initializer, shape)
         engine = self._make_engine(program)
         for index, (name, parameter_shape) in enumerate(program.parameters.items()):
-            fan_in, fan_out = (1, *parameter_shape)[-2:]
-            key = random.stream(seed, random.PARAMETERS, index)
-            engine.set(name, started[name].sample(key, parameter_shape, fan_in, fan_out))
+            engine.set(name, draws[name](random.stream(seed, random.PARAMETERS, index), parameter_shape))
         self._engine, self._later = engine, None
         self._position, self.history = Position(seed=seed), None
         return self

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from likeliest import random
 from likeliest.initializers import Initializer
 from likeliest.ops import OPERATIONS
 from likeliest.priors import Prior
 from likeliest.xp import numpy_namespace
 
 Shape = tuple[int, ...]
+Draw = Callable[[random.Key, Shape], Any]
+"""The first value of a parameter, from a stream of random numbers and its shape."""
 
 INPUT, OUTPUT = "x", "eta"
 
@@ -118,7 +122,7 @@ class Program:
 
 
 def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,7 @@ class Builder:
         self.steps: list[Step] = []
         self.values: dict[str, Shape] = {INPUT: input_shape}
         self.parameters: dict[str, Shape] = {}
-        self.initializers: dict[str, Initializer] = {}
+        self.draws: dict[str, Draw] = {}
         self.weights: list[str] = []
         self.statistics: list[str] = []
         self.max_norm: dict[str, float] = {}
@@ -170,13 +174,19 @@ class Builder:
         weight: bool = False,
         statistic: bool = False,
         max_norm: float | None = None,
+        fans: tuple[int, int] | None = None,
     ) -> str:
-        """Declares a slice of θ and returns its full name; see `Program` for the kinds."""
+        """Declares a slice of θ and returns its full name; see `Program` for the kinds.
+
+        ``fans`` are how many numbers go into one that the parameter helps to compute, and how many it goes out to: for
+        initializers; by default the last two sizes of its shape.
+        """
         full = f"{self.layer}.{name}"
         if self._expected is not None and self._expected.get(full) != shape:
             raise ValueError(f"{full}: expected shape {shape}, found {self._expected.get(full, 'nothing')}")
         self.parameters[full] = shape
-        self.initializers[full] = initializer
+        fan_in, fan_out = fans or (1, *shape)[-2:]
+        self.draws[full] = partial(initializer.sample, fan_in=fan_in, fan_out=fan_out)
         if weight:
             self.weights.append(full)
         if statistic:

@@ -51,12 +51,12 @@ class Native:
         self._index = {name: i for i, name in enumerate(program.parameters)}
         self._width = math.prod(program.input_shape)
         self._core = _native.Engine(
-            [math.prod(shape) for shape in program.values.values()],
-            [(math.prod(shape[:-1]), shape[-1]) for shape in program.parameters.values()],
+            list(program.values.values()),
+            list(program.parameters.values()),
             [
                 (
                     s.operation,
-                    values[s.inputs[0]],
+                    [values[name] for name in s.inputs],
                     values[s.output],
                     [self._index[p] for p in s.parameters],
                     _constants(s),

@@ -178,7 +178,7 @@ class Reference:
             self.theta[name], self.state[name] = theta.astype(self.dtype, copy=False), state
         for name, longest in self.program.max_norm.items():
             W = self.theta[name]
-            norm = np.sqrt((W * W).sum(axis=0))
+            norm = np.sqrt((W * W).reshape(-1, W.shape[-1]).sum(axis=0))
             self.theta[name] = (W * np.minimum(1, longest / np.maximum(norm, 1e-30))).astype(self.dtype)
 
     def _observe(self, values: Values) -> None:

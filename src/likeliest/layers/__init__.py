@@ -2,22 +2,57 @@
 
 from likeliest.layers.activation import Activation
 from likeliest.layers.base import Layer
+from likeliest.layers.convolution import Conv1D, Conv2D, Conv3D
 from likeliest.layers.dense import Dense
 from likeliest.layers.dropout import Dropout
 from likeliest.layers.embedding import Embedding
 from likeliest.layers.flatten import Flatten
 from likeliest.layers.gaussian_noise import GaussianNoise
-from likeliest.layers.normalization import BatchNorm, LayerNorm, RMSNorm
+from likeliest.layers.normalization import BatchNorm, GroupNorm, LayerNorm, RMSNorm
+from likeliest.layers.pooling import (
+    AvgPool1D,
+    AvgPool2D,
+    AvgPool3D,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    MaxPool1D,
+    MaxPool2D,
+    MaxPool3D,
+)
+from likeliest.layers.separable_convolution import SeparableConv1D, SeparableConv2D, SeparableConv3D
+from likeliest.layers.transposed_convolution import ConvTranspose1D, ConvTranspose2D, ConvTranspose3D
+from likeliest.layers.upsampling import Upsample1D, Upsample2D, Upsample3D
 
 __all__ = [
     "Activation",
+    "AvgPool1D",
+    "AvgPool2D",
+    "AvgPool3D",
     "BatchNorm",
+    "Conv1D",
+    "Conv2D",
+    "Conv3D",
+    "ConvTranspose1D",
+    "ConvTranspose2D",
+    "ConvTranspose3D",
     "Dense",
     "Dropout",
     "Embedding",
     "Flatten",
     "GaussianNoise",
+    "GlobalAvgPool",
+    "GlobalMaxPool",
+    "GroupNorm",
     "Layer",
     "LayerNorm",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPool3D",
     "RMSNorm",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConv3D",
+    "Upsample1D",
+    "Upsample2D",
+    "Upsample3D",
 ]

@@ -21,8 +21,8 @@ class Layer(ABC):
 
     @classmethod
     def prefix(cls) -> str:
-        """The layer's name in parameter names: ``Dense`` -> ``dense``, ``RMSNorm`` -> ``rms_norm``."""
-        return re.sub(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
+        """The layer's name in parameter names: Dense -> ``dense``, RMSNorm -> ``rms_norm``, Conv2D -> ``conv2d``."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
 
 
 def check_activation(activation: Any) -> None:
