@@ -107,7 +107,7 @@ void half_of_columns(const Narrow<T>& g) noexcept {
         store(W + (k + i + half) * half, upper_half<T>(squares[i]));
       }
     }
-    const Segment all{0, std::int32_t(rows), true};
+    const Segment all{0, std::int32_t(rows), true, 0};
     const Start start = k0 > 0 ? Start::accumulate : g.bias ? Start::bias : Start::zero;
     const Tiles tiles(g.rows);
     for (std::ptrdiff_t i = 0; i < tiles.count; ++i) {
