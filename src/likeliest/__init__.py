@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         plots,
         priors,
         schedules,
+        structures,
     )
     from likeliest.estimators import Classifier, Regressor
     from likeliest.export import export_onnx
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         MaxPool2D,
         MaxPool3D,
         RMSNorm,
+        Rescale,
         SeparableConv1D,
         SeparableConv2D,
         SeparableConv3D,
@@ -81,6 +83,7 @@ _MODULES = (
     "plots",
     "priors",
     "schedules",
+    "structures",
 )
 _NAMES = {
     "Activation": "likeliest.layers",
@@ -114,6 +117,7 @@ _NAMES = {
     "Network": "likeliest.network",
     "RMSNorm": "likeliest.layers",
     "Regressor": "likeliest.estimators",
+    "Rescale": "likeliest.layers",
     "SeparableConv1D": "likeliest.layers",
     "SeparableConv2D": "likeliest.layers",
     "SeparableConv3D": "likeliest.layers",
@@ -159,6 +163,7 @@ __all__ = [
     "Network",
     "RMSNorm",
     "Regressor",
+    "Rescale",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConv3D",
@@ -181,6 +186,7 @@ __all__ = [
     "plots",
     "priors",
     "schedules",
+    "structures",
 ]
 
 
