@@ -1,7 +1,8 @@
 """Grids: X (n, *sizes), images, series and volumes, that a network takes as they are; and where their numbers lie.
 
-A table is copied when it is made ready; images may be too many for that. So X stays as it is, bytes too, and on disk where it is
-memory-mapped; what is learned of it, a mean and a deviation for each channel, goes into the network as a `Rescale`.
+A table is copied when it is made ready; images may be too many for that. So X stays as it is, bytes too, and on disk
+where it is memory-mapped; what is learned of it, a mean and a deviation for each channel, goes into the network as a
+`Rescale`.
 """
 
 from __future__ import annotations
@@ -41,8 +42,10 @@ class Grid:
     scale: Array
     standardize: bool
 
-    categories: ClassVar[tuple[Any, ...]] = ()
+    categories: ClassVar[tuple[Any, ...]] = ()  # as a Table has them; the numbers of an example have no names either
     codes: ClassVar[tuple[Any, ...]] = ()
+    names: ClassVar[tuple[str, ...]] = ()
+    names_out: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         if len(self.shape) < 2 or not all(type(size) is int and size > 0 for size in self.shape):
@@ -61,11 +64,6 @@ class Grid:
     def width(self) -> int:
         """How many numbers an example has."""
         return math.prod(self.shape)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The numbers of an example have no names."""
-        return ()
 
     @classmethod
     def fit(cls, X: Array, weights: Array | None = None, *, standardize: bool = True, by_channel: bool = True) -> Grid:

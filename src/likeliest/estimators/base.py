@@ -23,8 +23,8 @@ from likeliest.estimators.arguments import blaming, held_out_rows, holds_strings
 from likeliest.estimators.callbacks import CallbackSupportMixin, Hooks, with_callbacks
 from likeliest.estimators.settings import check_settings, is_word
 from likeliest.fit import DivergenceError
-from likeliest.history import History
 from likeliest.grids import Grid
+from likeliest.history import History
 from likeliest.layers import BatchNorm, Dropout, Embedding, Flatten, GaussianNoise, Layer, Rescale
 from likeliest.likelihoods import Distribution, Likelihood
 from likeliest.network import Network
@@ -125,7 +125,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         target_name = getattr(y, "name", None)
         X = self._examples(X, reset=not goes_on, y=y)
         weights = as_weights(sample_weight, len(X))
-        validation = self._check_validation(X_val, y_val)
+        validation = self._check_validation(X_val, y_val, shapes.of_examples(X))
         recipe = self._recipe(X, len(X), held_out=validation is not None)
         # Callbacks hand the metadata on to scorers, which know of weights only.
         data = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
@@ -427,8 +427,11 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
 
     # Arguments --------------------------------------------------------------------------------------------------------
 
-    def _examples(self, X: Any, reset: bool, **y: Any) -> Any:
-        """X as a frame or an array, its names and width learned or checked."""
+    def _examples(self, X: Any, reset: bool, like: tuple[int, ...] | None = None, **y: Any) -> Any:
+        """X as a frame or an array, its names and width learned or checked.
+
+        Where they are not learned, examples have as many axes as ``like``, by default those of the fit.
+        """
         if y and y["y"] is None:
             raise ValueError(
                 f"y: this {type(self).__name__} estimator requires y to be passed, but the target y is None"
@@ -450,25 +453,22 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
                 shape = f"{len(X)} sample(s) and {len(columns_of(X))} feature(s)"
                 raise ValueError(f"X: expected a table with rows and columns, found {shape}")
             if not reset:
-                self._check_axes(X)
+                expected = self.network_.program.input_shape if like is None else like
+                found = shapes.of_examples(X)
+                if len(found) != len(expected):
+                    there = "(n, p), a table" if len(expected) == 1 else f"(n, {', '.join(map(str, expected))})"
+                    raise ValueError(f"expected shape {there}, as in the fit, found {(len(X), *found)}")
             validate_data(self, X, reset=reset, skip_check_array=True)
         return X
 
-    def _check_axes(self, X: Any) -> None:
-        """A ValueError unless X has as many axes as in the fit."""
-        expected, found = self.network_.program.input_shape, shapes.of_examples(X)
-        if len(found) != len(expected):
-            there = "(n, p), a table" if len(expected) == 1 else f"(n, {', '.join(map(str, expected))})"
-            raise ValueError(f"expected shape {there}, as in the fit, found {(len(X), *found)}")
-
-    def _check_validation(self, X_val: Any, y_val: Any) -> tuple[Any, Any] | None:
+    def _check_validation(self, X_val: Any, y_val: Any, like: tuple[int, ...]) -> tuple[Any, Any] | None:
         if (X_val is None) != (y_val is None):
             given, other = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
             raise ValueError(f"{other}: expected with {given}, found None")
         if X_val is None:
             return None
         with renamed("X", "X_val"):
-            return self._examples(X_val, reset=False), y_val
+            return self._examples(X_val, reset=False, like=like), y_val
 
     def _targets_like(self, y: Any, likelihood: Likelihood, learned: dict[str, Any]) -> Array:
         """Held-out targets, as those of the fit."""

@@ -24,8 +24,8 @@ Array = npt.NDArray[Any]
 class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     """A neural network for classes, with probabilities one can believe: fit, predict, predict_proba.
 
-    X is a table, or images, series or volumes: an array (n, H, W), (n, T, c) …. It is standardized inside, strings become learned vectors and gaps are told of, so nothing has to be scaled, encoded
-    or filled in. With two classes the likelihood is Bernoulli's, with more Categorical's, and with a table of labels
+    X is a table, or an array of images, series or volumes: (n, H, W), (n, H, W, c), (n, T, c) …. It is standardized
+    inside, strings become learned vectors and gaps are told of, so nothing has to be scaled, encoded or filled in. With two classes the likelihood is Bernoulli's, with more Categorical's, and with a table of labels
     (n, K) of 0 and 1 (multi-label) one Bernoulli's for each.
 
     Parameters

@@ -13,8 +13,6 @@ def forward(xp: Any, x: Any, *, shift: tuple[float, ...], scale: tuple[float, ..
     return (x - np.array(shift, x.dtype)) * np.array(scale, x.dtype)
 
 
-def backward(
-    g: Any, h: Any, x: Any, *, shift: tuple[float, ...], scale: tuple[float, ...]
-) -> tuple[Any]:
+def backward(g: Any, h: Any, x: Any, *, shift: tuple[float, ...], scale: tuple[float, ...]) -> tuple[Any]:
     """∂LL/∂x = g ∘ scale."""
     return (g * np.array(scale, x.dtype),)

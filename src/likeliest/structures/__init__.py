@@ -15,9 +15,7 @@ from likeliest.structures.lenet5 import lenet5
 
 __all__ = ["STRUCTURES", "fcn", "lenet5"]
 
-STRUCTURES: dict[str, Callable[[tuple[int, ...]], list[Layer]]] = {
-    page.__name__: page for page in (fcn, lenet5)
-}
+STRUCTURES: dict[str, Callable[[tuple[int, ...]], list[Layer]]] = {page.__name__: page for page in (fcn, lenet5)}
 """Every structure by name."""
 
 

@@ -1,8 +1,8 @@
 """LeNet-5: two convolutions, each with a pool, then two dense layers.
 
-LeCun, Bottou, Bengio and Haffner 1998, https://doi.org/10.1109/5.726791, figure 2. As it is built today: relu where there
-was tanh, the largest of each 2 x 2 where there was their mean, all channels of the first convolution into all of the
-second, and the likelihood's own output where there were distances to drawn letters.
+LeCun, Bottou, Bengio and Haffner 1998, https://doi.org/10.1109/5.726791, figure 2. As it is built today: relu where
+there was tanh, the largest of each 2 x 2 where there was their mean, all channels of the first convolution into all of
+the second, and the likelihood's own output where there were distances to drawn letters.
 """
 
 from __future__ import annotations
