@@ -22,8 +22,12 @@ from typing import Any
 
 import numpy as np
 
+<<<<<<< HEAD
 from likeliest import averaging, initializers, layers, likelihoods, optimizers, priors, schedules
 from likeliest.grids import Grid
+=======
+from likeliest import augmentation, averaging, initializers, layers, likelihoods, optimizers, priors, schedules
+>>>>>>> main
 from likeliest.tables import Table
 
 _FAMILIES: tuple[tuple[Any, type[Any]], ...] = (
@@ -33,6 +37,7 @@ _FAMILIES: tuple[tuple[Any, type[Any]], ...] = (
     (optimizers, optimizers.Optimizer),
     (schedules, schedules.Schedule),
     (averaging, averaging.Averaging),
+    (augmentation, augmentation.Augmentation),
     (initializers, initializers.Initializer),
 )
 

@@ -25,8 +25,9 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     """A neural network for classes, with probabilities one can believe: fit, predict, predict_proba.
 
     X is a table, or an array of images, series or volumes: (n, H, W), (n, H, W, c), (n, T, c) …. It is standardized
-    inside, strings become learned vectors and gaps are told of, so nothing has to be scaled, encoded or filled in. With two classes the likelihood is Bernoulli's, with more Categorical's, and with a table of labels
-    (n, K) of 0 and 1 (multi-label) one Bernoulli's for each.
+    inside, strings become learned vectors and gaps are told of, so nothing has to be scaled, encoded or filled in. With
+    two classes the likelihood is Bernoulli's, with more Categorical's, and with a table of labels (n, K) of 0 and 1
+    (multi-label) one Bernoulli's for each.
 
     Parameters
     ----------
@@ -85,6 +86,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         The precision; by default single, and double for few rows.
     verbose : bool or "auto"
         Whether to show progress.
+    augment : list of Augmentation, optional
+        How images are changed at random in training, such as ``[Shift(2), Rotate(15)]``: `likeliest.augmentation`.
 
     Attributes
     ----------
@@ -148,6 +151,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         engine: str = "native",
         dtype: Any = None,
         verbose: Any = False,
+        augment: Any = None,
     ) -> None:
         self.hidden = hidden
         self.activation = activation
@@ -175,6 +179,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         self.engine = engine
         self.dtype = dtype
         self.verbose = verbose
+        self.augment = augment
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
         """One pass over these examples, from where the last one stopped; the optimizer keeps its state.

@@ -27,8 +27,8 @@ SMALLEST = 1e-307  # a scale of y, so that nothing divided by it overflows
 class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     """A neural network for numbers, which predicts a distribution for each: fit, predict, predict_dist.
 
-    X is a table, or an array of images, series or volumes. X and, for likelihoods on all real numbers, y are standardized inside; strings become learned vectors and gaps are
-    told of. The default likelihood is Student's t with location and scale as functions of x, which expects outliers.
+    X is a table, or an array of images, series or volumes. X and, for likelihoods on all real numbers, y are
+    standardized inside; strings become learned vectors and gaps are told of. The default likelihood is Student's t with location and scale as functions of x, which expects outliers.
 
     Parameters
     ----------
@@ -84,6 +84,8 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         The precision; by default single, and double for few rows.
     verbose : bool or "auto"
         Whether to show progress.
+    augment : list of Augmentation, optional
+        How images are changed at random in training, such as ``[Shift(2), Rotate(15)]``: `likeliest.augmentation`.
 
     Attributes
     ----------
@@ -146,6 +148,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         engine: str = "native",
         dtype: Any = None,
         verbose: Any = False,
+        augment: Any = None,
     ) -> None:
         self.hidden = hidden
         self.activation = activation
@@ -171,6 +174,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         self.engine = engine
         self.dtype = dtype
         self.verbose = verbose
+        self.augment = augment
 
     def _read_targets(
         self, y: Any, weights: Array | None, recipe: Recipe | None, reset: bool
