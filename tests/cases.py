@@ -156,6 +156,12 @@ OPERATIONS: dict[str, OperationCase] = {
         lambda x, W, b=0: np.einsum("ik,kj->ij", x, W) + b,
         lambda torch, x, W, b=0: x @ W + b,
     ),
+    "rescale": OperationCase(
+        ((5, 2, 3),),
+        lambda x, shift, scale: np.stack([(x[..., k] - shift[k]) * scale[k] for k in range(3)], axis=-1),
+        lambda torch, x, shift, scale: (x - torch.tensor(shift)) * torch.tensor(scale),
+        {"shift": (1.0, -2.0, 0.5), "scale": (2.0, 0.25, -3.0)},
+    ),
     "reshape": OperationCase(
         ((5, 2, 3),),
         lambda x, shape: np.stack([np.fromiter(row.flat, float).reshape(shape) for row in x]),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         plots,
         priors,
         schedules,
+        structures,
     )
     from likeliest.estimators import Classifier, Regressor
     from likeliest.export import export_onnx
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         MaxPool1D,
         MaxPool2D,
         MaxPool3D,
+        Rescale,
         RMSNorm,
         SeparableConv1D,
         SeparableConv2D,
@@ -83,6 +85,7 @@ _MODULES = (
     "plots",
     "priors",
     "schedules",
+    "structures",
 )
 _NAMES = {
     "Activation": "likeliest.layers",
@@ -116,6 +119,7 @@ _NAMES = {
     "Network": "likeliest.network",
     "RMSNorm": "likeliest.layers",
     "Regressor": "likeliest.estimators",
+    "Rescale": "likeliest.layers",
     "SeparableConv1D": "likeliest.layers",
     "SeparableConv2D": "likeliest.layers",
     "SeparableConv3D": "likeliest.layers",
@@ -161,6 +165,7 @@ __all__ = [
     "Network",
     "RMSNorm",
     "Regressor",
+    "Rescale",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConv3D",
@@ -184,6 +189,7 @@ __all__ = [
     "plots",
     "priors",
     "schedules",
+    "structures",
 ]
 
 

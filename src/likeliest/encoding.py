@@ -22,7 +22,12 @@ from typing import Any
 
 import numpy as np
 
+<<<<<<< HEAD
+from likeliest import averaging, initializers, layers, likelihoods, optimizers, priors, schedules
+from likeliest.grids import Grid
+=======
 from likeliest import augmentation, averaging, initializers, layers, likelihoods, optimizers, priors, schedules
+>>>>>>> main
 from likeliest.tables import Table
 
 _FAMILIES: tuple[tuple[Any, type[Any]], ...] = (
@@ -39,7 +44,7 @@ _FAMILIES: tuple[tuple[Any, type[Any]], ...] = (
 
 def _descriptions() -> dict[str, type[Any]]:
     """Every description by the name under which users know it: ``"priors.Normal"``."""
-    found: dict[str, type[Any]] = {"tables.Table": Table}
+    found: dict[str, type[Any]] = {"tables.Table": Table, "grids.Grid": Grid}
     for module, base in _FAMILIES:
         family = module.__name__.rpartition(".")[2]
         for name, kind in vars(module).items():

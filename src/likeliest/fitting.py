@@ -61,6 +61,8 @@ def fit_network(
         weights = weights / highest  # so that no sum of them overflows
     if network.likelihood.classes is not None and len(np.unique(y)) == 1:
         raise ValueError(f"y: there is one class only, {y[0]}; a network learns to tell at least two apart")
+    if not network._is_built:
+        network._settle(X.shape[1:])
     if checkpoints is not None:
         if optimizer.full_batch:
             raise ValueError(

@@ -22,6 +22,8 @@ from likeliest.xp import numpy_namespace as xp
 
 Values = dict[str, Array]
 
+ROWS_WORTH = 1 << 20  # numbers, that a search through X takes at a time
+
 
 class Training(NamedTuple):
     """That a forward pass is for training, and at which step: what the noise of operations depends on."""
@@ -113,9 +115,14 @@ class Reference:
 
     def first_non_finite(self, X: Array, threads: int) -> tuple[int, int] | None:
         """The row and the column (of the flattened example) of the first NaN or infinity in X, if there is one."""
-        with np.errstate(over="ignore"):
-            wrong = np.argwhere(~np.isfinite(X.reshape(X.shape[0], -1).astype(self.dtype)))
-        return (int(wrong[0][0]), int(wrong[0][1])) if len(wrong) else None
+        X = X.reshape(X.shape[0], -1)
+        rows = max(1, ROWS_WORTH // X.shape[1])
+        for first in range(0, len(X), rows):  # some at a time: X may be larger than the memory
+            with np.errstate(over="ignore"):
+                wrong = np.argwhere(~np.isfinite(X[first : first + rows].astype(self.dtype)))
+            if len(wrong):
+                return first + int(wrong[0][0]), int(wrong[0][1])
+        return None
 
     def start(self, optimizer: Optimizer) -> None:
         """Takes an optimizer, with its state before the first step."""

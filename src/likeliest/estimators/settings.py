@@ -8,8 +8,12 @@ from typing import Any
 
 import numpy as np
 
+<<<<<<< HEAD
+from likeliest import optimizers, schedules, structures
+=======
 from likeliest import optimizers, schedules
 from likeliest.augmentation import check as check_augment
+>>>>>>> main
 from likeliest.averaging import Averaging
 from likeliest.engines import ENGINES
 from likeliest.layers import Dense, Layer
@@ -23,6 +27,8 @@ def check_settings(estimator: Any) -> None:
     it = estimator
     if it.layers is None:
         _check_hidden(it)
+    elif isinstance(it.layers, str):
+        structures.check_name(it.layers)
     elif not isinstance(it.layers, Sequence) or not all(isinstance(layer, Layer) for layer in it.layers):
         raise ValueError(f'layers: expected a list of layers such as Dense(32, "relu"), or None, found {it.layers!r}')
     for name in ("max_iter", "n_iter_no_change"):

@@ -19,6 +19,7 @@ from likeliest.layers.pooling import (
     MaxPool2D,
     MaxPool3D,
 )
+from likeliest.layers.rescale import Rescale
 from likeliest.layers.separable_convolution import SeparableConv1D, SeparableConv2D, SeparableConv3D
 from likeliest.layers.transposed_convolution import ConvTranspose1D, ConvTranspose2D, ConvTranspose3D
 from likeliest.layers.upsampling import Upsample1D, Upsample2D, Upsample3D
@@ -49,6 +50,7 @@ __all__ = [
     "MaxPool2D",
     "MaxPool3D",
     "RMSNorm",
+    "Rescale",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConv3D",
