@@ -1,5 +1,6 @@
 // The list of all kernels. This file is compiled once for each instruction set; LIKELIEST_ISA is its name.
 #include "engine/kernels.hpp"
+#include "kernels/augment.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/narrow.hpp"
 #include "likelihoods/bernoulli.hpp"
@@ -20,6 +21,9 @@
 #include "likelihoods/zero_inflated_poisson.hpp"
 #include "ops/affine.hpp"
 #include "ops/append.hpp"
+#include "ops/channels.hpp"
+#include "ops/convolution.hpp"
+#include "ops/depthwise.hpp"
 #include "ops/dropout.hpp"
 #include "ops/elu.hpp"
 #include "ops/gaussian_noise.hpp"
@@ -28,6 +32,7 @@
 #include "ops/leaky_relu.hpp"
 #include "ops/logistic.hpp"
 #include "ops/normalization.hpp"
+#include "ops/pooling.hpp"
 #include "ops/relu.hpp"
 #include "ops/scalar.hpp"
 #include "ops/silu.hpp"
@@ -148,6 +153,22 @@ constexpr Table<T> table{
     normalize_rows_backward<T>,
     normalize_columns<T>,
     normalize_columns_backward<T>,
+    convolve<T>,
+    convolve_back<T>,
+    convolve_gradient<T>,
+    depthwise<T>,
+    depthwise_back<T>,
+    depthwise_gradient<T>,
+    max_pool<T>,
+    max_pool_back<T>,
+    average_pool<T>,
+    average_pool_back<T>,
+    sum_channels<T>,
+    sum_squares_of_channels<T>,
+    sum_products_of_channels<T>,
+    combine_channels<T>,
+    displace<T>,
+    resample<T>,
     multiply_adds<T>,
 };
 

@@ -16,7 +16,7 @@ ROOT = Path(likeliest.__file__).parent
 # Each may import only what stands in a line before its own; those of one line do not import each other.
 ORDER = """
 xp random
-ops likelihoods priors optimizers initializers schedules averaging threads data atomic calibration
+augmentation ops likelihoods priors optimizers initializers schedules averaging threads data atomic calibration
 likelihood_check tables tensor_file
 program
 layers engines

@@ -530,3 +530,25 @@ def test_held_out_examples_need_not_be_looked_at_after_every_epoch() -> None:
     curve = ax.lines[1]
     assert curve.get_xdata().tolist() == [2, 4]
     assert curve.get_ydata().tolist() == [-0.3, -0.2]
+
+
+def test_augmented_images() -> None:
+    X = np.random.default_rng(0).integers(0, 256, (3, 10, 12), dtype=np.uint8)
+    augment = [ll.augmentation.Shift(2), ll.augmentation.Rotate(15)]
+    display = plots.AugmentationDisplay.from_images(augment, X, n=4)
+    png(display.figure_)
+    np.testing.assert_array_equal(display.augmented, ll.augmentation.preview(augment, X, n=4))
+    drawn = [image.get_array() for image in display.ax_.images]
+    np.testing.assert_array_equal(np.array(drawn).reshape(3, 5, 10, 12)[:, 0], X)
+    np.testing.assert_array_equal(np.array(drawn).reshape(3, 5, 10, 12)[:, 1:], display.augmented)
+    for channels in (1, 3):
+        colours = np.repeat(X[..., None], channels, axis=-1)
+        png(plots.AugmentationDisplay.from_images(augment, colours, n=1).figure_)
+    ax = display.ax_.figure.add_subplot()
+    assert plots.AugmentationDisplay.from_images(augment, X, ax=ax).ax_ is ax
+    with pytest.raises(ValueError, match=r"^originals: expected images"):
+        plots.AugmentationDisplay(X[0], X)
+    with pytest.raises(ValueError, match=r"^augmented: expected shape \(3, n, 10, 12\)"):
+        plots.AugmentationDisplay(X, X)
+    with pytest.raises(ValueError, match=r"^augment: "):
+        plots.AugmentationDisplay.from_images([ll.augmentation.Shift((1, 2, 3))], X)

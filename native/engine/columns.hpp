@@ -30,7 +30,7 @@ class UsedColumns {
   // All columns count, without marks; for a matrix that is not cut into shards.
   void take_all() {
     for (PerThread& own : threads_) {
-      own.segments[0] = {0, std::int32_t(columns_), true};
+      own.segments[0] = {0, std::int32_t(columns_), true, 0};
       own.first = {0, 1};
     }
   }
@@ -62,7 +62,7 @@ class UsedColumns {
         } else {
           while (j < end && used[j] == 0) ++j;
         }
-        *next++ = {std::int32_t(begin), std::int32_t(j), is_used};
+        *next++ = {std::int32_t(begin), std::int32_t(j), is_used, std::int32_t(begin)};
       }
     }
     own.first[std::size_t(shards.end)] = next - own.segments.data();

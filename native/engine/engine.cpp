@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 
 #include "engine/layout.hpp"
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::ptrdiff_t kMaxRows = 1024;     // a larger minibatch goes through in blocks of this many rows
 constexpr std::ptrdiff_t kPredictRows = 128;  // and predictions in blocks of this many
+constexpr std::ptrdiff_t kPredictNumbers = 1 << 22, kTrainingNumbers = 1 << 25;  // and of at most so many numbers
 constexpr std::ptrdiff_t kBlockRows =
     64;  // of a small network: what a minibatch is cut into, so that it stays in the cache
 constexpr std::ptrdiff_t kMaxShards = 8;    // and how many threads may have a part of their own at most
@@ -32,7 +34,10 @@ template <class T>
 class EngineOf final : public Engine {
  public:
   EngineOf(const Program& program, const Table<T>& table)
-      : network_(program, table), theta_(std::size_t(network_.size())), predict_(network_, 1, kPredictRows, false) {}
+      : network_(program, table),
+        theta_(std::size_t(network_.size())),
+        predict_rows_(rows_within(kPredictRows, kPredictNumbers)),
+        predict_(network_, 1, predict_rows_, false) {}
 
   void get(int parameter, int which, void* out) const override {
     const std::lock_guard lock(turn_);
@@ -94,7 +99,17 @@ class EngineOf final : public Engine {
     std::ptrdiff_t largest = 1;
     for (std::ptrdiff_t k = 0; k < steps.count; ++k)
       largest = std::max<std::ptrdiff_t>(largest, steps.bounds[k + 1] - steps.bounds[k]);
-    Plan<T>& plan = is_sharded(largest) ? sharded_plan(largest, threads) : training_plan(largest, threads);
+    std::optional<Augmenter<T>> augmenter;
+    if (terms.augmentation) {
+      check(*terms.augmentation, data.x.columns);
+      augmenter.emplace(*terms.augmentation, network_.table, threads, largest, network_.targets,
+                        network_.stride(network_.nodes.back().output));
+    }
+    const double more = augmenter ? augmenter->operations() : 0;
+    // Where augmentation is most of the work, all threads share it, row by row, and not only as many as there are
+    // shards.
+    const bool sharded = is_sharded(largest) && more <= network_.operations();
+    Plan<T>& plan = sharded ? sharded_plan(largest, threads, more) : training_plan(largest, threads, more);
     clips_ = terms.clip_norm < std::numeric_limits<double>::infinity();
     if (clips_ || network_.needs_gradient) allocate_gradient();
     std::vector<T> priors(network_.rules.size() * kMaxConstants);
@@ -104,6 +119,7 @@ class EngineOf final : public Engine {
     std::ptrdiff_t written = 0;
     auto job = [&](int thread, Team& team) noexcept {
       Worker<T> w = worker(plan.space, thread, team.threads(), data);
+      if (augmenter) w.augmenter = &*augmenter, w.augmenting = augmenter->scratch(thread);
       for (std::ptrdiff_t k = 0; k < steps.count; ++k) {
         T constants[kMaxConstants], free[kMaxConstants];
         optimizer_constants(hyperparameters_, steps.factors[k], steps.t + k, constants);
@@ -133,7 +149,7 @@ class EngineOf final : public Engine {
 
   void gradient(const Examples& data, int threads) override {
     const std::lock_guard lock(turn_);
-    Plan<T>& plan = training_plan(kMaxRows < data.x.rows ? kMaxRows + 1 : data.x.rows, threads);
+    Plan<T>& plan = training_plan(std::min(data.x.rows, most_rows() + 1), threads);
     allocate_gradient();
     auto job = [&](int thread, Team& team) noexcept {
       Worker<T> w = worker(plan.space, thread, team.threads(), data);
@@ -204,7 +220,7 @@ class EngineOf final : public Engine {
   Worker<T> worker(Workspace<T>& space, int thread, int threads, const Examples& data) const {
     Worker<T> w;
     w.space = &space, w.thread = thread, w.threads = threads, w.data = &data;
-    w.theta = theta_.data(), w.gradient = gradient_.data();
+    w.theta = theta_.data(), w.gradient = gradient_.data(), w.row_shards = network_.row_shards;
     return w;
   }
 
@@ -226,15 +242,25 @@ class EngineOf final : public Engine {
     squares_.resize(std::size_t(divide_up(network_.size(), kPiece)));
   }
 
-  // The plan for minibatches of up to `rows`, kept while it fits. More threads than the work is worth are left out.
-  Plan<T>& training_plan(std::ptrdiff_t rows, int threads) {
-    const std::ptrdiff_t capacity = network_.whole_batches ? rows : std::min(rows, kMaxRows);
-    const int worth =
-        int(std::min(double(threads), std::max(1.0, network_.operations() * double(capacity) / kWorthAThread)));
+  // How many rows fit into so many numbers, at most `rows`: images are large.
+  std::ptrdiff_t rows_within(std::ptrdiff_t rows, std::ptrdiff_t numbers) const {
+    if (network_.row_shards == 0) return rows;
+    std::ptrdiff_t each = 0;
+    for (const std::ptrdiff_t width : network_.storages) each += width;
+    return std::clamp<std::ptrdiff_t>(numbers / each, 1, rows);
+  }
+  std::ptrdiff_t most_rows() const { return rows_within(kMaxRows, kTrainingNumbers); }
+
+  // The plan for minibatches of up to `rows`, kept while it fits. More threads than the work is worth are left out;
+  // `more` is what augmentation takes for each example, 0 without.
+  Plan<T>& training_plan(std::ptrdiff_t rows, int threads, double more = 0) {
+    const std::ptrdiff_t capacity = network_.whole_batches ? rows : std::min(rows, most_rows());
+    const int worth = int(
+        std::min(double(threads), std::max(1.0, (network_.operations() + more) * double(capacity) / kWorthAThread)));
     if (rows > capacity || network_.needs_gradient) allocate_gradient();
     if (!training_ || training_->threads != worth || training_->space.rows < capacity ||
-        training_->space.rows > 2 * capacity)
-      training_ = std::make_unique<Plan<T>>(network_, worth, capacity, true);
+        training_->space.rows > 2 * capacity || (more > 0 && !training_->augments))
+      training_ = std::make_unique<Plan<T>>(network_, worth, capacity, true, more > 0);
     return *training_;
   }
 
@@ -242,16 +268,21 @@ class EngineOf final : public Engine {
   // their gradients, which are less than the values of all examples. How many shards there are depends on the number of
   // examples only, and so do the bits.
   bool is_sharded(std::ptrdiff_t largest) const {
-    return largest > kBlockRows && network_.size() <= kSmall && !network_.whole_batches && network_.likelihood;
+    return largest > kBlockRows && network_.size() <= kSmall && !network_.whole_batches && network_.likelihood &&
+           network_.row_shards == 0;
   }
   static std::ptrdiff_t shards_of(std::ptrdiff_t rows) {
     return std::clamp<std::ptrdiff_t>(rows / (2 * kBlockRows), 1, kMaxShards);
   }
-  Plan<T>& sharded_plan(std::ptrdiff_t rows, int threads) {
-    const double worth = network_.operations() * double(rows) / kWorthAThread;
+  Plan<T>& sharded_plan(std::ptrdiff_t rows, int threads, double more) {
+    const double worth = (network_.operations() + more) * double(rows) / kWorthAThread;
     const int count = int(std::min({double(threads), double(shards_of(rows)), std::max(1.0, worth)}));
-    if (!sharded_) sharded_ = std::make_unique<Plan<T>>(network_, 1, kBlockRows, true);
-    while (int(spaces_of_shards_.size()) < count - 1) spaces_of_shards_.emplace_back(network_, 1, kBlockRows, true);
+    if (!sharded_ || (more > 0 && !sharded_->augments)) {
+      sharded_ = std::make_unique<Plan<T>>(network_, 1, kBlockRows, true, more > 0);
+      spaces_of_shards_.clear();
+    }
+    while (int(spaces_of_shards_.size()) < count - 1)
+      spaces_of_shards_.emplace_back(network_, 1, kBlockRows, true, sharded_->augments);
     while (int(spaces_of_shards_.size()) > count - 1) spaces_of_shards_.pop_back();
     const std::size_t size = std::size_t(network_.size() * kMaxShards);
     if (shard_gradients_.size() != size) shard_gradients_ = Memory<T>(size);
@@ -277,7 +308,7 @@ class EngineOf final : public Engine {
         // After the last block comes this thread's part of the next minibatch, which will be as large.
         const bool last = s + 1 == mine.end && first + kBlockRows >= rows.end;
         alone.next = last ? end + share(end - begin, mine.begin, count).begin : -1;
-        for (const Task<T>& task : plan.tasks) task.run(alone);
+        plan.run(alone, [] {});
         total += alone.total;
       }
       shard_totals_[s] = total;
@@ -295,7 +326,7 @@ class EngineOf final : public Engine {
   bool step(Plan<T>& plan, Worker<T>& w, Team& team, const std::uint32_t* order, std::ptrdiff_t begin,
             std::ptrdiff_t end, double clip_norm) noexcept {
     w.scale = T(1) / T(end - begin);
-    w.begin = begin;
+    w.begin = begin, w.batch = end - begin;
     if (&plan == sharded_.get()) {
       shards(plan, w, team, order, begin, end);
       if (!(w.total >= w.floor * double(end - begin))) return false;
@@ -304,11 +335,7 @@ class EngineOf final : public Engine {
     } else if (end - begin <= plan.space.rows && !clips_) {
       w.order = order, w.first = begin, w.rows = end - begin, w.accumulate = false, w.total = 0;
       const double least = w.floor * double(end - begin);
-      for (const Task<T>& task : plan.tasks) {
-        if (task.barrier) team.barrier();
-        task.run(w);
-        if (task.checks && !(w.total >= least)) return false;
-      }
+      if (!plan.run(w, [&] { team.barrier(); }, &least)) return false;
     } else {
       const Stepper<T>* stepper = w.stepper;
       w.stepper = nullptr;
@@ -375,10 +402,7 @@ class EngineOf final : public Engine {
     for (std::ptrdiff_t first = begin; first < end; first += plan.space.rows) {
       w.order = order, w.first = first, w.rows = std::min(plan.space.rows, end - first), w.accumulate = first > begin;
       team.barrier();
-      for (const Task<T>& task : plan.tasks) {
-        if (task.barrier) team.barrier();
-        task.run(w);
-      }
+      plan.run(w, [&] { team.barrier(); });
       total += w.total;
     }
     team.barrier();
@@ -389,17 +413,17 @@ class EngineOf final : public Engine {
   template <class F>
   void predict(const Examples& data, int threads, F&& take) {
     const std::lock_guard lock(turn_);
-    const std::ptrdiff_t n = data.x.rows, count = divide_up(n, kPredictRows);
+    const std::ptrdiff_t n = data.x.rows, count = divide_up(n, predict_rows_);
     const double work = network_.operations() * double(n) / 3;
     const int team_size = int(std::min({double(threads), double(count), std::max(1.0, work / kWorthAThread)}));
-    while (int(spaces_.size()) < team_size - 1) spaces_.emplace_back(network_, 1, kPredictRows, false);
+    while (int(spaces_.size()) < team_size - 1) spaces_.emplace_back(network_, 1, predict_rows_, false);
     auto job = [&](int thread, Team& team) noexcept {
       // Alone, the caller takes all blocks; the result is the same, since blocks do not depend on each other.
       Worker<T> w = worker(thread == 0 ? predict_.space : spaces_[std::size_t(thread - 1)], 0, 1, data);
       const Range mine = share(count, thread, team.threads());
       for (std::ptrdiff_t block = mine.begin; block < mine.end; ++block) {
-        w.first = block * kPredictRows, w.rows = std::min(kPredictRows, n - w.first);
-        for (const Task<T>& task : predict_.tasks) task.run(w);
+        w.first = block * predict_rows_, w.rows = std::min(predict_rows_, n - w.first);
+        predict_.run(w, [] {});
         take(w, w.space->eta(w.rows), w.first);
       }
     };
@@ -417,6 +441,7 @@ class EngineOf final : public Engine {
   std::vector<Workspace<T>> spaces_of_shards_;  // of the other threads
   Memory<T> shard_gradients_;
   double shard_totals_[kMaxShards];
+  const std::ptrdiff_t predict_rows_;
   Plan<T> predict_;
   std::vector<Workspace<T>> spaces_;  // of the other threads that predict
   mutable Turn turn_;                 // a network may be shared by Python threads

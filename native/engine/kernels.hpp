@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/resampling.hpp"
+
 namespace likeliest {
 
 enum class Start { zero, bias, accumulate };  // what a product is added to: nothing, a row for all rows, or C itself
@@ -14,8 +16,9 @@ enum class Start { zero, bias, accumulate };  // what a product is added to: not
 // Some columns of a matrix: not used where all their numbers are 0, as the borders of a minibatch of images are, or the
 // rare categories of a table. Segments follow one another.
 struct Segment {
-  std::int32_t begin, end;
+  std::int32_t begin, end;  // rows of B
   bool used;
+  std::int32_t at;  // where in a row of A its numbers begin; in a matrix, at `begin`
 };
 struct Segments {
   const Segment* data;
@@ -94,7 +97,9 @@ struct MultiplyTransposed {
   Ahead* ahead;
 };
 
-// z = h W + b with a W of few columns (p x q), which stands turned, (q x p) in panels; see kernels/narrow.hpp.
+// z = h W + b with a W of few columns (p x q), which stands turned, (q x p) in panels; see kernels/narrow.hpp. So many
+// columns are few, where registers have so many lanes.
+constexpr std::ptrdiff_t most_narrow(std::ptrdiff_t lanes) { return lanes * 9 / 16; }
 template <class T>
 struct Narrow {
   std::ptrdiff_t rows, p, q;
@@ -112,6 +117,63 @@ template <class T>
 struct NarrowSums {
   T *W, *bias;
   bool accumulate;
+};
+
+// Windows that slide over an example, of a convolution or of a pool: three axes, the outer ones of size 1 where there
+// are fewer, then channels. c numbers at each of the places that the windows lie on (the large side), q at each window
+// (the small side); a transposed convolution goes from small to large.
+struct Window {
+  std::ptrdiff_t in[3] = {1, 1, 1}, out[3] = {1, 1, 1}, size[3] = {1, 1, 1}, stride[3] = {1, 1, 1};
+  std::ptrdiff_t before[3] = {0, 0, 0}, after[3] = {0, 0, 0}, dilation[3] = {1, 1, 1};
+  // How many of the windows along each axis matter: a pool behind a convolution may leave some out.
+  std::ptrdiff_t used[3] = {1, 1, 1};
+  std::ptrdiff_t c = 1, q = 1, groups = 1;
+
+  // Inlined always: this header is compiled for every instruction set, and the linker keeps one copy of a function.
+  __attribute__((always_inline)) std::ptrdiff_t padded(int axis) const { return before[axis] + in[axis] + after[axis]; }
+  __attribute__((always_inline)) std::ptrdiff_t taps() const { return size[0] * size[1] * size[2]; }
+  __attribute__((always_inline)) std::ptrdiff_t places() const { return in[0] * in[1] * in[2]; }
+  __attribute__((always_inline)) std::ptrdiff_t padded_places() const { return padded(0) * padded(1) * padded(2); }
+  __attribute__((always_inline)) std::ptrdiff_t windows() const { return out[0] * out[1] * out[2]; }
+  // Where tap (a, b, d) of the first window begins, in places of the padded example.
+  __attribute__((always_inline)) std::ptrdiff_t place(std::ptrdiff_t a, std::ptrdiff_t b, std::ptrdiff_t d) const {
+    return (a * dilation[0] * padded(1) + b * dilation[1]) * padded(2) + d * dilation[2];
+  }
+};
+
+// A convolution of one example, and its chain rule. x is the padded example, h what the windows have, each place with
+// its channels one after the other, without gaps. A group's weights stand in panels, the groups `group_step` apart.
+template <class T>
+struct Convolution {
+  const Window* window;
+  Segments runs;  // that a window takes of x
+  const T* W;     // (taps c/g x q/g) of each group; for the way to x of each tap (q/g x c/g), tap by tap in each panel
+  std::ptrdiff_t group_step;
+  const T* x;
+  const T* h;
+  T* out;         // h, x or the gradient of W, laid out as W
+  const T* bias;  // may be null
+  bool relu;
+};
+
+// A pool of one example; `index` has which place of its window each largest number came from. Where `positive` is not
+// null, on the way back, only what went to a number above 0 of it goes on: the chain rule of a relu before the pool.
+template <class T>
+struct Pool {
+  const Window* window;
+  const T* from;
+  T* to;
+  T* index;
+  const T* positive;
+};
+
+// The numbers of one example, `places` times c, channel by channel: statistics, and what is made of them. All arrays of
+// c numbers may be read and written up to a whole register.
+template <class T>
+struct Channels {
+  std::ptrdiff_t places, c;
+  const T* x;
+  T* scratch;  // 4 c lanes numbers, for this thread alone
 };
 
 // A rectangle of a row-major matrix; columns is a multiple of the lanes.
@@ -243,6 +305,27 @@ struct Table {
   void (*normalize_rows_backward)(const Normalization<T>&, const T* g, T* out, bool centred) noexcept;
   void (*normalize_columns)(const Normalization<T>&) noexcept;
   void (*normalize_columns_backward)(const Normalization<T>&, const T* g, T* out) noexcept;
+  // h = x * W + bias for an example; x (+)= the transpose of it; W (+)= its gradient.
+  void (*convolve)(const Convolution<T>&) noexcept;
+  void (*convolve_back)(const Convolution<T>&) noexcept;
+  void (*convolve_gradient)(const Convolution<T>&) noexcept;
+  // The same where each channel has a kernel of its own: W is (taps x c), rows of whole registers.
+  void (*depthwise)(const Convolution<T>&) noexcept;
+  void (*depthwise_back)(const Convolution<T>&) noexcept;
+  void (*depthwise_gradient)(const Convolution<T>&) noexcept;
+  void (*max_pool)(const Pool<T>&) noexcept;
+  void (*max_pool_back)(const Pool<T>&) noexcept;
+  void (*average_pool)(const Pool<T>&) noexcept;
+  void (*average_pool_back)(const Pool<T>&) noexcept;
+  // sums (+)= x, (x - mean)^2 or (x - mean) y, added up channel by channel.
+  void (*sum_channels)(const Channels<T>&, T* sums, bool accumulate) noexcept;
+  void (*sum_squares_of_channels)(const Channels<T>&, const T* mean, T* sums) noexcept;
+  void (*sum_products_of_channels)(const Channels<T>&, const T* mean, const T* y, T* sums) noexcept;
+  // out = a x + b y + d, channel by channel; y may be null.
+  void (*combine_channels)(const Channels<T>&, const T* y, const T* a, const T* b, const T* d, T* out) noexcept;
+  // Of augmentation; see engine/resampling.hpp.
+  void (*displace)(const Displacement<T>&) noexcept;
+  void (*resample)(const Resampling<T>&) noexcept;
   // n rounds of independent multiply-adds on every register; returns the floating-point operations done.
   double (*multiply_adds)(std::ptrdiff_t n) noexcept;
 };

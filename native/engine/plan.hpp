@@ -2,9 +2,11 @@
 #pragma once
 #include <algorithm>
 #include <functional>
+#include <numeric>
 #include <string_view>
 #include <vector>
 
+#include "engine/augment.hpp"
 #include "engine/columns.hpp"
 #include "engine/engine.hpp"
 #include "engine/memory.hpp"
@@ -23,8 +25,45 @@ inline constexpr std::ptrdiff_t kNear = 1 << 18;  // bytes of x that stay in a p
 // Whether x has so few columns that the search for idle ones would cost more than it saves.
 template <class T>
 bool has_few_columns(const Network<T>& network) {
-  return network.storages[0] <= 2 * network.table.lanes;
+  return network.storages[0] <= 2 * network.table.lanes || !network.has_columns;
 }
+
+// What a node on images needs besides its values, in numbers.
+template <class T>
+struct ImageSizes {
+  std::ptrdiff_t padded = 0, channels = 0;        // of each thread: a padded example, and room for sums of channels
+  std::ptrdiff_t packed = 0, packed_back = 0;     // weights as the kernels take them, on the way there and back
+  std::ptrdiff_t weight = 0, shard = 0;           // of a shard: the gradient of W, and that of b behind it
+  std::ptrdiff_t group_step = 0, group_back = 0;  // from one group's weights to the next
+  std::ptrdiff_t statistics = 0;                  // of each example
+  bool is_depthwise = false;
+
+  ImageSizes(const Network<T>& network, const Node<T>& node) {
+    const Window& w = node.window;
+    const std::ptrdiff_t lanes = network.table.lanes;
+    const auto period = [&](std::ptrdiff_t c) { return std::lcm(c, lanes); };
+    if (node.kind == Kind::rescale) channels = 4 * period(w.c);
+    if (node.kind == Kind::channel_norm || node.kind == Kind::group_norm) {
+      channels = 4 * period(w.c) + 6 * round_up(w.c, lanes);
+      statistics = kStatistics * round_up(w.c, lanes);
+    }
+    if (!node.convolves()) return;
+    const std::ptrdiff_t c = w.c / w.groups, q = w.q / w.groups;
+    is_depthwise = w.groups > 1 && c == 1 && q == 1;
+    padded = w.padded_places() * w.c + 4 * lanes;
+    channels = 4 * period(std::max(w.c, w.q)) + 4 * period(std::min(w.c, w.q));
+    if (is_depthwise) {
+      packed = packed_back = weight = w.taps() * round_up(w.c, lanes);
+    } else {
+      group_step = Slice{0, w.taps() * c, q, lanes}.size(), group_back = Slice{0, w.taps() * q, c, lanes}.size();
+      packed = w.groups > 1 ? w.groups * group_step : 0;
+      packed_back = w.groups * group_back;
+      weight = w.groups * group_step;
+    }
+    shard = weight + round_up(node.kind == Kind::convolution ? w.q : w.c, lanes);
+  }
+  static constexpr std::ptrdiff_t kStatistics = 4;
+};
 
 // The buffers for a block of examples: one arena, cut up.
 template <class T>
@@ -34,25 +73,29 @@ struct Workspace {
   std::vector<T*> transposed, shards;  // by node: W^T, and the shards' sums
   std::vector<T*> saved, inverse;      // by node: a mask or x_hat, and 1 / sigma
   std::vector<T*> sums;                // by node: the gradients of a narrow weight and of the bias before it
+  std::vector<T*> packed, statistics;  // by node: weights of groups; of each example's channels
+  T *images, *channels;                // two padded images and some channels for each thread
+  std::ptrdiff_t image_size = 0, channels_size = 0;
   T *y, *weight, *log_prob;
   UsedColumns<T> used;  // of x
   T* scratch;           // of a likelihood or a row of any value, one part a thread
   std::ptrdiff_t scratch_size;
+  T* augmented = nullptr;  // x, changed, before it is shared out
 
-  Workspace(const Network<T>& network, int threads, std::ptrdiff_t rows, bool training)
+  Workspace(const Network<T>& network, int threads, std::ptrdiff_t rows, bool training, bool augments = false)
       : rows(rows),
-        used(threads, network.storages[0], network.stride(0), network.nodes.front().shards),
+        used(threads, network.storages[0], network.stride(0), network.shards_of_x),
         scratch_size(network.table.lanes * (2 * network.width() + network.targets + kSpare)),
         network_(&network) {
     std::vector<std::pair<T**, std::ptrdiff_t>> pieces;
     const std::size_t storages = network.storages.size(), nodes = network.nodes.size();
     values.resize(storages), gradients.resize(storages), transposed.resize(nodes), shards.resize(nodes);
-    saved.resize(nodes), inverse.resize(nodes), sums.resize(nodes);
+    saved.resize(nodes), inverse.resize(nodes), sums.resize(nodes), packed.resize(nodes), statistics.resize(nodes);
     for (std::size_t s = 0; s < storages; ++s) {
       // x may be kept in parts, one a thread; see part_of_x.
       const std::ptrdiff_t apart = s == 0 ? threads * kApart<T> : 0;
       scratch_size = std::max(scratch_size, network.stride(int(s)));
-      pieces.emplace_back(&values[s], rows * (network.stride(int(s)) + apart));
+      if (s < network.values) pieces.emplace_back(&values[s], rows * (network.stride(int(s)) + apart));
       if (training && s > 0) pieces.emplace_back(&gradients[s], rows * network.stride(int(s)));
     }
     for (std::size_t k = 0; k < nodes; ++k) {
@@ -60,23 +103,36 @@ struct Workspace {
       if (node.normalizes() || (training && node.kind == Kind::dropout))
         pieces.emplace_back(&saved[k], rows * network.stride(node.input));
       if (node.normalizes()) pieces.emplace_back(&inverse[k], std::max(rows, network.stride(node.input)));
+      const ImageSizes<T> image(network, node);
+      image_size = std::max(image_size, image.padded), channels_size = std::max(channels_size, image.channels);
+      if (image.packed > 0) pieces.emplace_back(&packed[k], image.packed);
+      if (training && node.convolves() && node.window.groups > 1)
+        pieces.emplace_back(&sums[k], network.slices[std::size_t(node.weight)].size());
+      if (image.packed_back > 0) pieces.emplace_back(&transposed[k], image.packed_back);
+      if (training && image.shard > 0) pieces.emplace_back(&shards[k], network.row_shards * image.shard);
+      if (training && node.kind == Kind::max_pool) pieces.emplace_back(&saved[k], rows * network.stride(node.output));
+      if (image.statistics > 0) pieces.emplace_back(&statistics[k], image.statistics * (rows + threads));
       if (node.kind != Kind::affine) continue;
       const Slice& W = network.slices[std::size_t(node.weight)];
-      if (training && node.input > 0 && !node.narrow)
+      if (training && node.gradient() >= 0 && !node.narrow)
         pieces.emplace_back(&transposed[k], Slice{0, W.columns, W.height, W.lanes}.size());
       if (node.shards > 1) pieces.emplace_back(&shards[k], node.shards * rows * network.stride(node.output));
       if (training && node.narrow)
         pieces.emplace_back(&sums[k], W.size() + round_up(network.stride(node.input), kLine / sizeof(T)));
     }
+    if (augments) pieces.emplace_back(&augmented, rows * network.stride(0));
     for (T** piece : {&weight, &log_prob}) pieces.emplace_back(piece, rows);
     pieces.emplace_back(&y, rows * network.targets + network.table.lanes);
     const std::ptrdiff_t line = std::ptrdiff_t(kLine / sizeof(T));
     scratch_size = round_up(scratch_size, line);
     pieces.emplace_back(&scratch, threads * scratch_size);
+    image_size = round_up(image_size, line), channels_size = round_up(channels_size, line);
+    pieces.emplace_back(&images, 2 * threads * image_size);
+    pieces.emplace_back(&channels, threads * channels_size);
     if (has_few_columns(network)) used.take_all();
     std::ptrdiff_t total = 0;
     for (const auto& [piece, count] : pieces) total += round_up(count, line);
-    arena_ = Memory<T>(std::size_t(total));
+    arena_ = Memory<T>(std::size_t(total + 4 * network.table.lanes));  // a register may begin at any number
     T* next = arena_.data();
     for (const auto& [piece, count] : pieces) {
       *piece = next;
@@ -143,10 +199,27 @@ struct Worker {
   bool training = false;                // noise, and statistics of the minibatch
   Key noise{0, 0};
   std::int64_t t = 0;
+  const Augmenter<T>* augmenter = nullptr;  // null: examples are taken as they are
+  T* augmenting = nullptr;                  // its scratch for this thread
+  std::ptrdiff_t batch = 0;                 // how many examples the minibatch has
   T scale = T(1);
   double floor = 0, total = 0;
 
+  std::ptrdiff_t row_shards = 0;  // see Network
+  Range part{0, -1};              // of the rows, that a task is to do now; else all of this thread's
+
   Range my(std::ptrdiff_t n) const { return share(n, thread, threads); }
+  // The rows of this thread, of n: whole shards of images.
+  Range rows_of(std::ptrdiff_t n) const {
+    if (row_shards == 0) return my(n);
+    const std::ptrdiff_t count = std::min(row_shards, n);
+    const Range shards = my(count);
+    return {share(n, shards.begin, count).begin, share(n, shards.end, count).begin};
+  }
+  Range mine() const { return part.end >= 0 ? part : rows_of(rows); }
+  // Space for images of this thread.
+  T* image(int which) const { return space->images + (2 * thread + which) * space->image_size; }
+  T* channels() const { return space->channels + thread * space->channels_size; }
   T* scratch() const { return space->scratch + thread * space->scratch_size; }
 };
 
@@ -156,29 +229,70 @@ struct Task {
   std::vector<Access> accesses;
   bool checks = false;  // `total` is known after this one
   bool barrier = false;
+  bool by_rows = false;      // each row by itself, or added to what its shard has
+  std::size_t together = 1;  // this task and so many after it go through a few rows at a time
 };
+
+namespace images {
+template <class T>
+struct Pass;
+}
 
 template <class T>
 class Plan {
  public:
   const int threads;
+  const bool augments;  // whether it can
   Workspace<T> space;
   std::vector<Task<T>> tasks, finish;  // what makes a step, and what comes after the update, each after a barrier
 
   // Without training, the tasks are those of the forward pass only.
-  Plan(const Network<T>& network, int threads, std::ptrdiff_t rows, bool training)
-      : threads(threads), space(network, threads, rows, training), network_(network), splits_(network.storages.size()) {
-    if (training)
-      for (std::size_t k = 0; k < network.nodes.size(); ++k) transpose(k);
+  Plan(const Network<T>& network, int threads, std::ptrdiff_t rows, bool training, bool augments = false)
+      : threads(threads),
+        augments(augments),
+        space(network, threads, rows, training, augments),
+        training_(training),
+        network_(network),
+        splits_(network.storages.size()),
+        gradient_splits_(network.storages.size(), kRows) {
+    for (std::size_t k = 0; k < network.nodes.size(); ++k) network.nodes[k].convolves() ? pack(k) : transpose(k);
     gather();
     for (std::size_t k = 0; k < network.nodes.size(); ++k) forward(k);
-    if (!training) return;
+    if (!training) {
+      join();
+      return;
+    }
     likelihood();
-    for (std::size_t k = network.nodes.size(); k-- > 0;) backward_input(k);
+    for (std::size_t k = network.nodes.size(); k-- > 0;) {
+      backward_input(k);
+      for (const auto& [to, from] : network.nodes[k].gathers) sum_gradients(to, from);
+    }
     check();
     for (std::size_t k = network.nodes.size(); k-- > 0;) backward_parameters(k);
     place_barriers(tasks);
+    join();
     for (std::size_t i = 0; i < network.slices.size(); ++i) finishing(int(i));
+  }
+
+  // Every task on this thread's share; `wait` is a barrier. False where the log-likelihood is not at least `least`:
+  // what is left is not done.
+  template <class F>
+  bool run(Worker<T>& w, F&& wait, const double* least = nullptr) const {
+    for (std::size_t i = 0; i < tasks.size(); i += tasks[i].together) {
+      if (tasks[i].barrier) wait();
+      if (tasks[i].together > 1) {
+        const Range all = w.rows_of(w.rows);
+        for (std::ptrdiff_t r = all.begin; r < all.end; r += network_.rows_at_a_time) {
+          w.part = {r, std::min(all.end, r + network_.rows_at_a_time)};
+          for (std::size_t k = i; k < i + tasks[i].together; ++k) tasks[k].run(w);
+        }
+        w.part = {0, -1};
+      } else {
+        tasks[i].run(w);
+        if (tasks[i].checks && least && !(w.total >= *least)) return false;
+      }
+    }
+    return true;
   }
 
   // Log P and the score, where that is given, of the rows [r.begin, r.end) of a block.
@@ -216,7 +330,24 @@ class Plan {
     return round_up(network_.storages[std::size_t(storage)], network_.table.lanes);
   }
   void add(std::vector<Access> accesses, std::function<void(Worker<T>&)> run) {
-    tasks.push_back({std::move(run), std::move(accesses), false, false});
+    bool by_rows = !accesses.empty();
+    for (const Access& access : accesses)
+      by_rows = by_rows && (access.split.kind == Split::rows || (access.split.kind == Split::whole && !access.write));
+    tasks.push_back({std::move(run), std::move(accesses), false, false, by_rows, 1});
+  }
+  // A product of all rows at once is faster.
+  void not_in_parts() { tasks.back().by_rows = false; }
+
+  // Tasks on the same rows, one after the other, go through a few of them at a time: an image is still in the cache
+  // when the next task takes it.
+  void join() {
+    if (network_.row_shards == 0) return;
+    for (std::size_t i = 0; i < tasks.size();) {
+      std::size_t end = i + 1;
+      while (tasks[i].by_rows && end < tasks.size() && tasks[end].by_rows && !tasks[end].barrier) ++end;
+      tasks[i].together = end - i;
+      i = end;
+    }
   }
 
   // By columns where there are enough panels to share out evenly or nearly so; else by rows.
@@ -232,7 +363,7 @@ class Plan {
       const std::ptrdiff_t begin = r.begin * panel, end = std::min(r.end * panel, columns);
       return {data + begin, w.rows, std::max<std::ptrdiff_t>(end - begin, 0), stride};
     }
-    const Range r = w.my(w.rows);
+    const Range r = w.mine();
     return {data + r.begin * stride, r.end - r.begin, columns, stride};
   }
 
@@ -244,9 +375,9 @@ class Plan {
     T* origin;
     std::ptrdiff_t stride;
   };
-  Part part_of_x(const Worker<T>& w, std::ptrdiff_t rows) const {
-    const std::ptrdiff_t columns = network_.storages[0], shards = network_.nodes.front().shards;
-    if (shards == 1) return {w.my(rows), {0, columns}, w.space->values[0], network_.stride(0)};
+  Part part_of_x(const Worker<T>& w, std::ptrdiff_t rows, Range of_thread) const {
+    const std::ptrdiff_t columns = network_.storages[0], shards = network_.shards_of_x;
+    if (shards == 1) return {of_thread, {0, columns}, w.space->values[0], network_.stride(0)};
     const Range mine = w.my(shards);
     const Range across{shard_begin<T>(columns, shards, mine.begin), shard_begin<T>(columns, shards, mine.end)};
     T* own = w.space->values[0] + w.space->rows * (across.begin + w.thread * kApart<T>);
@@ -260,36 +391,59 @@ class Plan {
     const bool together = x.column_stride > 0 && x.column_stride <= std::ptrdiff_t(sizeof(double));
     const bool near = x.rows * x.row_stride < kNear;  // in the cache anyhow
     if (!w.order || count <= 0 || !together || near) return {};
-    const Part mine = part_of_x(w, count);
+    const Part mine = part_of_x(w, count, w.rows_of(count));
     return {static_cast<const char*>(x.data) + mine.columns.begin * x.column_stride, x.row_stride,
             (mine.columns.end - mine.columns.begin) * x.column_stride, w.order + next + mine.rows.begin,
             mine.rows.end - mine.rows.begin};
   }
 
+  // The minibatch, changed at random, where training is to: each example whole, by one thread.
+  int augment_rows() {
+    const int buffer = saved(network_.nodes.size());
+    add({{buffer, kRows, true}}, [this](Worker<T>& w) {
+      if (!w.augmenter) return;
+      const Range r = w.mine();
+      const std::ptrdiff_t stride = network_.stride(0);
+      w.augmenter->apply(w.data->x, {w.order, w.begin, w.batch, w.t}, w.first + r.begin, r.end - r.begin, w.augmenting,
+                         w.space->augmented + r.begin * stride, stride);
+    });
+    return buffer;
+  }
+  Source augmented(const Worker<T>& w) const {
+    return {w.space->augmented,   sizeof(T) == 4 ? Type::f32 : Type::f64,         w.rows,
+            network_.storages[0], network_.stride(0) * std::ptrdiff_t(sizeof(T)), std::ptrdiff_t(sizeof(T))};
+  }
+
   // The minibatch, copied out of the user's arrays; and which of its columns are used.
   void gather() {
-    const std::ptrdiff_t stride = network_.stride(0), shards = network_.nodes.front().shards;
+    const std::ptrdiff_t stride = network_.stride(0), shards = network_.shards_of_x;
     const Table<T>& table = network_.table;
     const bool by_shards = shards > 1, few = has_few_columns(network_);
     splits_[0] = by_shards ? Split{Split::shards, shards} : kRows;
-    add({{value(0), splits_[0], true}, {used(), splits_[0], true}}, [=, this, &table](Worker<T>& w) {
-      const Part mine = part_of_x(w, w.rows);
+    std::vector<Access> accesses{{value(0), splits_[0], true}, {used(), splits_[0], true}};
+    if (augments) accesses.push_back({augment_rows(), by_shards ? kWhole : kRows, false});
+    add(std::move(accesses), [=, this, &table](Worker<T>& w) {
+      const Part mine = part_of_x(w, w.rows, w.mine());
       const std::ptrdiff_t rows = mine.rows.end - mine.rows.begin, width = mine.columns.end - mine.columns.begin;
       T* to = mine.origin + mine.rows.begin * mine.stride + mine.columns.begin;
-      likeliest::gather(w.data->x, w.order, w.first + mine.rows.begin, rows, mine.columns.begin, width, to,
-                        mine.stride);
+      const bool changed = w.augmenter;
+      likeliest::gather(changed ? augmented(w) : w.data->x, changed ? nullptr : w.order,
+                        (changed ? 0 : w.first) + mine.rows.begin, rows, mine.columns.begin, width, to, mine.stride);
       if (few) return;
       T* marks = w.space->used.marks(w.thread);
       std::fill_n(marks, stride, T(0));
       table.mark_used({to, rows, round_up(width, table.lanes), mine.stride}, marks + mine.columns.begin);
       if (by_shards) w.space->used.find(w.thread, w.my(shards), {w.thread, w.thread + 1});
     });
-    if (!by_shards && !few)
+    tasks.back().by_rows = few && !by_shards;
+    if (!by_shards && !few) {
       add({{used(), kWhole, false}}, [](Worker<T>& w) { w.space->used.find(w.thread, {0, 1}, {0, w.threads}); });
+      not_in_parts();
+    }
     const std::ptrdiff_t count = network_.targets;
     add({{targets(), kRows, true}}, [=](Worker<T>& w) {
       if (!w.data->y) return;
-      const Range r = w.my(w.rows);
+      const Range r = w.mine();
       const T *y = static_cast<const T*>(w.data->y), *weight = static_cast<const T*>(w.data->weight);
       const auto row = [&](std::ptrdiff_t i) { return w.order ? std::ptrdiff_t(w.order[w.first + i]) : w.first + i; };
       T* to = w.space->y;
@@ -310,6 +464,10 @@ class Plan {
     if (node.scalar && ((k > 0 && does_relu(k - 1)) || is_joined(k + 1))) return;
     if (node.scalar) return forward_scalar(k);
     if (node.normalizes()) return forward_normalization(k);
+    if (node.convolves()) return forward_convolution(k);
+    if (node.kind == Kind::channel_norm || node.kind == Kind::group_norm) return forward_channels(k);
+    if (node.kind == Kind::add || node.kind == Kind::concatenate) return forward_join(node);
+    if (is_of_images(node)) return forward_image(k);
     if (node.kind != Kind::affine) return forward_by_rows(k);
     if (node.narrow) return forward_narrow(k);
     const Table<T>& table = network_.table;
@@ -322,7 +480,7 @@ class Plan {
       add({{value(node.input), pieces, false}, {slice(node.weight), pieces, false}, {shards(k), pieces, true}},
           [=, this, &table](Worker<T>& w) {
             const Range r = w.my(count);
-            const Part part = part_of_x(w, w.rows);
+            const Part part = part_of_x(w, w.rows, w.mine());
             for (std::ptrdiff_t s = r.begin; s < r.end; ++s) {
               table.multiply({w.rows, w.space->used.segments(w.thread, s, s + 1), W.height, W.columns, 0, W.panels(),
                               part.origin, part.stride, w.theta + W.offset,
@@ -340,7 +498,7 @@ class Plan {
       });
       return;
     }
-    const Segment all{0, std::int32_t(W.height), true};
+    const Segment all{0, std::int32_t(W.height), true, 0};
     const bool relu = does_relu(k);  // whose output is the same storage
     const Split split = splits_[z] = split_of_panels(W.panels());
     const Split operand = split.kind == Split::columns ? kWhole : kRows;
@@ -351,21 +509,32 @@ class Plan {
     add(accesses, [=, &table](Worker<T>& w) {
       const bool by_columns = split.kind == Split::columns;
       const Range panels = by_columns ? w.my(W.panels()) : Range{0, W.panels()};
-      const Range r = by_columns ? Range{0, w.rows} : w.my(w.rows);
+      const Range r = by_columns ? Range{0, w.rows} : w.mine();
       if (r.begin == r.end) return;
       const Segments k = x == 0 ? w.space->used.segments(w.thread, 0, 1) : Segments{&all, 1};
       table.multiply({r.end - r.begin, k, W.height, W.columns, panels.begin, panels.end,
                       w.space->values[x] + r.begin * in, in, w.theta + W.offset, w.space->values[z] + r.begin * out,
                       out, bias < 0 ? Start::zero : Start::bias, bias < 0 ? nullptr : w.theta + bias, relu});
     });
+    not_in_parts();
   }
 
   // Whether a product stores max(z, 0), so that the relu behind it has nothing left to do on the way there.
   bool does_relu(std::size_t k) const {
     const std::vector<Node<T>>& nodes = network_.nodes;
-    return k + 1 < nodes.size() && nodes[k].kind == Kind::affine && !nodes[k].narrow && nodes[k].shards == 1 &&
-           nodes[k + 1].scalar && nodes[k + 1].scalar->name == std::string_view("relu") &&
-           nodes[k + 1].output == nodes[k].output;
+    const bool product = nodes[k].kind == Kind::affine && !nodes[k].narrow && nodes[k].shards == 1;
+    return nodes[k].chained && (product || nodes[k].kind == Kind::convolution) && nodes[k + 1].scalar &&
+           nodes[k + 1].scalar->name == std::string_view("relu") && nodes[k + 1].output == nodes[k].output;
+  }
+
+  // Whether node k is a relu in place before a max_pool, which does its part of the chain rule.
+  bool is_relu_of_pool(std::size_t k) const {
+    const std::vector<Node<T>>& nodes = network_.nodes;
+    const Node<T>& node = nodes[k];
+    if (!node.scalar || !node.chained || node.scalar->name != std::string_view("relu") || node.input != node.output ||
+        node.gradient() != node.output || nodes[k + 1].kind != Kind::max_pool)
+      return false;
+    return k + 2 == nodes.size() || nodes[k + 2].output != nodes[k + 1].output;  // what it pooled is still there
   }
 
   // The product with a narrow weight, for the rows [r.begin, r.end); with gradients for values on the way back.
@@ -382,7 +551,7 @@ class Plan {
             node.bias < 0 ? nullptr : w.theta + slice_of(node.bias).offset,
             (back ? w.space->gradients[to] : w.space->values[to]) + r.begin * out,
             out,
-            (back ? w.space->gradients[from] : w.space->values[from]) + r.begin * in};
+            (back ? w.space->gradients[std::size_t(node.gradient())] : w.space->values[from]) + r.begin * in};
   }
 
   // Whether node k is a narrow product that goes in one pass with the activation before it. Where several threads have
@@ -390,11 +559,13 @@ class Plan {
   bool is_joined(std::size_t k) const {
     const std::vector<Node<T>>& nodes = network_.nodes;
     return threads == 1 && k > 0 && k < nodes.size() && nodes[k].narrow && nodes[k - 1].scalar &&
-           nodes[k - 1].input > 0;
+           nodes[k - 1].chained && nodes[k - 1].gradient() >= 0;
   }
   // The bias that was added to what the activation before node k takes, or -1.
   int bias_before(std::size_t k) const {
-    return k >= 2 && network_.nodes[k - 2].kind == Kind::affine ? network_.nodes[k - 2].bias : -1;
+    return k >= 2 && network_.nodes[k - 2].kind == Kind::affine && network_.nodes[k - 2].chained
+               ? network_.nodes[k - 2].bias
+               : -1;
   }
 
   void forward_narrow(std::size_t k) {
@@ -411,8 +582,7 @@ class Plan {
     std::vector<Access> accesses{
         {value(node.input), kRows, false}, {slice(node.weight), kWhole, false}, {value(node.output), kRows, true}};
     if (node.bias >= 0) accesses.push_back({slice(node.bias), kWhole, false});
-    add(accesses,
-        [=, this, &node](Worker<T>& w) { network_.table.multiply_narrow(narrow(node, w, w.my(w.rows), false)); });
+    add(accesses, [=, this, &node](Worker<T>& w) { network_.table.multiply_narrow(narrow(node, w, w.mine(), false)); });
   }
 
   void forward_scalar(std::size_t k) {
@@ -431,7 +601,7 @@ class Plan {
   // W^T for the gradient of the layer's input: first of all, while the weights are as the last step left them.
   void transpose(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
-    if (node.kind != Kind::affine || node.input == 0 || node.narrow) return;
+    if (!training_ || node.kind != Kind::affine || node.gradient() < 0 || node.narrow) return;
     const Table<T>& table = network_.table;
     const Slice W = slice_of(node.weight);
     const std::ptrdiff_t panels = Slice{0, W.columns, W.height, W.lanes}.panels();
@@ -452,7 +622,7 @@ class Plan {
     if (node.kind == Kind::append) accesses.push_back({slice(node.bias), kWhole, false});
     for (const int table : node.others) accesses.push_back({slice(table), kWhole, false});
     add(accesses, [=, this, &node](Worker<T>& w) {
-      const Range r = w.my(w.rows);
+      const Range r = w.mine();
       const std::ptrdiff_t in = network_.stride(node.input), out = network_.stride(node.output);
       const T* x = w.space->values[std::size_t(node.input)] + r.begin * in;
       T* h = w.space->values[std::size_t(node.output)] + r.begin * out;
@@ -543,19 +713,45 @@ class Plan {
     const int storage = network_.nodes.back().output;
     const std::ptrdiff_t stride = network_.stride(storage);
     const LikelihoodKernel<T>* kernel = network_.likelihood;
-    gradient_splits_.assign(network_.storages.size(), kRows);
     const Split split = kernel ? kRows : kSingle;
     add({{value(storage), split, false},
          {targets(), split, false},
          {gradient(storage), split, true},
          {log_prob(), split, true}},
         [=, this](Worker<T>& w) {
-          const Range r = kernel ? w.my(w.rows) : Range{0, w.thread == 0 ? w.rows : 0};
+          const Range r = kernel ? w.mine() : Range{0, w.thread == 0 ? w.rows : 0};
           if (r.begin == r.end) return;
           T* score = w.space->gradients[std::size_t(storage)] + r.begin * stride;
-          const Scoring<T> s = scoring(w, r, w.training, w.space->log_prob + r.begin, score);
-          kernel ? kernel->score(s) : call_back(w, s);
+          Scoring<T> s = scoring(w, r, w.training, w.space->log_prob + r.begin, score);
+          const auto run = [&](const Scoring<T>& s) { kernel ? kernel->score(s) : call_back(w, s); };
+          if (!w.augmenter || !w.augmenter->shares()) return run(s);
+          const typename Augmenter<T>::Second second = mixed(w, r);
+          s.weight = second.own_weight;
+          run(s);
+          s.weight = second.weight, s.y = second.y, s.log_prob = second.log_prob, s.score = second.score;
+          run(s);
+          for (std::ptrdiff_t i = 0; i < s.eta.rows; ++i) {
+            w.space->log_prob[r.begin + i] += second.log_prob[i];
+            for (std::ptrdiff_t j = 0; j < s.width; ++j) score[i * stride + j] += second.score[i * stride + j];
+          }
         });
+  }
+
+  // For rows that are two examples mixed: the target of the second, which is the next of the minibatch, and the weights
+  // of both, times their shares.
+  typename Augmenter<T>::Second mixed(const Worker<T>& w, Range r) const {
+    const typename Augmenter<T>::Second second = w.augmenter->second(w.augmenting);
+    const std::ptrdiff_t count = network_.targets;
+    const T *y = static_cast<const T*>(w.data->y), *weight = static_cast<const T*>(w.data->weight);
+    for (std::ptrdiff_t i = r.begin; i < r.end; ++i) {
+      const std::ptrdiff_t at = w.first + i, after = w.begin + (at - w.begin + 1) % w.batch;
+      const auto next = std::ptrdiff_t(w.order[after]);
+      const T share = T(w.augmenter->shares()[at]);
+      std::copy_n(y + next * count, count, second.y + (i - r.begin) * count);
+      second.own_weight[i - r.begin] = share * w.space->weight[i];
+      second.weight[i - r.begin] = (T(1) - share) * (weight ? weight[next] : T(1));
+    }
+    return second;
   }
 
   // A likelihood of the user's, for all rows; what fails shows as NaN.
@@ -572,29 +768,32 @@ class Plan {
   // From the gradient of a node's output to that of its input.
   void backward_input(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
-    if (node.input == 0) return;
-    const std::size_t from = std::size_t(node.output), to = std::size_t(node.input);
+    if (node.convolves()) return backward_convolution(k);
+    if (node.kind == Kind::add || node.kind == Kind::concatenate) return backward_join(node);
+    if (node.kind == Kind::channel_norm || node.kind == Kind::group_norm) return backward_channels(k);
+    if (node.gradient() < 0) return;
+    const std::size_t from = std::size_t(node.output), to = std::size_t(node.gradient());
     const std::ptrdiff_t columns = padded(node.input), stride = network_.stride(node.input);
     const std::ptrdiff_t panel = 2 * network_.table.lanes;
     if (node.scalar) {
-      if (is_joined(k + 1)) return;
+      if (is_joined(k + 1) || is_relu_of_pool(k)) return;
       const Split split = gradient_splits_[to] = gradient_splits_[from];
-      const bool saved_is_input = node.scalar->keeps_input;
-      add({{value(saved_is_input ? node.input : node.output), split, false},
+      const std::size_t saved = std::size_t(node.scalar->keeps_input ? node.input : node.output);
+      add({{value(int(saved)), split, false},
            {gradient(node.output), split, false},
-           {gradient(node.input), split, true}},
+           {gradient(node.gradient()), split, true}},
           [=, &node](Worker<T>& w) {
             const Block<T> g = mine(w, split, w.space->gradients[to], columns, stride, panel);
             const std::ptrdiff_t offset = g.data - w.space->gradients[to];
             if (from != to)
               for (std::ptrdiff_t i = 0; i < g.rows; ++i)
                 std::copy_n(w.space->gradients[from] + offset + i * stride, g.columns, g.data + i * stride);
-            node.scalar->backward(w.space->values[saved_is_input ? to : from] + offset, stride, g,
-                                  node.constants.data());
+            node.scalar->backward(w.space->values[saved] + offset, stride, g, node.constants.data());
           });
       return;
     }
     if (node.normalizes()) return backward_normalization(k);
+    if (is_of_images(node)) return backward_image(k);
     if (node.kind != Kind::affine) return backward_by_rows(k);
     const Table<T>& table = network_.table;
     if (is_joined(k)) return backward_joined(k);
@@ -602,22 +801,22 @@ class Plan {
       gradient_splits_[to] = kRows;
       add({{gradient(node.output), kRows, false},
            {slice(node.weight), kWhole, false},
-           {gradient(node.input), kRows, true}},
-          [=, this, &node, &table](Worker<T>& w) { table.multiply_narrow_back(narrow(node, w, w.my(w.rows), true)); });
+           {gradient(node.gradient()), kRows, true}},
+          [=, this, &node, &table](Worker<T>& w) { table.multiply_narrow_back(narrow(node, w, w.mine(), true)); });
       return;
     }
     const Slice W = slice_of(node.weight), Wt{0, W.columns, W.height, W.lanes};
-    const Segment all{0, std::int32_t(Wt.height), true};
+    const Segment all{0, std::int32_t(Wt.height), true, 0};
     // By rows, the chain goes on without a barrier; by columns only where there are hardly any rows.
     const Split split = gradient_splits_[to] = space.rows >= 4 * threads ? kRows : split_of_panels(Wt.panels());
     const std::ptrdiff_t in = network_.stride(node.output);
     const bool by_columns = split.kind == Split::columns;
     add({{gradient(node.output), by_columns ? kWhole : kRows, false},
          {transposed(k), by_columns ? split : kWhole, false},
-         {gradient(node.input), split, true}},
+         {gradient(node.gradient()), split, true}},
         [=, &table](Worker<T>& w) {
           const Range panels = by_columns ? w.my(Wt.panels()) : Range{0, Wt.panels()};
-          const Range r = by_columns ? Range{0, w.rows} : w.my(w.rows);
+          const Range r = by_columns ? Range{0, w.rows} : w.mine();
           if (r.begin == r.end) return;
           table.multiply({r.end - r.begin,
                           {&all, 1},
@@ -633,13 +832,14 @@ class Plan {
                           Start::zero,
                           nullptr});
         });
+    not_in_parts();
   }
 
   // A narrow product and the activation before it; the sums are left for `backward_parameters` where there is an
   // update.
   void backward_joined(std::size_t k) {
     const Node<T>&node = network_.nodes[k], &before = network_.nodes[k - 1];
-    gradient_splits_[std::size_t(before.input)] = kRows;
+    gradient_splits_[std::size_t(before.gradient())] = kRows;
     const int bias = bias_before(k);
     const Slice W = slice_of(node.weight);
     const std::size_t saved = std::size_t(before.scalar->keeps_input ? before.input : before.output);
@@ -652,21 +852,21 @@ class Plan {
                              !w.stepper && w.accumulate};
       Narrow<T> product = narrow(node, w, {0, w.rows}, true);
       product.h = w.space->values[std::size_t(node.input)];
-      product.h_out = w.space->gradients[std::size_t(before.input)];
+      product.h_out = w.space->gradients[std::size_t(before.gradient())];
       before.scalar->backward_narrow(w.space->values[saved], product, to, before.constants.data());
     });
   }
 
   void backward_by_rows(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
-    gradient_splits_[std::size_t(node.input)] = kRows;
-    std::vector<Access> accesses{{gradient(node.output), kRows, false}, {gradient(node.input), kRows, true}};
+    gradient_splits_[std::size_t(node.gradient())] = kRows;
+    std::vector<Access> accesses{{gradient(node.output), kRows, false}, {gradient(node.gradient()), kRows, true}};
     if (node.kind == Kind::dropout) accesses.push_back({saved(k), kRows, false});
     add(accesses, [=, this, &node](Worker<T>& w) {
-      const Range r = w.my(w.rows);
+      const Range r = w.mine();
       const std::ptrdiff_t in = network_.stride(node.input), out = network_.stride(node.output);
       const T* from = w.space->gradients[std::size_t(node.output)] + r.begin * out;
-      T* to = w.space->gradients[std::size_t(node.input)] + r.begin * in;
+      T* to = w.space->gradients[std::size_t(node.gradient())] + r.begin * in;
       const std::ptrdiff_t rows = r.end - r.begin, width = network_.storages[std::size_t(node.input)];
       if (node.kind == Kind::dropout && w.training)
         return network_.table.hadamard({from, rows, padded(node.input), in}, w.space->saved[k] + r.begin * in, to);
@@ -678,17 +878,17 @@ class Plan {
 
   void backward_normalization(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
-    const Split split = gradient_splits_[std::size_t(node.input)] = split_of_normalization(node);
+    const Split split = gradient_splits_[std::size_t(node.gradient())] = split_of_normalization(node);
     add({{gradient(node.output), split, false},
          {saved(k), split, false},
          {slice(node.weight), split.kind == Split::columns ? split : kWhole, false},
-         {gradient(node.input), split, true}},
+         {gradient(node.gradient()), split, true}},
         [=, this, &node](Worker<T>& w) {
           const Normalization<T> part = part_of(k, split, w);
           if (part.x.rows == 0 || part.x.columns == 0) return;
           const std::ptrdiff_t at = part.x.data - w.space->values[std::size_t(node.input)];
           const T* g = w.space->gradients[std::size_t(node.output)] + at;
-          T* out = w.space->gradients[std::size_t(node.input)] + at;
+          T* out = w.space->gradients[std::size_t(node.gradient())] + at;
           node.kind == Kind::batch_norm
               ? network_.table.normalize_columns_backward(part, g, out)
               : network_.table.normalize_rows_backward(part, g, out, node.kind == Kind::layer_norm);
@@ -703,6 +903,7 @@ class Plan {
       w.total = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     });
     tasks.back().checks = true;
+    not_in_parts();
   }
 
   void backward_parameters(std::size_t k) {
@@ -713,13 +914,15 @@ class Plan {
       return;
     }
     if (node.kind == Kind::append || node.kind == Kind::embedding) return backward_tables(k);
+    if (node.convolves()) return sum_convolution(k);
+    if (node.kind == Kind::channel_norm || node.kind == Kind::group_norm) return sum_channel_parameters(k);
     if (node.kind != Kind::affine) return;
     if (node.narrow) return backward_narrow(k);
     const Table<T>& table = network_.table;
     const Slice W = slice_of(node.weight);
     const std::size_t x = std::size_t(node.input), z = std::size_t(node.output);
     const std::ptrdiff_t in = network_.stride(node.input), out = network_.stride(node.output), count = node.shards;
-    const Segment all{0, std::int32_t(W.height), true};
+    const Segment all{0, std::int32_t(W.height), true, 0};
     const bool small = W.height * W.columns * space.rows < (1 << 17);
     const Split split = count > 1                   ? Split{Split::shards, count}
                         : small || threads == 1     ? kSingle
@@ -734,7 +937,7 @@ class Plan {
           if (mine.begin == mine.end || (split.kind == Split::single && w.thread != 0)) return;
           const Update<T> update = w.stepper ? w.stepper->on(node.weight) : Update<T>{};
           Ahead next = x == 0 ? ahead(w) : Ahead{};
-          const Part part = part_of_x(w, w.rows);
+          const Part part = part_of_x(w, w.rows, w.mine());
           table.multiply_transposed(
               {w.rows, x == 0 ? w.space->used.segments(w.thread, mine.begin, mine.end) : Segments{&all, 1}, W.height,
                W.columns, alone ? 0 : w.thread, alone ? 1 : w.threads, count > 1 ? part.origin : w.space->values[x],
@@ -858,13 +1061,72 @@ class Plan {
                       },
                       {},
                       false,
-                      true});
+                      true,
+                      false,
+                      1});
   }
 
   static constexpr std::ptrdiff_t kMaxPanel = 128 / sizeof(T);
 
+  // In plan_images.hpp.
+  static bool is_of_images(const Node<T>& node);
+  void pack(std::size_t k);
+  void forward_convolution(std::size_t k);
+  void backward_convolution(std::size_t k);
+  void sum_convolution(std::size_t k);
+  void forward_image(std::size_t k);
+  void backward_image(std::size_t k);
+  void forward_channels(std::size_t k);
+  void backward_channels(std::size_t k);
+  void sum_channel_parameters(std::size_t k);
+  void forward_join(const Node<T>& node);
+  void backward_join(const Node<T>& node);
+  void sum_gradients(int to, int from);
+  images::Pass<T> pass_of(std::size_t k, const ImageSizes<T>& sizes, const Worker<T>& w) const {
+    const Node<T>& node = network_.nodes[k];
+    const T* there = node.window.groups > 1 ? w.space->packed[k] : w.theta + slice_of(node.weight).offset;
+    return {network_.table, node, sizes, there, w.space->transposed[k], w.image(0), w.image(1)};
+  }
+  // The statistics of an example; see forward_channels.
+  T* statistics(std::size_t k, std::ptrdiff_t i, const Worker<T>& w) const {
+    const std::ptrdiff_t each = round_up(network_.nodes[k].window.c, network_.table.lanes);
+    return w.space->statistics[k] + i * ImageSizes<T>::kStatistics * each;
+  }
+  T* row(const std::vector<T*>& buffers, int storage, std::ptrdiff_t i) const {
+    return buffers[std::size_t(storage)] + i * network_.stride(storage);
+  }
+  // `count` numbers of a parameter's gradient, from `offset` on: applied, or added to what there is.
+  void finish_gradient(const Worker<T>& w, int parameter, std::ptrdiff_t offset, T* sums, std::ptrdiff_t count) const {
+    if (w.stepper) return w.stepper->on(parameter).apply(offset, sums, count);
+    T* to = w.gradient + slice_of(parameter).offset + offset;
+    for (std::ptrdiff_t j = 0; j < count; ++j) to[j] = w.accumulate ? to[j] + sums[j] : sums[j];
+  }
+  // f(input, where in it, how many numbers, where in the output) for the channels of each place that are concatenated.
+  template <class F>
+  static void each_channel_block(const Node<T>& node, F&& f) {
+    std::ptrdiff_t at = 0;
+    for (std::ptrdiff_t place = 0; place < node.window.in[2]; ++place)
+      for (std::size_t m = 0; m < node.inputs.size(); ++m) {
+        const auto channels = std::ptrdiff_t(node.constants[m]);
+        f(m, place * channels, channels, at);
+        at += channels;
+      }
+  }
+  // f(place of the input, place of the output) for every place of the output.
+  template <class F>
+  static void each_upsampled(const Window& w, F&& f) {
+    std::ptrdiff_t large = 0;
+    for (std::ptrdiff_t a = 0; a < w.in[0]; ++a)
+      for (std::ptrdiff_t b = 0; b < w.in[1]; ++b)
+        for (std::ptrdiff_t d = 0; d < w.in[2]; ++d)
+          f((a / w.size[0] * w.out[1] + b / w.size[1]) * w.out[2] + d / w.size[2], large++);
+  }
+
+  const bool training_;
   const Network<T>& network_;
   std::vector<Split> splits_, gradient_splits_;  // how each value, and its gradient, is split among the threads
 };
 
 }  // namespace likeliest
+
+#include "engine/plan_images.hpp"

@@ -2,19 +2,37 @@
 #pragma once
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace likeliest {
 
 struct Step {
   std::string operation;
-  int input, output;            // values by number; 0 is x
-  std::vector<int> parameters;  // parameters by number
+  std::vector<int> inputs;  // values by number; 0 is x
+  int output;
+  std::vector<int> parameters;  // by number
   std::vector<double> constants;
 };
 
+// A value: what one example has, channels last.
+struct Value {
+  std::vector<std::ptrdiff_t> shape;
+  Value(std::ptrdiff_t width) : shape{width} {}
+  Value(std::vector<std::ptrdiff_t> shape) : shape(std::move(shape)) {}
+  // How many numbers that is; 0 where there is a size that is none.
+  std::ptrdiff_t width() const {
+    std::ptrdiff_t product = 1;
+    for (const std::ptrdiff_t size : shape) product = size > 0 ? product * size : 0;
+    return product;
+  }
+};
+
+// A parameter, row after row; of a convolution's weight, all axes but the last are rows, and those before the channels
+// are its kernel.
 struct Shape {
   std::ptrdiff_t height, columns;
+  std::vector<std::ptrdiff_t> kernel{};
 };
 
 // What holds for one parameter.
@@ -33,7 +51,7 @@ struct Likelihood {
 };
 
 struct Program {
-  std::vector<std::ptrdiff_t> widths;  // of the values: how many numbers an example has
+  std::vector<Value> values;
   std::vector<Shape> parameters;
   std::vector<Step> steps;
   Likelihood likelihood;

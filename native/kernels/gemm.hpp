@@ -86,6 +86,8 @@ struct TileArguments {
   Start start;
   const T* bias;
   bool relu = false;
+  // A^T only: A and B come in so many pieces of K rows, and so far is one from the next.
+  std::ptrdiff_t pieces = 1, a_step = 0, b_step = 0;
 };
 
 template <class T, int M, int V, bool HALF, bool TRANSPOSED>
@@ -100,12 +102,12 @@ void tile(const TileArguments<T>& t) noexcept {
     if constexpr (HALF) c.half[i] = t.start == Start::zero ? Half<T>{} : load_half(from + V * lanes);
   }
   if constexpr (TRANSPOSED) {
-    accumulate<T, M, V, HALF, true>(c, t.K, t.A, t.lda, t.B, t.ldb);
+    for (std::ptrdiff_t i = 0; i < t.pieces; ++i)
+      accumulate<T, M, V, HALF, true>(c, t.K, t.A + i * t.a_step, t.lda, t.B + i * t.b_step, t.ldb);
   } else {
     for (std::ptrdiff_t s = 0; s < t.k.count; ++s) {
       const Segment k = t.k.data[s];
-      if (k.used)
-        accumulate<T, M, V, HALF, false>(c, k.end - k.begin, t.A + k.begin, t.lda, t.B + k.begin * t.ldb, t.ldb);
+      if (k.used) accumulate<T, M, V, HALF, false>(c, k.end - k.begin, t.A + k.at, t.lda, t.B + k.begin * t.ldb, t.ldb);
     }
   }
   if (!TRANSPOSED && t.relu)

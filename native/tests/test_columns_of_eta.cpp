@@ -19,11 +19,11 @@ struct Page {
 
   Program program() const {
     Program program{{kInputs, width - shared}, {{kInputs, width - shared}, {1, width - shared}}, {}, likelihood, {}};
-    program.steps.push_back({"affine", 0, 1, {0, 1}, {}});
+    program.steps.push_back({"affine", {0}, 1, {0, 1}, {}});
     if (shared == 0) return program;
     program.parameters.push_back({1, shared});
-    program.widths.push_back(width);
-    program.steps.push_back({"append", 1, 2, {2}, {}});
+    program.values.push_back(width);
+    program.steps.push_back({"append", {1}, 2, {2}, {}});
     return program;
   }
 };

@@ -18,18 +18,18 @@ struct Case {
 Program program_of(const Case& c) {
   Program program{{c.inputs}, {}, {}, {c.likelihood, {0}, {0}, 1, 1, c.classes}, {}};
   const auto affine = [&](std::ptrdiff_t q) {
-    const std::ptrdiff_t p = program.widths.back();
-    const int parameter = int(program.parameters.size()), input = int(program.widths.size()) - 1;
+    const std::ptrdiff_t p = program.values.back().width();
+    const int parameter = int(program.parameters.size()), input = int(program.values.size()) - 1;
     program.parameters.push_back({p, q});
     program.parameters.push_back({1, q});
-    program.widths.push_back(q);
-    program.steps.push_back({"affine", input, input + 1, {parameter, parameter + 1}, {}});
+    program.values.push_back(q);
+    program.steps.push_back({"affine", {input}, input + 1, {parameter, parameter + 1}, {}});
   };
   for (const std::ptrdiff_t q : c.hidden) {
     affine(q);
-    const int input = int(program.widths.size()) - 1;
-    program.widths.push_back(q);
-    program.steps.push_back({c.activation, input, input + 1, {}, {0.1}});
+    const int input = int(program.values.size()) - 1;
+    program.values.push_back(q);
+    program.steps.push_back({c.activation, {input}, input + 1, {}, {0.1}});
   }
   affine(c.classes == 2 ? 1 : c.classes);
   return program;
@@ -195,7 +195,7 @@ void test_refusals() {
   CHECK(refused(bad));
   bad = good, bad.parameters[0].height = 6;
   CHECK(refused(bad));
-  bad = good, bad.steps[1].input = 0;
+  bad = good, bad.steps[1].inputs = {2};
   CHECK(refused(bad));
   bad = good, bad.steps[0].parameters = {0, 7};
   CHECK(refused(bad));

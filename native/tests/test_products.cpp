@@ -42,8 +42,9 @@ void test_shape(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std::
   const std::vector<T> weights = panels(W, slice);
 
   const std::ptrdiff_t half = p / 2;
-  const Segment whole{0, std::int32_t(p), true},
-      parts_of_k[] = {{0, std::int32_t(half), true}, {std::int32_t(half), std::int32_t(p), true}};
+  const Segment whole{0, std::int32_t(p), true, 0},
+      parts_of_k[] = {{0, std::int32_t(half), true, 0},
+                      {std::int32_t(half), std::int32_t(p), true, std::int32_t(half)}};
   table.multiply({n,
                   {&whole, 1},
                   p,
@@ -136,7 +137,8 @@ void test_shape(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std::
   for (std::ptrdiff_t j = 0; j < p; ++j) {
     const bool used = j / 5 % 2 == 0;
     for (std::ptrdiff_t i = 0; i < n; ++i) holes(i, j) *= T(used);
-    if (segments.empty() || segments.back().used != used) segments.push_back({std::int32_t(j), std::int32_t(j), used});
+    if (segments.empty() || segments.back().used != used)
+      segments.push_back({std::int32_t(j), std::int32_t(j), used, std::int32_t(j)});
     segments.back().end = std::int32_t(j + 1);
   }
   const Segments some{segments.data(), std::ptrdiff_t(segments.size())};
@@ -276,7 +278,7 @@ void test_relu(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std::p
   X(0, 0) = std::numeric_limits<T>::quiet_NaN();
   const Slice slice{0, p, q, table.lanes};
   const std::vector<T> weights = panels(W, slice);
-  const Segment whole{0, std::int32_t(p), true};
+  const Segment whole{0, std::int32_t(p), true, 0};
   Multiply<T> product{n,
                       {&whole, 1},
                       p,
@@ -354,7 +356,7 @@ void test_joined(const Table<T>& table) {
   for (std::ptrdiff_t k = 0; k < table.scalar_count; ++k)
     for (const std::ptrdiff_t n : {1, 16, 33})
       for (const std::ptrdiff_t p : {3, 17, 50, 100})
-        for (std::ptrdiff_t q = 1; q <= table.lanes / 4; ++q) test_joined(table, table.scalars[k], n, p, q);
+        for (std::ptrdiff_t q = 1; q <= most_narrow(table.lanes); ++q) test_joined(table, table.scalars[k], n, p, q);
 }
 
 }  // namespace
@@ -367,9 +369,9 @@ void test_products() {
   for (const std::string& isa : available_isas())
     for (const std::ptrdiff_t n : {1, 5, 14, 33})
       for (const std::ptrdiff_t p : {1, 3, 17, 64, 100})
-        for (const std::ptrdiff_t q : {1, 2, 3, 4, 16, 17, 33, 100}) {
-          if (q <= tables_for(isa).single->lanes / 4) test_narrow(*tables_for(isa).single, n, p, q);
-          if (q <= tables_for(isa).twice->lanes / 4) test_narrow(*tables_for(isa).twice, n, p, q);
+        for (const std::ptrdiff_t q : {1, 2, 3, 4, 5, 8, 9, 16, 17, 33, 100}) {
+          if (q <= most_narrow(tables_for(isa).single->lanes)) test_narrow(*tables_for(isa).single, n, p, q);
+          if (q <= most_narrow(tables_for(isa).twice->lanes)) test_narrow(*tables_for(isa).twice, n, p, q);
           test_relu(*tables_for(isa).single, n, p, q);
           test_relu(*tables_for(isa).twice, n, p, q);
           test_shape(*tables_for(isa).single, n, p, q);

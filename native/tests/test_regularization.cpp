@@ -42,7 +42,7 @@ class Net {
   }
 
  private:
-  std::ptrdiff_t width() const { return program.widths.back(); }
+  std::ptrdiff_t width() const { return program.values.back().width(); }
   int parameter(std::ptrdiff_t height, std::ptrdiff_t columns, Rule rule) {
     program.parameters.push_back({height, columns});
     program.rules.push_back(std::move(rule));
@@ -50,9 +50,9 @@ class Net {
   }
   void step(const std::string& operation, std::ptrdiff_t q, std::vector<int> parameters,
             std::vector<double> constants) {
-    const int input = int(program.widths.size()) - 1;
-    program.widths.push_back(q);
-    program.steps.push_back({operation, input, input + 1, std::move(parameters), std::move(constants)});
+    const int input = int(program.values.size()) - 1;
+    program.values.push_back(q);
+    program.steps.push_back({operation, {input}, input + 1, std::move(parameters), std::move(constants)});
   }
   void affine(std::ptrdiff_t q, Rule rule) {
     const int W = parameter(width(), q, std::move(rule));

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from likeliest import (
+        augmentation,
         averaging,
         callbacks,
         data_dependent,
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = (
+    "augmentation",
     "averaging",
     "callbacks",
     "data_dependent",
@@ -166,6 +168,7 @@ __all__ = [
     "Upsample1D",
     "Upsample2D",
     "Upsample3D",
+    "augmentation",
     "averaging",
     "callbacks",
     "check_likelihood",

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from likeliest import averaging, initializers, layers, likelihoods, optimizers, priors, schedules
+from likeliest import augmentation, averaging, initializers, layers, likelihoods, optimizers, priors, schedules
 from likeliest.tables import Table
 
 _FAMILIES: tuple[tuple[Any, type[Any]], ...] = (
@@ -32,6 +32,7 @@ _FAMILIES: tuple[tuple[Any, type[Any]], ...] = (
     (optimizers, optimizers.Optimizer),
     (schedules, schedules.Schedule),
     (averaging, averaging.Averaging),
+    (augmentation, augmentation.Augmentation),
     (initializers, initializers.Initializer),
 )
 

@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from likeliest import gradient_check, initializers, likelihoods, optimizers, random, schedules, tracing
 from likeliest.assembly import assemble
+from likeliest.augmentation import Augmentation
+from likeliest.augmentation import check as check_augment
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import Checkpoints
 from likeliest.data import as_examples, as_weights, check_codes, check_same_length, non_finite_message
@@ -231,6 +233,7 @@ class Network:
         verbose: bool | str = "auto",
         checkpoint: str | os.PathLike[str] | None = None,
         every: int = 1,
+        augment: Sequence[Augmentation] | Augmentation | None = None,
     ) -> History:
         """Chooses θ to make the data likely: climbs the log-likelihood, minibatch by minibatch.
 
@@ -286,6 +289,9 @@ class Network:
         every : int
             How many epochs lie between two checkpoints, at least: where epochs take milliseconds there are more, so
             that writing checkpoints takes no more than a twentieth of the time.
+        augment : sequence of Augmentation, optional
+            How examples are changed at random in training, such as ``[Shift(2), Rotate(15)]`` for images: see
+            `likeliest.augmentation`. What `History` tells of the training examples is of the changed ones.
 
         Returns
         -------
@@ -318,6 +324,7 @@ class Network:
         if early_stopping is not None and validation is None:
             raise ValueError("early_stopping: it needs held-out data; give validation=(X, y) or validation=0.1")
         every = check_integer("every", every, 1)
+        augmentations = check_augment(augment)
         fitting = partial(
             fit_network,
             self,
@@ -337,6 +344,7 @@ class Network:
             threads=count,
             callbacks=callbacks,
             verbose=verbose,
+            augment=augmentations,
         )
         if checkpoint is None:
             return fitting(checkpoints=None)

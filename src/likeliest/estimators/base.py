@@ -47,6 +47,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
     schedule: Any
     averaging: Any
     clip_norm: Any
+    augment: Any
     max_iter: Any
     batch_size: Any
     early_stopping: Any
@@ -160,6 +161,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             "schedule": recipe.schedule,
             "averaging": recipe.averaging,
             "clip_norm": recipe.clip_norm,
+            "augment": self.augment,
             "seed": seed,
             "threads": self._threads(),
             "verbose": self.verbose,
@@ -254,6 +256,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             sample_weight=weights,
             schedule=None if is_word(self.schedule, "auto") else self.schedule,
             clip_norm=None if is_word(self.clip_norm, "auto") else self.clip_norm,
+            augment=self.augment,
             threads=self._threads(),
             verbose=self.verbose,
             **again,
@@ -322,6 +325,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             not (is_word(self.schedule, "auto") or self.schedule is None)
             or not (is_word(self.batch_size, "auto") or self.batch_size is None)
             or not (is_word(self.averaging, "auto") or self.averaging is None)
+            or bool(self.augment)
             or not (is_word(self.clip_norm, "auto") or self.clip_norm is None)
             or any(getattr(one, "label_smoothing", 0.0) for one in (self, self.likelihood))
             or any(

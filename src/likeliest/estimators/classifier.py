@@ -83,6 +83,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         The precision; by default single, and double for few rows.
     verbose : bool or "auto"
         Whether to show progress.
+    augment : list of Augmentation, optional
+        How images are changed at random in training, such as ``[Shift(2), Rotate(15)]``: `likeliest.augmentation`.
 
     Attributes
     ----------
@@ -146,6 +148,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         engine: str = "native",
         dtype: Any = None,
         verbose: Any = False,
+        augment: Any = None,
     ) -> None:
         self.hidden = hidden
         self.activation = activation
@@ -173,6 +176,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         self.engine = engine
         self.dtype = dtype
         self.verbose = verbose
+        self.augment = augment
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
         """One pass over these examples, from where the last one stopped; the optimizer keeps its state.

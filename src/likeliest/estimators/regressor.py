@@ -82,6 +82,8 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         The precision; by default single, and double for few rows.
     verbose : bool or "auto"
         Whether to show progress.
+    augment : list of Augmentation, optional
+        How images are changed at random in training, such as ``[Shift(2), Rotate(15)]``: `likeliest.augmentation`.
 
     Attributes
     ----------
@@ -144,6 +146,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         engine: str = "native",
         dtype: Any = None,
         verbose: Any = False,
+        augment: Any = None,
     ) -> None:
         self.hidden = hidden
         self.activation = activation
@@ -169,6 +172,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         self.engine = engine
         self.dtype = dtype
         self.verbose = verbose
+        self.augment = augment
 
     def _read_targets(
         self, y: Any, weights: Array | None, recipe: Recipe | None, reset: bool

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from likeliest import optimizers, schedules
+from likeliest.augmentation import check as check_augment
 from likeliest.averaging import Averaging
 from likeliest.engines import ENGINES
 from likeliest.layers import Dense, Layer
@@ -51,6 +52,7 @@ def check_settings(estimator: Any) -> None:
         )
     if not (it.clip_norm is None or is_word(it.clip_norm, "auto")):
         check_positive("clip_norm", it.clip_norm, "1.0 is usual for a gradient of the mean")
+    check_augment(it.augment)
     if hasattr(it, "label_smoothing"):
         check_smoothing(it.label_smoothing)
     if not is_word(it.schedule, "auto"):

@@ -7,6 +7,7 @@ them on ``ax=`` or on new axes (``display.figure_.savefig("name.png")``). They n
 ``pip install 'likeliest[plots]'`` brings.
 """
 
+from likeliest.plots.augmented import AugmentationDisplay
 from likeliest.plots.coverage import CoverageDisplay
 from likeliest.plots.diagram import network
 from likeliest.plots.intervals import IntervalDisplay
@@ -18,6 +19,7 @@ from likeliest.plots.theta import WeightsDisplay
 from likeliest.plots.weights import hidden_weights
 
 __all__ = [
+    "AugmentationDisplay",
     "CoverageDisplay",
     "IntervalDisplay",
     "LearningCurveDisplay",

@@ -1,0 +1,464 @@
+// Operations on images against plain loops over every index, gradients against central differences, and the same bits
+// for any number of threads.
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "engine/engine.hpp"
+#include "tests/check.hpp"
+
+namespace likeliest::tests {
+namespace {
+
+using Sizes = std::vector<std::ptrdiff_t>;
+
+// How windows lie along each axis.
+struct Lie {
+  Sizes kernel, stride, before, after, dilation;
+  std::ptrdiff_t groups = 1;
+  std::size_t axes() const { return kernel.size(); }
+  std::ptrdiff_t reach(std::size_t axis) const { return (kernel[axis] - 1) * dilation[axis] + 1; }
+};
+
+Lie lie(Sizes kernel, std::ptrdiff_t stride, std::ptrdiff_t before, std::ptrdiff_t after, std::ptrdiff_t dilation,
+        std::ptrdiff_t groups = 1) {
+  const std::size_t axes = kernel.size();
+  return {kernel, Sizes(axes, stride), Sizes(axes, before), Sizes(axes, after), Sizes(axes, dilation), groups};
+}
+
+class Net {
+ public:
+  Program program;
+
+  Net(Sizes shape, const std::string& likelihood, std::ptrdiff_t classes = 0)
+      : program{{Value(shape)}, {}, {}, {likelihood, {0, 0}, {0, 0}, 1, 1, classes}, {}} {}
+
+  const Sizes& shape() const { return program.values.back().shape; }
+  int last() const { return int(program.values.size()) - 1; }
+  int parameter(Shape shape, bool learned = true) {
+    program.parameters.push_back(std::move(shape));
+    program.rules.push_back({"", {}, true, learned});
+    return int(program.parameters.size()) - 1;
+  }
+  int step(const std::string& operation, Sizes out, std::vector<int> parameters, std::vector<double> constants,
+           std::vector<int> inputs = {}) {
+    if (inputs.empty()) inputs = {last()};
+    program.values.push_back(Value(std::move(out)));
+    program.steps.push_back({operation, inputs, last(), std::move(parameters), std::move(constants)});
+    return last();
+  }
+  int activation(const std::string& name) {
+    return step(name, shape(), {}, name == "leaky_relu" ? std::vector{0.1} : std::vector<double>{});
+  }
+  int convolution(const Lie& l, std::ptrdiff_t q, bool bias = true) {
+    Sizes out;
+    std::ptrdiff_t taps = 1;
+    for (std::size_t i = 0; i < l.axes(); ++i) {
+      out.push_back((shape()[i] + l.before[i] + l.after[i] - l.reach(i)) / l.stride[i] + 1);
+      taps *= l.kernel[i];
+    }
+    out.push_back(q);
+    std::vector<int> parameters{parameter({taps * (shape().back() / l.groups), q, l.kernel})};
+    if (bias) parameters.push_back(parameter({1, q}));
+    return step("convolution", out, parameters, constants(l, true));
+  }
+  int transposed(const Lie& l, std::ptrdiff_t c, std::ptrdiff_t more = 0) {
+    Sizes out;
+    std::ptrdiff_t taps = 1;
+    for (std::size_t i = 0; i < l.axes(); ++i) {
+      out.push_back((shape()[i] - 1) * l.stride[i] - l.before[i] - l.after[i] + l.reach(i) + more);
+      taps *= l.kernel[i];
+    }
+    out.push_back(c);
+    std::vector<double> all = constants(l, true);
+    all.insert(all.end(), l.axes(), double(more));
+    // W goes from c channels to q: its last axis is the input's channels.
+    const int W = parameter({taps * (c / l.groups), shape().back(), l.kernel}), b = parameter({1, c});
+    return step("transposed_convolution", out, {W, b}, all);
+  }
+  int pool(const std::string& operation, const Lie& l) {
+    Sizes out;
+    for (std::size_t i = 0; i < l.axes(); ++i)
+      out.push_back((shape()[i] + l.before[i] + l.after[i] - l.reach(i)) / l.stride[i] + 1);
+    out.push_back(shape().back());
+    std::vector<double> all(l.kernel.begin(), l.kernel.end());
+    const std::vector<double> rest = constants(l, false);
+    all.insert(all.end(), rest.begin(), rest.end());
+    return step(operation, out, {}, all);
+  }
+  int norm(const std::string& operation, std::vector<double> constants) {
+    const std::ptrdiff_t c = shape().back();
+    std::vector<int> parameters{parameter({1, c}), parameter({1, c})};
+    if (operation == "batch_norm")
+      parameters.push_back(parameter({1, c}, false)), parameters.push_back(parameter({1, c}, false));
+    return step(operation, shape(), parameters, std::move(constants));
+  }
+  int flatten() { return step("reshape", {program.values.back().width()}, {}, {}); }
+  int affine(std::ptrdiff_t q) {
+    const int W = parameter({shape().back(), q}), b = parameter({1, q});
+    return step("affine", {q}, {W, b}, {});
+  }
+
+ private:
+  static std::vector<double> constants(const Lie& l, bool dilated) {
+    std::vector<double> all(l.stride.begin(), l.stride.end());
+    for (std::size_t i = 0; i < l.axes(); ++i) all.push_back(double(l.before[i])), all.push_back(double(l.after[i]));
+    if (dilated) {
+      all.insert(all.end(), l.dilation.begin(), l.dilation.end());
+      all.push_back(double(l.groups));
+    }
+    return all;
+  }
+};
+
+double number(std::size_t i) { return std::sin(double(i) * 12.9898 + 0.3) * 0.7; }
+
+template <class T>
+struct Data {
+  std::vector<T> X, y;
+  std::vector<std::uint32_t> order;
+  std::ptrdiff_t n, width;
+  Data(const Program& program, std::ptrdiff_t n) : n(n), width(program.values[0].width()) {
+    for (std::ptrdiff_t i = 0; i < n * width; ++i) X.push_back(T(number(std::size_t(i * 7 + 5))));
+    const std::ptrdiff_t classes = program.likelihood.classes;
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+      y.push_back(classes ? T(i * 5 % classes) : T(number(std::size_t(i))));
+      order.push_back(std::uint32_t(i * 17 % n));
+    }
+  }
+  Examples examples() const {
+    const auto size = std::ptrdiff_t(sizeof(T));
+    return {{X.data(), sizeof(T) == 4 ? Type::f32 : Type::f64, n, width, width * size, size}, y.data(), nullptr};
+  }
+};
+
+template <class T>
+std::vector<std::vector<T>> start(Engine& engine, const Program& program) {
+  std::vector<std::vector<T>> all;
+  for (std::size_t k = 0; k < program.parameters.size(); ++k) {
+    const Shape& s = program.parameters[k];
+    std::vector<T> theta(std::size_t(s.height * s.columns));
+    for (std::size_t i = 0; i < theta.size(); ++i)
+      theta[i] = T(number(i * 3 + k * 101) * (s.height > 8 ? 2 / std::sqrt(double(s.height)) : 0.8) +
+                   (program.rules[k].learned ? 0 : 1.2));
+    engine.set(int(k), Engine::kTheta, theta.data());
+    all.push_back(theta);
+  }
+  return all;
+}
+
+// Calls f(indices) for every combination below the sizes.
+void each(const Sizes& sizes, const std::function<void(const Sizes&)>& f) {
+  Sizes at(sizes.size(), 0);
+  for (;;) {
+    f(at);
+    std::size_t i = sizes.size();
+    while (i > 0 && ++at[i - 1] == sizes[i - 1]) at[--i] = 0;
+    if (i == 0) return;
+  }
+}
+std::ptrdiff_t flat(const Sizes& shape, const Sizes& at) {
+  std::ptrdiff_t index = 0;
+  for (std::size_t i = 0; i < shape.size(); ++i) index = index * shape[i] + at[i];
+  return index;
+}
+Sizes space(const Sizes& shape) { return {shape.begin(), shape.end() - 1}; }
+Sizes with(Sizes at, std::ptrdiff_t channel) {
+  at.push_back(channel);
+  return at;
+}
+
+// For every place of the small side and every tap: f(small, tap, large), where the large side has that place.
+void each_tap(const Lie& l, const Sizes& small, const Sizes& large,
+              const std::function<void(const Sizes&, const Sizes&, const Sizes&)>& f) {
+  each(space(small), [&](const Sizes& o) {
+    each(l.kernel, [&](const Sizes& tap) {
+      Sizes i(o.size());
+      for (std::size_t a = 0; a < o.size(); ++a) {
+        i[a] = o[a] * l.stride[a] + tap[a] * l.dilation[a] - l.before[a];
+        if (i[a] < 0 || i[a] >= large[a]) return;
+      }
+      f(o, tap, i);
+    });
+  });
+}
+
+// One operation by itself, with eta its output: against plain loops.
+template <class T>
+void test_forward(const Lie& l, const Sizes& shape, std::ptrdiff_t q, const std::string& operation,
+                  const std::string& isa) {
+  Net net(shape, "normal");
+  if (operation == "convolution")
+    net.convolution(l, q);
+  else if (operation == "transposed_convolution")
+    net.transposed(l, q, l.stride[0] > 1 ? 1 : 0);
+  else
+    net.pool(operation, l);
+  const Sizes out = net.shape();
+  net.flatten();
+  net.program.likelihood.groups = net.program.likelihood.targets = net.shape()[0];
+  const auto engine = make_engine(net.program, sizeof(T) == 8, isa);
+  const std::vector<std::vector<T>> theta = start<T>(*engine, net.program);
+  const std::ptrdiff_t n = 3, width = net.shape()[0];
+  const Data<T> data(net.program, n);
+  std::vector<T> eta(std::size_t(n * width));
+  engine->output(data.examples().x, 2, eta.data());
+  bool good = true;
+  for (std::ptrdiff_t row = 0; row < n; ++row) {
+    const auto x = [&](const Sizes& at) { return double(data.X[std::size_t(row * data.width + flat(shape, at))]); };
+    std::vector<double> h(std::size_t(width), 0.0), count(std::size_t(width), 0.0);
+    const auto at_h = [&](const Sizes& at) -> double& { return h[std::size_t(flat(out, at))]; };
+    if (operation == "max_pool") h.assign(h.size(), -std::numeric_limits<double>::infinity());
+    const bool back = operation == "transposed_convolution", convolves = back || operation == "convolution";
+    each_tap(l, back ? shape : out, back ? out : shape, [&](const Sizes& o, const Sizes& tap, const Sizes& i) {
+      if (!convolves) {
+        for (std::ptrdiff_t c = 0; c < shape.back(); ++c) {
+          double& to = at_h(with(o, c));
+          count[std::size_t(flat(out, with(o, c)))] += 1;
+          to = operation == "max_pool" ? std::max(to, x(with(i, c))) : to + x(with(i, c));
+        }
+        return;
+      }
+      const std::ptrdiff_t small = back ? shape.back() : q, large = back ? q : shape.back();
+      const std::ptrdiff_t each_small = small / l.groups, each_large = large / l.groups;
+      for (std::ptrdiff_t s = 0; s < small; ++s)
+        for (std::ptrdiff_t c = 0; c < each_large; ++c) {
+          const std::ptrdiff_t channel = s / each_small * each_large + c;
+          const double W = double(theta[0][std::size_t((flat(l.kernel, tap) * each_large + c) * small + s)]);
+          if (back)
+            at_h(with(i, channel)) += W * x(with(o, s));
+          else
+            at_h(with(o, s)) += W * x(with(i, channel));
+        }
+    });
+    for (std::ptrdiff_t j = 0; j < width; ++j) {
+      if (convolves) h[std::size_t(j)] += double(theta[1][std::size_t(j % out.back())]);
+      if (operation == "average_pool") h[std::size_t(j)] /= count[std::size_t(j)];
+      const double error = std::abs(double(eta[std::size_t(row * width + j)]) - h[std::size_t(j)]);
+      good = good && error < (sizeof(T) == 8 ? 1e-12 : 2e-5);
+    }
+  }
+  if (!CHECK(good))
+    std::printf("  %s %s kernel %td.. stride %td before %td after %td dilation %td groups %td, c %td q %td\n",
+                isa.c_str(), operation.c_str(), l.kernel[0], l.stride[0], l.before[0], l.after[0], l.dilation[0],
+                l.groups, shape.back(), q);
+}
+
+std::vector<double> gradient_of(Engine& engine, const Program& program, const Data<double>& data, int threads) {
+  engine.gradient(data.examples(), threads);
+  std::vector<double> all;
+  for (std::size_t k = 0; k < program.parameters.size(); ++k) {
+    std::vector<double> part(std::size_t(program.parameters[k].height * program.parameters[k].columns));
+    engine.get(int(k), Engine::kGradient, part.data());
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  return all;
+}
+
+// The gradient along some directions, each of which moves one parameter of every few numbers.
+void test_gradient(const Net& net, const std::string& isa, const char* what) {
+  const Program& program = net.program;
+  const auto engine = make_engine(program, true, isa);
+  const std::vector<std::vector<double>> theta = start<double>(*engine, program);
+  const Data<double> data(program, 5);
+  const std::vector<double> gradient = gradient_of(*engine, program, data, 1);
+  const auto total = [&] {
+    std::vector<double> each(5);
+    engine->log_likelihood(data.examples(), 1, each.data());
+    double sum = 0;
+    for (const double x : each) sum += x;
+    return sum;
+  };
+  std::size_t offset = 0;
+  for (std::size_t k = 0; k < theta.size(); ++k) {
+    if (program.rules[k].learned)
+      for (std::size_t residue = 0; residue < 3; ++residue) {
+        double expected = 0, size = 0;
+        const auto moved = [&](double by) {
+          std::vector<double> other = theta[k];
+          for (std::size_t i = residue; i < other.size(); i += 3) other[i] += by * number(i + residue + 1);
+          engine->set(int(k), Engine::kTheta, other.data());
+          return total();
+        };
+        for (std::size_t i = residue; i < theta[k].size(); i += 3) {
+          expected += gradient[offset + i] * number(i + residue + 1);
+          size += std::abs(gradient[offset + i]);
+        }
+        const double epsilon = 1e-6, slope = (moved(epsilon) - moved(-epsilon)) / (2 * epsilon);
+        engine->set(int(k), Engine::kTheta, theta[k].data());
+        if (!CHECK(std::abs(slope - expected) < 1e-6 * (1 + size)))
+          std::printf("  %s %s: parameter %zu, %g instead of %g\n", isa.c_str(), what, k, expected, slope);
+      }
+    offset += theta[k].size();
+  }
+}
+
+template <class T>
+void test_threads(const Net& net, std::ptrdiff_t n, std::ptrdiff_t batch, const std::string& isa, const char* what) {
+  const Program& program = net.program;
+  const Data<T> data(program, n);
+  std::vector<T> first;
+  for (const int threads : {1, 2, 3, 5}) {
+    const auto engine = make_engine(program, sizeof(T) == 8, isa);
+    start<T>(*engine, program);
+    const std::vector<double> h{0.003, 0.9, 0.999, 1e-8};
+    engine->start("adam", h, h);
+    const std::vector<std::int64_t> bounds{0, batch, 2 * batch, n};
+    const std::vector<double> factors{1, 1, 1};
+    std::vector<double> totals(3);
+    for (int epoch = 0; epoch < 2; ++epoch) {
+      const Steps steps{data.order.data(), bounds.data(), factors.data(), nullptr, 3, 1 + 3 * epoch};
+      CHECK(engine->train(data.examples(), steps, {0.0, std::numeric_limits<double>::infinity(), {3, 4}},
+                          -std::numeric_limits<double>::infinity(), threads, totals.data()) == 3);
+    }
+    engine->gradient(data.examples(), threads);
+    std::vector<T> all;
+    for (const int which : {Engine::kTheta, Engine::kGradient})
+      for (std::size_t k = 0; k < program.parameters.size(); ++k) {
+        std::vector<T> part(std::size_t(program.parameters[k].height * program.parameters[k].columns));
+        engine->get(int(k), which, part.data());
+        all.insert(all.end(), part.begin(), part.end());
+      }
+    if (threads == 1) {
+      first = all;
+      bool finite = true;
+      for (const T x : all) finite = finite && std::isfinite(x);
+      CHECK(finite);
+    }
+    if (!CHECK(all == first)) std::printf("  %s %s: %d threads\n", isa.c_str(), what, threads);
+  }
+}
+
+// The networks that gradients and threads are tested on.
+std::vector<std::pair<const char*, Net>> networks() {
+  std::vector<std::pair<const char*, Net>> all;
+  const auto add = [&](const char* name, Net net) { all.emplace_back(name, std::move(net)); };
+  {
+    Net net({9, 9, 1}, "categorical", 3);
+    net.convolution(lie({3, 3}, 1, 0, 0, 1), 20), net.activation("relu"), net.pool("max_pool", lie({2, 2}, 2, 0, 0, 1));
+    net.convolution(lie({2, 2}, 1, 1, 0, 1), 33), net.activation("relu"), net.flatten(), net.affine(8);
+    net.activation("tanh"), net.affine(3);
+    add("conv pool conv", net);
+  }
+  {
+    Net net({7, 6, 3}, "categorical", 3);
+    net.convolution(lie({3, 2}, 2, 1, 1, 1, 3), 6), net.activation("gelu");
+    net.convolution(lie({3, 3}, 1, 1, 1, 1, 6), 6), net.activation("silu"),
+        net.convolution(lie({1, 1}, 1, 0, 0, 1), 5, false);
+    net.norm("group_norm", {5, 1e-5}), net.pool("average_pool", lie({2, 2}, 1, 1, 1, 1)), net.flatten(), net.affine(3);
+    add("groups, depthwise, group_norm, average_pool", net);
+  }
+  {
+    Net net({12, 4}, "categorical", 3);
+    net.convolution(lie({3}, 1, 2, 0, 2), 18), net.norm("batch_norm", {1e-5, 0.9}), net.activation("relu");
+    net.convolution(lie({3}, 2, 1, 1, 1, 18), 18), net.activation("elu"), net.step("global_max_pool", {18}, {}, {}),
+        net.affine(3);
+    net.program.steps[4].constants = {1.0};
+    add("series, batch_norm", net);
+  }
+  {
+    Net net({4, 5, 4, 2}, "categorical", 3);
+    net.convolution(lie({2, 2, 3}, 1, 0, 1, 1), 7), net.activation("relu"),
+        net.pool("max_pool", lie({2, 2, 2}, 1, 0, 1, 1));
+    net.convolution(lie({2, 1, 2}, 1, 0, 0, 1), 3), net.step("global_average_pool", {3}, {}, {}), net.affine(3);
+    add("volume", net);
+  }
+  {
+    Net net({4, 4, 3}, "categorical", 3);
+    net.step("rescale", {4, 4, 3}, {}, {0.1, 0.2, 0.3, 2, 1.5, 0.7});
+    net.transposed(lie({3, 3}, 2, 1, 1, 1), 5, 1), net.activation("tanh"),
+        net.step("upsample", {16, 16, 5}, {}, {2, 2});
+    net.transposed(lie({2, 2}, 1, 0, 0, 1, 5), 10), net.activation("softplus"),
+        net.convolution(lie({3, 3}, 3, 0, 0, 1), 2);
+    net.flatten(), net.affine(3);
+    add("transposed, upsample, rescale", net);
+  }
+  {
+    Net net({5, 5, 2}, "categorical", 3);
+    const int a = net.convolution(lie({3, 3}, 1, 1, 1, 1), 6);
+    const int b = net.activation("relu");
+    net.convolution(lie({3, 3}, 1, 1, 1, 1), 6);
+    const int sum = net.step("add", net.shape(), {}, {}, {net.last(), a});
+    const int both = net.step("concatenate", {5, 5, 20}, {}, {}, {sum, 0, b, a});
+    const int gate = net.step("tanh", net.shape(), {}, {}, {both});
+    net.step("add", net.shape(), {}, {}, {gate, both, both});
+    net.pool("max_pool", lie({2, 2}, 2, 0, 0, 1)), net.flatten(), net.step("dropout", net.shape(), {}, {0.3}),
+        net.affine(3);
+    add("branches", net);
+  }
+  {
+    Net net({6}, "categorical", 3);  // rows that branch, and x itself taken twice
+    const int a = net.affine(5);
+    const int b = net.step("affine", {5}, {net.parameter({6, 5})}, {}, {0});
+    net.step("add", {5}, {}, {}, {a, b});
+    const int h = net.activation("relu");
+    net.step("concatenate", {16}, {}, {}, {h, 0, a});
+    net.affine(3);
+    add("rows that branch", net);
+  }
+  return all;
+}
+
+bool refused(const Program& program) {
+  try {
+    make_engine(program, true, available_isas().back());
+  } catch (const std::invalid_argument&) {
+    return true;
+  }
+  return false;
+}
+
+void test_refusals() {
+  Net good({5, 5, 2}, "categorical", 3);
+  good.convolution(lie({3, 3}, 1, 0, 0, 1), 4), good.flatten(), good.affine(3);
+  CHECK(!refused(good.program));
+  Program bad = good.program;
+  bad.values[1].shape[0] = 4;  // a window beyond the example
+  CHECK(refused(bad));
+  bad = good.program, bad.parameters[0].height = 17;
+  CHECK(refused(bad));
+  bad = good.program, bad.steps[0].constants.back() = 3;  // groups
+  CHECK(refused(bad));
+  bad = good.program, bad.steps[0].constants.pop_back();
+  CHECK(refused(bad));
+  bad = good.program, bad.parameters[0].kernel = {9};
+  CHECK(refused(bad));
+}
+
+}  // namespace
+
+void test_images(bool quick) {
+  for (const std::string& isa : available_isas()) {
+    if (quick && isa != available_isas().back()) continue;
+    for (const std::ptrdiff_t kernel : {1, 2, 3})
+      for (const std::ptrdiff_t stride : {1, 2, 3})
+        for (const std::ptrdiff_t before : {0, 1, 2})
+          for (const std::ptrdiff_t dilation : {1, 2}) {
+            const std::ptrdiff_t reach = (kernel - 1) * dilation + 1, after = (before + kernel) % 3;
+            for (const std::string operation : {"convolution", "transposed_convolution"})
+              for (const auto& [c, q, groups] : std::vector<std::tuple<int, int, int>>{
+                       {1, 1, 1}, {1, 32, 1}, {3, 5, 1}, {4, 40, 2}, {6, 6, 6}, {34, 34, 34}, {5, 10, 5}}) {
+                if (before + after > 0 && operation != "convolution" && 5 * stride + reach <= before + after + 6)
+                  continue;
+                test_forward<double>(lie({kernel, 2}, stride, before, after, dilation, groups), {6, 7, c}, q, operation,
+                                     isa);
+                test_forward<float>(lie({kernel}, stride, before, after, dilation, groups), {29, c}, q, operation, isa);
+              }
+            if (dilation == 1 && before < kernel && after < kernel)
+              for (const std::string operation : {"max_pool", "average_pool"})
+                for (const std::ptrdiff_t c : {1, 5, 16, 18}) {
+                  test_forward<double>(lie({kernel, 2, 2}, stride, 0, 0, 1), {4, 5, 4, c}, c, operation, isa);
+                  test_forward<float>(lie({kernel, kernel}, stride, before, after, 1), {7, 6, c}, c, operation, isa);
+                }
+          }
+    test_forward<float>(lie({3, 3}, 1, 1, 1, 1), {28, 28, 3}, 70, "convolution", isa);
+    for (const auto& [name, net] : networks()) {
+      test_gradient(net, isa, name);
+      test_threads<float>(net, 50, 20, isa, name);
+      test_threads<double>(net, 23, 9, isa, name);
+    }
+  }
+  test_refusals();
+}
+
+}  // namespace likeliest::tests
