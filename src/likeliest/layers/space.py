@@ -82,10 +82,9 @@ def with_channels(net: Builder, x: Value, d: int) -> Value:
     if len(shape) == d:
         return net.emit("reshape", x, name="x", shape=(*shape, 1))
     if len(shape) != d + 1:
-        cure = "reshape X" if len(shape) < d else f"a layer in {len(shape) - 1}D" if len(shape) < 5 else "reshape X"
+        cure = f", or use the layer for {len(shape) - 1}D" if 2 <= len(shape) <= 4 else ""
         raise ValueError(
-            f"{net.layer} expects {AXES[d]}, channels last, or {PLAIN[d]} without channels; got {written(shape)}: "
-            f"is this the right layer? Otherwise {cure}"
+            f"{net.layer} expects {AXES[d]}, or {PLAIN[d]} without channels; got {written(shape)}: reshape X{cure}"
         )
     if x.name == INPUT and d > 1 and shape[0] in FEW and min(shape[1:]) >= MANY:
         raise ValueError(
