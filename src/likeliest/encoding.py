@@ -22,12 +22,8 @@ from typing import Any
 
 import numpy as np
 
-<<<<<<< HEAD
-from likeliest import averaging, initializers, layers, likelihoods, optimizers, priors, schedules
-from likeliest.grids import Grid
-=======
 from likeliest import augmentation, averaging, initializers, layers, likelihoods, optimizers, priors, schedules
->>>>>>> main
+from likeliest.grids import Grid
 from likeliest.tables import Table
 
 _FAMILIES: tuple[tuple[Any, type[Any]], ...] = (

@@ -8,12 +8,8 @@ from typing import Any
 
 import numpy as np
 
-<<<<<<< HEAD
 from likeliest import optimizers, schedules, structures
-=======
-from likeliest import optimizers, schedules
 from likeliest.augmentation import check as check_augment
->>>>>>> main
 from likeliest.averaging import Averaging
 from likeliest.engines import ENGINES
 from likeliest.layers import Dense, Layer
