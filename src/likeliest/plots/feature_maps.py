@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from likeliest.plots.canvas import DIVERGING, INK, PAPER, bare
+from likeliest.plots.canvas import DIVERGING, INK, PAPER, bare, framed
 from likeliest.plots.display import Display, attribute
 from likeliest.plots.mosaic import mosaic
 from likeliest.plots.theta import beside
@@ -20,7 +20,7 @@ WITH_SPACE = ("convolution", "transposed_convolution")
 
 @dataclass(eq=False, repr=False)
 class FeatureMapsDisplay(Display):
-    """The values h (H, W, q) of a layer for one example: where in the image each of its q cells finds what it looks for.
+    """The values h (H, W, q) of a layer for one example: where each of its q cells finds what it looks for.
 
     Attributes
     ----------
@@ -81,11 +81,27 @@ class FeatureMapsDisplay(Display):
         self.image_ = ax.imshow(mosaic(maps), **{**style, "interpolation": "nearest", **kwargs})
         ax.set_facecolor("#dfe6ee")  # between the maps, where white is 0
         beside(ax, self.image_, "maps")
+        self._show_x(ax)
         bare(ax)
         few = "" if len(shown) == q else f", the {len(shown)} strongest of {q}"
         H, W = self.h.shape[:2]
         ax.set_title(f"What {self.layer} makes of it: {H} x {W}, a map a channel{few}", color=INK, fontsize=11)
         return self
+
+    def _show_x(self, ax: Any) -> None:
+        """The example itself, to the left, where it is an image."""
+        for old in [child for child in ax.child_axes if child.get_label() == "x"]:
+            old.remove()
+        x = np.asarray(self.x, np.float64)
+        x = x[..., 0] if x.ndim == 3 and x.shape[-1] == 1 else x
+        if x.ndim != 2 and x.shape[2:] != (3,):
+            return
+        left = ax.inset_axes((-0.3, 0.0, 0.25, 1.0), label="x")
+        low, high = float(x.min()), float(x.max())
+        shown = (x - low) / ((high - low) or 1.0)
+        left.imshow(shown, cmap=PAPER, vmin=0, vmax=1, interpolation="nearest")
+        framed(left)
+        left.set_title("x", fontsize=9, color=INK)
 
     @classmethod
     def from_estimator(

@@ -23,8 +23,8 @@ COLOURS = 3  # channels, which are taken for red, green and blue
 class KernelsDisplay(Display):
     """The weights W (H, W, c, q) of a convolution: an image for each of its q cells.
 
-    Of one channel, red where brightness pushes the cell up, blue where down; of three, in their colours, grey being 0; of
-    others, a row for each cell with an image for each channel. Kernels along time (k, c, q) are images of c rows.
+    Of one channel, red where brightness pushes the cell up, blue where down; of three, in their colours, grey being 0;
+    of others, a row for each cell with an image for each channel. Kernels along time (k, c, q) are images of c rows.
 
     Attributes
     ----------
@@ -45,7 +45,9 @@ class KernelsDisplay(Display):
     W: Array
     layer: str
 
-    def plot(self, ax: Any = None, *, max_cells: int = 64, max_channels: int = 16, **kwargs: Any) -> KernelsDisplay:
+    def plot(
+        self, ax: Any = None, *, max_cells: int | None = None, max_channels: int = 16, **kwargs: Any
+    ) -> KernelsDisplay:
         """Draws the kernels.
 
         Parameters
@@ -53,7 +55,8 @@ class KernelsDisplay(Display):
         ax : matplotlib axes, optional
             Where to draw; by default the axes of a new figure.
         max_cells, max_channels : int
-            Show at most so many; of more, those with the largest weights.
+            Show at most so many; of more, those with the largest weights. By default 64 cells, and 16 where each has
+            several images.
         **kwargs
             For ``Axes.imshow``.
 
@@ -67,11 +70,12 @@ class KernelsDisplay(Display):
         ValueError
             When an argument does not fit.
         """
+        c, q = self.W.shape[2:]
+        max_cells = (64 if c in (1, COLOURS) else 16) if max_cells is None else max_cells
         for argument, value in (("max_cells", max_cells), ("max_channels", max_channels)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{argument}: expected a whole number of at least 1, found {value!r}")
         ax = self._place(ax)
-        c, q = self.W.shape[2:]
         cells = _strongest(np.linalg.norm(self.W.reshape(-1, q), axis=0), max_cells)
         limit = _scale(self.W[..., cells])
         few = "" if len(cells) == q else f": the {len(cells)} strongest of {q} cells"
