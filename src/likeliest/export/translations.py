@@ -89,7 +89,9 @@ def batch_norm(
 
 def first(x: Symbol) -> Symbol:
     """X (n, *space, c) with its channels first; rows (n, c) are so already."""
-    return x if x.ndim == 2 else x.first or transposed(x, (0, x.ndim - 1, *range(1, x.ndim - 1)))
+    if x.ndim == 2 or x.first is not None:
+        return x if x.first is None else x.first
+    return transposed(x, (0, x.ndim - 1, *range(1, x.ndim - 1)))
 
 
 def last(x: Symbol) -> Symbol:
