@@ -211,6 +211,25 @@ def test_shapes(layer: Layer, shape: Any, expected: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("layer", "size", "padding"),
+    [
+        (ll.Conv1D(1, 3, padding="same"), 5, (1, 1)),
+        (ll.Conv1D(1, 4, padding="same"), 5, (1, 2)),
+        (ll.Conv1D(1, 3, padding="same", dilation=2), 5, (2, 2)),
+        (ll.Conv1D(1, 3, padding="same", stride=2), 8, (0, 1)),
+        (ll.Conv1D(1, 3, padding="same", stride=2), 9, (1, 1)),
+        (ll.Conv1D(1, 1, padding="same", stride=3), 9, (0, 0)),
+        (ll.MaxPool1D(2, padding="same"), 9, (0, 1)),
+        (ll.ConvTranspose1D(1, 4, padding="same"), 5, (1, 2)),
+        (ll.ConvTranspose1D(1, 3, padding="same", stride=2), 5, (0, 1)),
+    ],
+)
+def test_the_odd_zero_of_same_is_at_the_end(layer: Layer, size: int, padding: tuple[int, int]) -> None:
+    """As in TensorFlow, PyTorch and ONNX's SAME_UPPER."""
+    assert step_of(layer, (size, 1))[2]["padding"] == (padding,)
+
+
+@pytest.mark.parametrize(
     ("kind", "name"),
     [
         (ll.Conv2D, "conv2d"),
