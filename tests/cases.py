@@ -232,7 +232,7 @@ def _torch_transposed_convolution(
 ) -> Any:
     d = len(stride)
     convolve = getattr(torch.nn.functional, f"conv_transpose{d}d")
-    W = W.permute(d + 1, d, *range(d))
+    W = W.permute(d + 1, d, *range(d)).contiguous()
     z = convolve(_first(x), W, b, stride, 0, output_padding, groups, dilation).movedim(1, -1)
     kept = (slice(before, size - after) for (before, after), size in zip(padding, z.shape[1:-1], strict=True))
     return z[(slice(None), *kept)]

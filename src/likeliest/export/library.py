@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from likeliest.export import special
-from likeliest.export.graph import TRUTH, WHOLE, Rows, Shape, Symbol, broadcast, elementwise, laid_out, together
+from likeliest.export.graph import TRUTH, WHOLE, Rows, Shape, Size, Symbol, broadcast, elementwise, laid_out, together
 from likeliest.xp import Namespace
 
 
@@ -220,7 +220,8 @@ def repeat(z: Any, times: int, axis: int) -> Any:
 def einsum(equation: str, *values: Any) -> Any:
     """Sums of products, of values whose first axes may be "..."."""
     inputs, result = equation.split("->")
-    symbols, front, sizes = together(*values), (), {}
+    symbols, sizes = together(*values), dict[str, Size]()
+    front: Shape = ()
     for labels, one in zip(inputs.split(","), symbols, strict=True):
         named = labels.removeprefix("...")
         front = one.shape[: one.ndim - len(named)] if named != labels else front

@@ -17,7 +17,6 @@ from likeliest.export.graph import Symbol
 from likeliest.export.library import onnx_namespace as xp
 from likeliest.likelihoods import Bernoulli, Categorical, Likelihood
 from likeliest.ops import ACTIVATIONS, OPERATIONS
-from likeliest.ops.windows import Padding
 from likeliest.xp import numpy_namespace
 
 
@@ -77,8 +76,8 @@ def batch_norm(
     momentum: float = 0.9,
 ) -> Symbol:
     """BatchNormalization, with the running statistics."""
-    z, rest = first(x), {"epsilon": float(epsilon), "momentum": momentum}
-    return last(x.graph.emit("BatchNormalization", z, gamma, beta, mean, variance, shape=z.shape, **rest))
+    z, rest = first(x), (gamma, beta, mean, variance)
+    return last(x.graph.emit("BatchNormalization", z, *rest, shape=z.shape, epsilon=float(epsilon), momentum=momentum))
 
 
 # Images ---------------------------------------------------------------------------------------------------------------
@@ -89,7 +88,9 @@ def batch_norm(
 
 def first(x: Symbol) -> Symbol:
     """X (n, *space, c) with its channels first; rows (n, c) are so already."""
-    return x if x.ndim == 2 else x.first or transposed(x, (0, x.ndim - 1, *range(1, x.ndim - 1)))
+    if x.ndim == 2 or x.first is not None:
+        return x if x.first is None else x.first
+    return transposed(x, (0, x.ndim - 1, *range(1, x.ndim - 1)))
 
 
 def last(x: Symbol) -> Symbol:
@@ -108,70 +109,41 @@ def transposed(x: Symbol, order: tuple[int, ...]) -> Symbol:
     return x.graph.emit("Transpose", x, shape=tuple(x.shape[k] for k in order), perm=list(order))
 
 
-def _ends(padding: Padding) -> list[int]:
-    return [before for before, _ in padding] + [after for _, after in padding]
+def _node(operator: str, page: str, x: Symbol, *parameters: Symbol, kernel: Any, more: Any, given: Any) -> Symbol:
+    """A node that slides over space, with what all of them have; ``given`` are the attributes of the page."""
+    shapes: Any = (0, *x.shape[1:]), *(one.shape for one in parameters)
+    *space, c = OPERATIONS[page].forward(numpy_namespace, *map(np.zeros, shapes), **given).shape[1:]
+    d, values = x.ndim - 2, [first(x), *parameters]
+    if parameters:  # W (*kernel, i, o) is (o, i, *kernel) in ONNX
+        values[1] = transposed(parameters[0], (d + 1, d, *range(d)))
+    padding = given["padding"]
+    more["pads"] = [before for before, _ in padding] + [after for _, after in padding]
+    more |= {"kernel_shape": list(kernel), "strides": list(given["stride"])}
+    return last(x.graph.emit(operator, *values, shape=(x.shape[0], c, *space), **more))
 
 
-def _pages_shape(name: str, x: Symbol, *parameters: Symbol, **attributes: Any) -> tuple[Any, ...]:
-    """The shape of a result with channels first: n of x, the rest from the page itself on no examples."""
-    blanks = [np.zeros((0, *x.shape[1:])), *(np.zeros(one.shape) for one in parameters)]
-    *space, c = OPERATIONS[name].forward(numpy_namespace, *blanks, **attributes).shape[1:]
-    return (x.shape[0], c, *space)
+def convolution(x: Symbol, W: Symbol, *b: Symbol, **given: Any) -> Symbol:
+    """Conv."""
+    more = {"dilations": list(given["dilation"]), "group": given["groups"]}
+    return _node("Conv", "convolution", x, W, *b, kernel=W.shape[:-2], more=more, given=given)
 
 
-def convolution(x: Symbol, W: Symbol, *b: Symbol, **attributes: Any) -> Symbol:
-    """Conv, whose W is (q, c/groups, *kernel)."""
-    d = x.ndim - 2
-    filters = transposed(W, (d + 1, d, *range(d)))
-    return last(
-        x.graph.emit(
-            "Conv",
-            first(x),
-            filters,
-            *b,
-            shape=_pages_shape("convolution", x, W, **attributes),
-            strides=list(attributes["stride"]),
-            pads=_ends(attributes["padding"]),
-            dilations=list(attributes["dilation"]),
-            group=attributes["groups"],
-        )
-    )
+def transposed_convolution(x: Symbol, W: Symbol, *b: Symbol, **given: Any) -> Symbol:
+    """ConvTranspose."""
+    more = {"dilations": list(given["dilation"]), "group": given["groups"]}
+    more["output_padding"] = list(given["output_padding"])
+    return _node("ConvTranspose", "transposed_convolution", x, W, *b, kernel=W.shape[:-2], more=more, given=given)
 
 
-def transposed_convolution(x: Symbol, W: Symbol, *b: Symbol, **attributes: Any) -> Symbol:
-    """ConvTranspose, whose W is (c, q/groups, *kernel)."""
-    d = x.ndim - 2
-    filters = transposed(W, (d + 1, d, *range(d)))
-    return last(
-        x.graph.emit(
-            "ConvTranspose",
-            first(x),
-            filters,
-            *b,
-            shape=_pages_shape("transposed_convolution", x, W, **attributes),
-            strides=list(attributes["stride"]),
-            pads=_ends(attributes["padding"]),
-            dilations=list(attributes["dilation"]),
-            group=attributes["groups"],
-            output_padding=list(attributes["output_padding"]),
-        )
-    )
-
-
-def _pool(operator: str, name: str, x: Symbol, more: dict[str, Any], attributes: dict[str, Any]) -> Symbol:
-    shape = _pages_shape(name, x, **attributes)
-    window = {"kernel_shape": list(attributes["window"]), "strides": list(attributes["stride"])}
-    return last(x.graph.emit(operator, first(x), shape=shape, pads=_ends(attributes["padding"]), **window, **more))
-
-
-def max_pool(x: Symbol, **attributes: Any) -> Symbol:
+def max_pool(x: Symbol, **given: Any) -> Symbol:
     """MaxPool."""
-    return _pool("MaxPool", "max_pool", x, {}, attributes)
+    return _node("MaxPool", "max_pool", x, kernel=given["window"], more={}, given=given)
 
 
-def average_pool(x: Symbol, **attributes: Any) -> Symbol:
+def average_pool(x: Symbol, **given: Any) -> Symbol:
     """AveragePool, without its padding."""
-    return _pool("AveragePool", "average_pool", x, {"count_include_pad": 0}, attributes)
+    more = {"count_include_pad": 0}
+    return _node("AveragePool", "average_pool", x, kernel=given["window"], more=more, given=given)
 
 
 def global_max_pool(x: Symbol) -> Symbol:
@@ -193,8 +165,10 @@ def _global(operator: str, x: Symbol) -> Symbol:
 
 ALWAYS: dict[str, Callable[..., Symbol]] = {f.__name__: f for f in (logistic, relu)}
 SINGLE: dict[str, Callable[..., Symbol]] = {
-    f.__name__: f for f in (affine, silu, leaky_relu, elu, softplus, gelu, layer_norm, batch_norm, convolution)
-} | {f.__name__: f for f in (transposed_convolution, max_pool, average_pool, global_max_pool, global_average_pool)}
+    **{f.__name__: f for f in (affine, silu, leaky_relu, elu, softplus, gelu, layer_norm, batch_norm)},
+    **{f.__name__: f for f in (convolution, transposed_convolution, max_pool, average_pool)},
+    **{f.__name__: f for f in (global_max_pool, global_average_pool)},
+}
 
 
 def operation(name: str, *values: Symbol, **attributes: Any) -> Symbol:
