@@ -39,7 +39,7 @@ def main() -> None:
     answer = answers_only()
 
     workload = WORKLOADS[options.workload]
-    kind = peer_class(options.peer)
+    kind = peer_class(options.peer, options.workload)
     data = load("train", workload)
     memory.reset_peak()
     memory_before = memory.peak_mib()

@@ -1,4 +1,5 @@
-"""MNIST from its IDX files, X (n, 784) float32 in [0, 1], y (n,) int64; generated tables, X (n, p) and y (n,) float32.
+"""MNIST from its IDX files, X (n, 784) or (n, 28, 28, 1) float32 in [0, 1], y (n,) int64; generated tables, X (n, p)
+and y (n,) float32; generated series, images and volumes, X (n, *space, c) float32, y (n,) int64.
 
 The benchmark reads the files itself, so that every peer is handed the same bytes and likeliest's own reader is not a
 part of what is measured.
@@ -55,17 +56,35 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 
 def load(split: str, workload: Workload) -> tuple[X, Y]:
     """The examples of ``split`` ("train" or "test") that a workload is about."""
-    return mnist(split, workload.digits, workload.noise) if workload.digits else table(split, workload)
+    if not workload.digits:
+        return table(split, workload) if workload.is_normal else patterns(split, workload)
+    inputs, labels = mnist(split, workload.digits, workload.noise)
+    rows = workload.rows if split == "train" and workload.rows else len(labels)
+    return inputs[:rows].reshape(rows, *workload.inputs), labels[:rows]
 
 
 def table(split: str, workload: Workload) -> tuple[X, Y]:
     """Standard normal numbers, as many rows for each split; y is a smooth function of five of them plus N(0, 1)."""
     random = np.random.default_rng([list(FILES).index(split), workload.rows])
-    inputs = aligned_empty((workload.rows, workload.widths[0]))
+    inputs = aligned_empty((workload.rows, *workload.inputs))
     inputs[:] = random.standard_normal(inputs.shape)
     x = inputs.T
     signal = 2 * np.sin(x[0] + x[1]) + x[2] * x[3] + x[4]
     return inputs, (signal + random.standard_normal(workload.rows)).astype(np.float32)
+
+
+def patterns(split: str, workload: Workload) -> tuple[X, Y]:
+    """Standard normal numbers, plus a texture of the row's class, of period 5 along each axis, wherever it begins."""
+    random = np.random.default_rng([list(FILES).index(split), workload.rows])
+    period, *space = 5, *workload.inputs[:-1]
+    cell = (*(period,) * workload.axes, workload.inputs[-1])
+    textures = np.random.default_rng(workload.rows).normal(scale=0.3, size=(workload.outputs, *cell))
+    inputs = aligned_empty((workload.rows, *workload.inputs))
+    labels = random.integers(workload.outputs, size=workload.rows)
+    for x, label in zip(inputs, labels, strict=True):
+        places = [(np.arange(size) + random.integers(period)) % period for size in space]
+        x[:] = random.standard_normal(x.shape, np.float32) + textures[label][np.ix_(*places)]
+    return inputs, labels
 
 
 def mnist(split: str, digits: tuple[int, ...], noise: float = 0.0) -> tuple[X, Y]:

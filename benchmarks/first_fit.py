@@ -22,7 +22,7 @@ def main() -> None:
     options = arguments.parse_args()
 
     test = load("test", W1)
-    peer = peer_class(options.peer)(W1, *load("train", W1), options.threads)
+    peer = peer_class(options.peer, W1.name)(W1, *load("train", W1), options.threads)
     for epoch in range(1, MOST_EPOCHS + 1):
         peer.epochs(1)
         accuracy, _ = peer.evaluate(*test)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from benchmarks.layers import Convolution, Dense, Flatten, GlobalAverage, Layer, MaxPool, Shape
+
 
 @dataclass(frozen=True)
 class Workload:
-    """One network of dense layers, p inputs to q outputs each, fitted to n examples in minibatches.
+    """One network, fitted to n examples in minibatches.
 
     The output is the log-odds of a Bernoulli, those of a Categorical, or the mean of a Normal whose variance is 1
     (least squares). Every peer starts from Glorot's uniform distribution, climbs the mean log-likelihood of a
@@ -17,14 +19,14 @@ class Workload:
     """
 
     name: str
-    widths: tuple[int, ...]
+    inputs: Shape  # of one example
+    layers: tuple[Layer, ...]
     likelihood: Literal["bernoulli", "categorical", "normal"]
-    activation: Literal["logistic", "relu"]
     optimizer: Literal["gradient ascent", "adam"]
     learning_rate: float
     batch_size: int
-    digits: tuple[int, ...] = ()  # those of MNIST; none means a generated table
-    rows: int = 0  # of the generated table
+    digits: tuple[int, ...] = ()  # those of MNIST; none means generated data
+    rows: int = 0  # of the generated data; or so many of MNIST's training images, the first ones (0: all)
     epochs_per_turn: int = 1  # as many as make a turn last some tenths of a second
     noise: float = 0.0  # random numbers up to this are added to every pixel
 
@@ -34,9 +36,27 @@ class Workload:
     epsilon: float = 1e-8
 
     @property
-    def layers(self) -> list[tuple[int, int]]:
-        """(p, q) of each dense layer."""
-        return list(zip(self.widths[:-1], self.widths[1:], strict=True))
+    def shapes(self) -> list[Shape]:
+        """What each layer is given."""
+        shapes = [self.inputs]
+        for layer in self.layers[:-1]:
+            shapes.append(layer.shape(shapes[-1]))
+        return shapes
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the last layer gives."""
+        return self.layers[-1].shape(self.shapes[-1])[0]
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether all layers are dense ones."""
+        return all(isinstance(layer, Dense) for layer in self.layers)
+
+    @property
+    def axes(self) -> int:
+        """The number of axes of space: of a series 1, of an image 2, of a volume 3; of a row of a table 0."""
+        return len(self.inputs) - 1
 
     @property
     def is_bernoulli(self) -> bool:
@@ -57,20 +77,21 @@ class Workload:
     def flop_per_example(self) -> int:
         """The arithmetic that no method can avoid, in FLOP (a multiplication and an addition are two).
 
-        A layer p → q costs 2pq forward (x W), 2pq for ∂LL/∂W (xᵀ δ) and 2pq for ∂LL/∂x (δ Wᵀ). Nobody needs ∂LL/∂x of
-        the first layer, so it is not counted. Biases, activations, the likelihood and the optimizer are not counted
-        either: the figure is the share of the peak that the matrix products alone reach.
+        A dense layer p → q costs 2pq forward (x W), 2pq for ∂LL/∂W (xᵀ δ) and 2pq for ∂LL/∂x (δ Wᵀ); a convolution as
+        much at each position of its output, with p the number of inputs that a kernel sees. Nobody needs ∂LL/∂x of
+        the first layer, so it is not counted. Biases, activations, pooling, the likelihood and the optimizer are not
+        counted either: the figure is the share of the peak that the products alone reach.
         """
-        products = [2 * p * q for p, q in self.layers]
+        products = [layer.product_flop(shape) for layer, shape in zip(self.layers, self.shapes, strict=True)]
         return 3 * sum(products) - products[0]
 
 
 W1 = Workload(
     name="W1",
     digits=(0, 1),
-    widths=(784, 32, 1),
+    inputs=(784,),
+    layers=(Dense(32, "logistic"), Dense(1)),
     likelihood="bernoulli",
-    activation="logistic",
     optimizer="gradient ascent",
     learning_rate=0.1,
     batch_size=32,
@@ -79,9 +100,9 @@ W1 = Workload(
 W2 = Workload(
     name="W2",
     digits=tuple(range(10)),
-    widths=(784, 512, 10),
+    inputs=(784,),
+    layers=(Dense(512, "relu"), Dense(10)),
     likelihood="categorical",
-    activation="relu",
     optimizer="adam",
     learning_rate=1e-3,
     batch_size=128,
@@ -94,14 +115,65 @@ W2_DENSE = replace(W2, name="W2-dense", noise=0.1)
 T1 = Workload(
     name="T1",
     rows=1_000,
-    widths=(8, 50, 1),
+    inputs=(8,),
+    layers=(Dense(50, "relu"), Dense(1)),
     likelihood="normal",
-    activation="relu",
     optimizer="adam",
     learning_rate=1e-3,
     batch_size=32,
     epochs_per_turn=100,
 )
-T2 = replace(T1, name="T2", rows=50_000, widths=(20, 50, 1), batch_size=256, epochs_per_turn=5)
+T2 = replace(T1, name="T2", rows=50_000, inputs=(20,), batch_size=256, epochs_per_turn=5)
 
-WORKLOADS = {workload.name: workload for workload in (W1, W2, W1_DENSE, W2_DENSE, T1, T2)}
+# Images, series and volumes. The images are a seventh of MNIST's, so that the slowest peer's turn takes seconds.
+W3 = replace(
+    W2,
+    name="W3",
+    inputs=(28, 28, 1),
+    layers=(
+        Convolution(32, 3, "relu"),
+        MaxPool(),
+        Convolution(64, 3, "relu"),
+        MaxPool(),
+        Flatten(),
+        Dense(128, "relu"),
+        Dense(10),
+    ),
+    rows=12_800,
+)
+CONV1D = Workload(
+    name="Conv1D",
+    rows=4_000,
+    inputs=(100, 16),
+    layers=(Convolution(64, 5, "relu"), Convolution(64, 5, "relu"), GlobalAverage(), Dense(10)),
+    likelihood="categorical",
+    optimizer="adam",
+    learning_rate=1e-3,
+    batch_size=128,
+)
+CONV3D = replace(
+    CONV1D,
+    name="Conv3D",
+    rows=512,
+    inputs=(16, 16, 16, 4),
+    layers=(Convolution(32, 3, "relu"), GlobalAverage(), Dense(10)),
+    batch_size=32,
+)
+# Layers of the kind that small networks for telephones are made of, without the 1x1 convolutions between them.
+DEPTHWISE = replace(
+    CONV1D,
+    name="Depthwise",
+    rows=64,
+    inputs=(56, 56, 128),
+    layers=(
+        Convolution(128, 3, "relu", depthwise=True),
+        Convolution(128, 3, "relu", depthwise=True),
+        GlobalAverage(),
+        Dense(10),
+    ),
+    batch_size=16,
+)
+
+WORKLOADS = {
+    workload.name: workload for workload in (W1, W2, W1_DENSE, W2_DENSE, T1, T2, W3, CONV1D, CONV3D, DEPTHWISE)
+}

@@ -67,6 +67,25 @@ nb::ndarray<nb::numpy, T> new_array(std::initializer_list<std::size_t> shape, T*
   return nb::ndarray<nb::numpy, T>(*data, shape, owner);
 }
 
+// Shape, axes of space, fill (none: the nearest pixel), stream, parts, and the shares of examples that are mixed.
+using AugmentationArguments =
+    std::tuple<std::tuple<std::ptrdiff_t, std::ptrdiff_t, std::ptrdiff_t>, int, std::optional<double>,
+               std::pair<std::uint32_t, std::uint32_t>,
+               std::vector<std::tuple<std::string, std::uint32_t, std::vector<double>>>, std::optional<Numbers>>;
+
+Augmentation augmentation_of(const AugmentationArguments& arguments, std::size_t order) {
+  const auto& [shape, axes, fill, stream, parts, shares] = arguments;
+  const auto [height, width, channels] = shape;
+  Augmentation augmentation{height, width, channels, axes == 1, !fill, fill.value_or(0), {stream.first, stream.second},
+                            {}};
+  for (const auto& [name, place, constants] : parts) augmentation.parts.push_back({name, place, constants});
+  if (shares) {
+    if (shares->size() < order) throw std::invalid_argument("augment: shares do not fit the data");
+    augmentation.shares = shares->data();
+  }
+  return augmentation;
+}
+
 class PyEngine {
  public:
   PyEngine(
@@ -127,7 +146,7 @@ class PyEngine {
   nb::object train(const Any& x, const Any& y, const std::optional<Any>& weight, const Order& order,
                    const Bounds& bounds, const Numbers& factors, const std::optional<Numbers>& rates, std::int64_t t,
                    double floor, std::tuple<double, double, std::uint32_t, std::uint32_t> terms,
-                   const nb::object& custom, int threads) {
+                   const nb::object& custom, int threads, const std::optional<AugmentationArguments>& augmentation) {
     Examples data = examples(x, &y, weight);
     const std::ptrdiff_t steps = std::ptrdiff_t(bounds.size()) - 1;
     const std::int64_t end = steps < 0 ? 0 : bounds.data()[steps];
@@ -139,13 +158,15 @@ class PyEngine {
     CallBack call(*this, custom);
     data.custom = call.custom();
     const auto [prior_scale, clip_norm, noise0, noise1] = terms;
+    std::optional<Augmentation> augmented;
+    if (augmentation) augmented = augmentation_of(*augmentation, std::size_t(end));
     std::vector<double> totals(static_cast<std::size_t>(steps));
     std::ptrdiff_t written;
     {
       nb::gil_scoped_release release;
-      written =
-          engine_->train(data, {order.data(), bounds.data(), factors.data(), rates ? rates->data() : nullptr, steps, t},
-                         {prior_scale, clip_norm, {noise0, noise1}}, floor, threads, totals.data());
+      written = engine_->train(
+          data, {order.data(), bounds.data(), factors.data(), rates ? rates->data() : nullptr, steps, t},
+          {prior_scale, clip_norm, {noise0, noise1}, augmented ? &*augmented : nullptr}, floor, threads, totals.data());
     }
     call.rethrow();
     double* out;
@@ -374,7 +395,7 @@ NB_MODULE(_native, m) {
       .def("start", &PyEngine::start, nb::call_guard<nb::gil_scoped_release>())
       .def("train", &PyEngine::train, nb::arg("x"), nb::arg("y"), nb::arg("weight").none(), nb::arg("order"),
            nb::arg("bounds"), nb::arg("factors"), nb::arg("rates").none(), nb::arg("t"), nb::arg("floor"),
-           nb::arg("terms"), nb::arg("custom").none(), nb::arg("threads"))
+           nb::arg("terms"), nb::arg("custom").none(), nb::arg("threads"), nb::arg("augmentation").none() = nb::none())
       .def("gradient", &PyEngine::gradient, nb::arg("x"), nb::arg("y"), nb::arg("weight").none(),
            nb::arg("custom").none(), nb::arg("threads"))
       .def("log_likelihood", &PyEngine::log_likelihood)

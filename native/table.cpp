@@ -1,5 +1,6 @@
 // The list of all kernels. This file is compiled once for each instruction set; LIKELIEST_ISA is its name.
 #include "engine/kernels.hpp"
+#include "kernels/augment.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/narrow.hpp"
 #include "likelihoods/bernoulli.hpp"
@@ -166,6 +167,8 @@ constexpr Table<T> table{
     sum_squares_of_channels<T>,
     sum_products_of_channels<T>,
     combine_channels<T>,
+    displace<T>,
+    resample<T>,
     multiply_adds<T>,
 };
 

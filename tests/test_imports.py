@@ -16,10 +16,11 @@ ROOT = Path(likeliest.__file__).parent
 # Each may import only what stands in a line before its own; those of one line do not import each other.
 ORDER = """
 xp random
-ops likelihoods priors optimizers initializers schedules averaging threads data atomic calibration
-likelihood_check tables tensor_file
+augmentation ops likelihoods priors optimizers initializers schedules averaging threads data atomic calibration
+likelihood_check tables grids tensor_file
 program
 layers engines
+structures
 tracing gradient_check summary parameters history progress data_dependent assembly encoding
 fit html
 preparation callbacks

@@ -530,3 +530,99 @@ def test_held_out_examples_need_not_be_looked_at_after_every_epoch() -> None:
     curve = ax.lines[1]
     assert curve.get_xdata().tolist() == [2, 4]
     assert curve.get_ydata().tolist() == [-0.3, -0.2]
+
+
+def test_augmented_images() -> None:
+    X = np.random.default_rng(0).integers(0, 256, (3, 10, 12), dtype=np.uint8)
+    augment = [ll.augmentation.Shift(2), ll.augmentation.Rotate(15)]
+    display = plots.AugmentationDisplay.from_images(augment, X, n=4)
+    png(display.figure_)
+    np.testing.assert_array_equal(display.augmented, ll.augmentation.preview(augment, X, n=4))
+    drawn = [image.get_array() for image in display.ax_.images]
+    np.testing.assert_array_equal(np.array(drawn).reshape(3, 5, 10, 12)[:, 0], X)
+    np.testing.assert_array_equal(np.array(drawn).reshape(3, 5, 10, 12)[:, 1:], display.augmented)
+    for channels in (1, 3):
+        colours = np.repeat(X[..., None], channels, axis=-1)
+        png(plots.AugmentationDisplay.from_images(augment, colours, n=1).figure_)
+    ax = display.ax_.figure.add_subplot()
+    assert plots.AugmentationDisplay.from_images(augment, X, ax=ax).ax_ is ax
+    with pytest.raises(ValueError, match=r"^originals: expected images"):
+        plots.AugmentationDisplay(X[0], X)
+    with pytest.raises(ValueError, match=r"^augmented: expected shape \(3, n, 10, 12\)"):
+        plots.AugmentationDisplay(X, X)
+    with pytest.raises(ValueError, match=r"^augment: "):
+        plots.AugmentationDisplay.from_images([ll.augmentation.Shift((1, 2, 3))], X)
+
+
+# Convolutions --------------------------------------------------------------------------------------------------------
+
+
+def convolutional(*shape: int, **options: Any) -> ll.Network:
+    layers = [ll.Conv2D(6, 3, "relu", **options), ll.MaxPool2D(2), ll.Conv2D(20, (2, 3), "tanh"), ll.Flatten()]
+    return ll.Network(layers, likelihood=TEN).build(shape, seed=0)
+
+
+@pytest.mark.parametrize("shape", [(12, 10), (12, 10, 3), (12, 10, 5)])
+def test_kernels_are_drawn_as_they_are(shape: tuple[int, ...]) -> None:
+    net = convolutional(*shape)
+    display = plots.KernelsDisplay.from_estimator(net)
+    W = net.parameters["conv2d_1.W"]
+    assert np.array_equal(display.W, W.astype(np.float64))
+    png(display.figure_)
+    drawn = np.asarray(display.image_.get_array())
+    gray = 0.5 + 0.5 * W[..., 0] / np.quantile(np.abs(W), 1.0)
+    np.testing.assert_allclose(drawn[:3, :3], gray if shape[2:] == (3,) else W[:, :, 0, 0], atol=1e-6)
+    second = plots.KernelsDisplay.from_estimator(net, layer="conv2d_2", max_cells=4, max_channels=2)
+    assert "the 4 strongest of 20 cells" in second.ax_.get_title()
+    assert "the 2 strongest of 6" in second.ax_.get_title()
+    assert second.plot(ax=second.ax_) is second
+    assert len(second.ax_.child_axes) == 1
+    png(second.figure_)
+
+
+def test_kernels_along_time_and_of_transposed_convolutions() -> None:
+    series = ll.Network([ll.Conv1D(4, 5), ll.GlobalAvgPool()], likelihood=TEN).build((20, 2), seed=0)
+    assert plots.KernelsDisplay.from_estimator(series).W.shape == (2, 5, 1, 4)
+    back = ll.Network([ll.ConvTranspose2D(4, 3), ll.Flatten()], likelihood=TEN).build((5, 5, 2), seed=0)
+    assert plots.KernelsDisplay.from_estimator(back).W.shape == (3, 3, 2, 4)
+
+
+@pytest.mark.parametrize("shape", [(12, 10), (12, 10, 3)])
+def test_feature_maps_are_the_values_of_a_layer(shape: tuple[int, ...], images: Any) -> None:
+    net, x = convolutional(*shape), np.random.default_rng(0).random(shape)
+    display = plots.FeatureMapsDisplay.from_estimator(net, x)
+    expected = net.trace(x[None]).values["conv2d_1.h"][0]
+    assert np.array_equal(display.h, expected)
+    np.testing.assert_allclose(np.asarray(display.image_.get_array())[:10, :8], expected[..., 0])
+    png(display.figure_)
+    second = plots.FeatureMapsDisplay.from_estimator(net, x[None], layer="conv2d_2", max_maps=5)
+    assert "the 5 strongest of 20" in second.ax_.get_title()
+    assert second.h.min() < 0
+    png(second.plot(ax=second.ax_).figure_)
+    assert plots.FeatureMapsDisplay.from_estimator(net, x, layer="max_pool2d_1").h.shape == (5, 4, 6)
+
+
+def test_kernels_and_maps_of_estimators() -> None:
+    X, y = np.random.default_rng(0).random((40, 8, 8)), np.arange(40) % 2
+    model = ll.Classifier(layers="lenet5", max_iter=1, random_state=0).fit(X, y)
+    assert plots.KernelsDisplay.from_estimator(model).W.shape == (5, 5, 1, 6)
+    assert plots.FeatureMapsDisplay.from_estimator(model, X[0]).h.shape == (8, 8, 6)
+    flat = ll.Classifier(hidden=(3,), max_iter=1, random_state=0).fit(X, y)
+    png(plots.hidden_weights(flat.network_))  # images are rescaled and flattened there
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda net: plots.KernelsDisplay.from_estimator(build(3)), "its network has no convolution"),
+        (lambda net: plots.KernelsDisplay.from_estimator(net, layer="conv2d_3"), "layer: expected one of conv2d_1, "),
+        (lambda net: plots.KernelsDisplay.from_estimator(net, max_cells=0), "max_cells: expected a whole number"),
+        (lambda net: plots.FeatureMapsDisplay.from_estimator(net, np.ones((3, 3))), "x: expected one example of shape"),
+        (lambda net: plots.FeatureMapsDisplay.from_estimator(net, np.ones((12, 10)), layer="dense"), "layer: expected"),
+        (lambda net: plots.FeatureMapsDisplay.from_estimator(net, np.ones((12, 10)), max_maps=0), "max_maps: expected"),
+        (lambda net: plots.FeatureMapsDisplay.from_estimator(build(3), np.ones(64)), "no layer of this network has"),
+    ],
+)
+def test_kernels_and_maps_that_are_not_there(call: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call(convolutional(12, 10))

@@ -396,24 +396,6 @@ def test_complex_numbers_are_refused() -> None:
 # Images and many rows ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shape", [(6, 4), (5, 4, 3), (2, 3, 2, 2)])
-def test_arrays_of_more_axes_have_one_centre_and_scale(shape: tuple[int, ...]) -> None:
-    images = RNG.integers(0, 256, (20, *shape)).astype(np.uint8)
-    table = Table.fit(images)
-    center, scale = place(images.ravel())
-    assert table.center.shape == table.scale.shape == (1,)
-    z = table.transform(images, np.float64)
-    assert z.shape == images.shape
-    np.testing.assert_allclose(z, by_hand(images, center, scale), rtol=1e-10, atol=1e-12)
-
-
-def test_gaps_in_images_are_refused() -> None:
-    images = RNG.normal(size=(5, 4, 3))
-    images[2, 1, 1] = np.nan
-    with pytest.raises(ValueError, match="X: found NaN"):
-        Table.fit(images)
-
-
 def test_blocks_of_rows_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
     gaps = np.where(RNG.random((1000, 3)) < 0.1, np.nan, RNG.normal(size=(1000, 3)))
     table = Table.fit(gaps, categorical=None)

@@ -11,6 +11,7 @@ from benchmarks.peers.base import Peer
 PEERS = {
     "likeliest": "likeliest_fit",
     "pytorch": "pytorch",
+    "pytorch-tuned": "pytorch_tuned",
     "pytorch-compile": "pytorch_compile",
     "jax": "jax_scan",
     "scikit-learn": "sklearn_mlp",
@@ -18,16 +19,20 @@ PEERS = {
 }
 """The name in the tables → the module in this folder. A module is imported only in its own child process."""
 
-DISTRIBUTIONS = {"pytorch": "torch", "pytorch-compile": "torch"}
+QUICKER = {("keras", workload): "keras_on_torch" for workload in ("W3", "Conv3D", "Depthwise")}
+"""The module of a peer for a workload where it is quicker than the one above."""
+
+DISTRIBUTIONS = {"pytorch": "torch", "pytorch-tuned": "torch", "pytorch-compile": "torch"}
 """The name under which a peer is installed, where that is not its name in the tables."""
 
 REFERENCE = "likeliest"
 """The peer that all others are divided by."""
 
 
-def peer_class(name: str) -> type[Peer]:
-    """The class of the peer called ``name``; importing it imports that framework."""
-    found: type[Peer] = importlib.import_module(f"benchmarks.peers.{PEERS[name]}").PEER
+def peer_class(name: str, workload: str) -> type[Peer]:
+    """The class of the peer called ``name`` for ``workload``; importing it imports that framework."""
+    module = QUICKER.get((name, workload), PEERS[name])
+    found: type[Peer] = importlib.import_module(f"benchmarks.peers.{module}").PEER
     return found
 
 

@@ -4,6 +4,10 @@ The data are resident, the state is donated (updated where it lies) and the orde
 the device takes longer. W is held as (q, p), and Adam's corrections are applied to the scalars: both help XLA in W2.
 Four steps per turn of the loop help W1; gathering all minibatches before the scan, and the compiler's other flags, do
 not help either.
+Convolutions: XLA's own are slow on a processor, and pathologically so within a scan. Patches gathered by hand and
+multiplied are three times as quick in W3 and four times in Conv3D, within the scan (outside of it, three times slower);
+a depthwise one is a sum of shifted products, five times as quick. Conv1D alone is quickest with XLA's convolution, one
+compiled step at a time.
 """
 
 # ruff: noqa: D102 (base.py says what the methods of a peer do)
@@ -11,7 +15,7 @@ not help either.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import product
 from typing import Any
 
 import jax
@@ -20,12 +24,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.data import X, Y
+from benchmarks.layers import Convolution, Dense, GlobalAverage, MaxPool
 from benchmarks.peers.base import Peer
 from benchmarks.workloads import Workload
 
 Parameters = list[tuple[jax.Array, jax.Array]]
 State = tuple[Parameters, Parameters, Parameters, jax.Array]
 """θ, Adam's two moments (empty for gradient ascent), and the number of steps so far."""
+
+ACTIVATIONS = {"logistic": jax.nn.sigmoid, "relu": jax.nn.relu, "identity": lambda z: z}
 
 
 class Jax(Peer):
@@ -36,22 +43,43 @@ class Jax(Peer):
         self.inputs = jnp.asarray(inputs)
         self.labels = jnp.asarray(labels if workload.is_normal else labels.astype(np.int32))
         self.random = np.random.default_rng(0)
-        theta: Parameters = [(glorot(self.random, p, q), jnp.zeros(q)) for p, q in pairwise(workload.widths)]
+        theta: Parameters = []
+        for layer, given in zip(workload.layers, workload.shapes, strict=True):
+            if isinstance(layer, Dense):
+                theta.append((glorot(self.random, (layer.width, given[0])), jnp.zeros(layer.width)))
+            elif isinstance(layer, Convolution):
+                kernel = (layer.kernel,) * workload.axes
+                W = (*kernel, 1 if layer.depthwise else given[-1], layer.width)
+                theta.append((glorot(self.random, W), jnp.zeros(layer.width)))
 
         def zeros() -> Parameters:
             return jax.tree.map(jnp.zeros_like, theta) if workload.optimizer == "adam" else []
 
         self.state: State = (theta, zeros(), zeros(), jnp.zeros(()))
         self.unroll = 4 if workload.optimizer == "gradient ascent" else 1
+        self.by_patches = workload.axes != 1
         self.compiled_epoch = jax.jit(self.scan, donate_argnums=0)
+        self.compiled_step = jax.jit(self.step_of, donate_argnums=0)
         self.forward = jax.jit(self.network)
 
     def network(self, theta: Parameters, x: jax.Array) -> jax.Array:
-        activation = jax.nn.sigmoid if self.workload.activation == "logistic" else jax.nn.relu
-        for W, b in theta[:-1]:
-            x = activation(x @ W.T + b)
-        W, b = theta[-1]
-        return x @ W.T + b
+        weights = iter(theta)
+        for layer in self.workload.layers:
+            match layer:
+                case Dense():
+                    W, b = next(weights)
+                    x = ACTIVATIONS[layer.activation](x @ W.T + b)
+                case Convolution():
+                    W, b = next(weights)
+                    convolve = depthwise if layer.depthwise else by_patches if self.by_patches else convolution
+                    x = ACTIVATIONS[layer.activation](convolve(x, W) + b)
+                case MaxPool():
+                    x = max_pool(x)
+                case GlobalAverage():
+                    x = x.mean(tuple(range(1, x.ndim - 1)))
+                case _:
+                    x = x.reshape(len(x), -1)
+        return x
 
     def log_likelihood(self, theta: Parameters, x: jax.Array, y: jax.Array) -> jax.Array:
         eta = self.network(theta, x)
@@ -74,12 +102,16 @@ class Jax(Peer):
         rate, epsilon = w.learning_rate * root / (1 - w.beta1**t), w.epsilon * root
         return jax.tree.map(lambda p, m, v: p + rate * m / (jnp.sqrt(v) + epsilon), theta, m, v), m, v, t
 
+    def step_of(self, state: State, rows: jax.Array, inputs: jax.Array, labels: jax.Array) -> State:
+        """A step on the examples ``rows``."""
+        x, y = (values.at[rows].get(mode="promise_in_bounds", unique_indices=True) for values in (inputs, labels))
+        return self.step(state, x, y)
+
     def scan(self, state: State, order: jax.Array, inputs: jax.Array, labels: jax.Array) -> State:
         """One epoch; the remainder that does not fill a minibatch is a step of its own after the scan."""
 
         def step(state: State, rows: jax.Array) -> tuple[State, None]:
-            x, y = (values.at[rows].get(mode="promise_in_bounds", unique_indices=True) for values in (inputs, labels))
-            return self.step(state, x, y), None
+            return self.step_of(state, rows, inputs, labels), None
 
         size = self.workload.batch_size
         full = len(order) // size * size
@@ -88,7 +120,13 @@ class Jax(Peer):
 
     def epoch(self) -> None:
         order = self.random.permutation(len(self.inputs)).astype(np.int32)
-        self.state = jax.block_until_ready(self.compiled_epoch(self.state, order, self.inputs, self.labels))
+        if self.by_patches:
+            self.state = self.compiled_epoch(self.state, order, self.inputs, self.labels)
+        else:
+            for start in range(0, len(order), self.workload.batch_size):
+                rows = order[start : start + self.workload.batch_size]
+                self.state = self.compiled_step(self.state, rows, self.inputs, self.labels)
+        jax.block_until_ready(self.state)
 
     def eta(self, inputs: X) -> NDArray[Any]:
         return np.asarray(self.forward(self.state[0], inputs))
@@ -99,10 +137,36 @@ class Jax(Peer):
         return lambda: probability(theta, x).block_until_ready()
 
 
-def glorot(random: np.random.Generator, p: int, q: int) -> jax.Array:
-    """Weights (q, p), uniform as Glorot and Bengio (2010) proposed."""
-    bound = np.sqrt(6 / (p + q))
-    return jnp.asarray(random.uniform(-bound, bound, (q, p)), jnp.float32)
+def glorot(random: np.random.Generator, shape: tuple[int, ...]) -> jax.Array:
+    """Weights (q, p) or (*kernel, c, q), uniform as Glorot and Bengio (2010) proposed."""
+    bound = np.sqrt(6 / ((shape[-2] + shape[-1]) * np.prod(shape[:-2])))
+    return jnp.asarray(random.uniform(-bound, bound, shape), jnp.float32)
+
+
+def shifts(x: jax.Array, kernel: tuple[int, ...]) -> list[jax.Array]:
+    """For each place in the kernel, in row order, what it sees: (n, *space - kernel + 1, c)."""
+    sizes = [size - k + 1 for size, k in zip(x.shape[1:-1], kernel, strict=True)]
+    places = product(*map(range, kernel))
+    return [x[:, *(slice(a, a + size) for a, size in zip(place, sizes, strict=True))] for place in places]
+
+
+def by_patches(x: jax.Array, W: jax.Array) -> jax.Array:
+    return jnp.concatenate(shifts(x, W.shape[:-2]), -1) @ W.reshape(-1, W.shape[-1])
+
+
+def depthwise(x: jax.Array, W: jax.Array) -> jax.Array:
+    return sum(shift * w for shift, w in zip(shifts(x, W.shape[:-2]), W.reshape(-1, W.shape[-1]), strict=True))
+
+
+def convolution(x: jax.Array, W: jax.Array) -> jax.Array:
+    """XLA's own, of a series."""
+    return jax.lax.conv_general_dilated(x, W, (1,), "VALID", dimension_numbers=("NWC", "WIO", "NWC"))
+
+
+def max_pool(x: jax.Array) -> jax.Array:
+    """Of images; quicker than XLA's window."""
+    n, h, w, c = x.shape
+    return x[:, : h // 2 * 2, : w // 2 * 2].reshape(n, h // 2, 2, w // 2, 2, c).max((2, 4))
 
 
 PEER = Jax

@@ -1,18 +1,17 @@
 """Keras's `fit` on JAX, its fastest backend.
 
 On PyTorch, where there can be only one step per execution, an epoch of W1 takes 8 times as long as on JAX with one, and
-20 times as long as on JAX with 128 (which few users set); an epoch of W2, 1.7 and 3 times.
+20 times as long as on JAX with 128 (which few users set); an epoch of W2, 1.7 and 3 times. Conv1D is quickest with one
+step per execution; keras_on_torch.py has what is quicker on PyTorch. children.py sets the backend, which Keras reads
+when it is imported.
 """
 
 # ruff: noqa: D102 (base.py says what the methods of a peer do)
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
-
-os.environ["KERAS_BACKEND"] = "jax"  # read when Keras is imported
 
 import jax
 import jax.numpy as jnp
@@ -21,10 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.data import X, Y
+from benchmarks.layers import Convolution, Dense, GlobalAverage, Layer, MaxPool
 from benchmarks.peers.base import Peer
 from benchmarks.workloads import Workload
 
 STEPS_PER_EXECUTION = 128
+ACTIVATIONS = {"logistic": "sigmoid", "relu": "relu", "identity": None}
 
 
 class Keras(Peer):
@@ -34,18 +35,14 @@ class Keras(Peer):
         super().__init__(workload, inputs, labels, threads)
         keras.utils.set_random_seed(0)
         self.inputs = inputs
-        self.labels = labels.astype(np.float32)[:, None] if workload.widths[-1] == 1 else labels.astype(np.int32)
-        activation = "sigmoid" if workload.activation == "logistic" else "relu"
-        hidden = [keras.layers.Dense(q, activation) for q in workload.widths[1:-1]]
-        self.net = keras.Sequential(
-            [keras.Input(workload.widths[:1]), *hidden, keras.layers.Dense(workload.widths[-1])]
-        )
-        self.net.compile(
-            optimizer=optimizer(workload),
-            loss=loss(workload),
-            steps_per_execution=STEPS_PER_EXECUTION,
-            jit_compile=True,
-        )
+        self.labels = labels.astype(np.float32)[:, None] if workload.outputs == 1 else labels.astype(np.int32)
+        layers = [keras_layer(layer, workload.axes) for layer in workload.layers]
+        self.net = keras.Sequential([keras.Input(workload.inputs), *layers])
+        self.net.compile(optimizer=optimizer(workload), loss=loss(workload), **self.execution())
+
+    def execution(self) -> dict[str, Any]:
+        """How its steps are compiled."""
+        return {"steps_per_execution": STEPS_PER_EXECUTION if self.workload.is_dense else 1, "jit_compile": True}
 
     def epoch(self) -> None:
         self.epochs(1)
@@ -60,6 +57,25 @@ class Keras(Peer):
     def predictor(self, row: X) -> Callable[[], jax.Array]:
         x = jnp.asarray(row)
         return lambda: jax.nn.sigmoid(self.net(x)).block_until_ready()
+
+
+def keras_layer(layer: Layer, axes: int) -> keras.layers.Layer:
+    kinds = keras.layers
+    match layer:
+        case Dense():
+            return kinds.Dense(layer.width, ACTIVATIONS[layer.activation])
+        case Convolution(depthwise=True):
+            return kinds.DepthwiseConv2D(layer.kernel, activation=ACTIVATIONS[layer.activation])
+        case Convolution():
+            kind = (kinds.Conv1D, kinds.Conv2D, kinds.Conv3D)[axes - 1]
+            return kind(layer.width, layer.kernel, activation=ACTIVATIONS[layer.activation])
+        case MaxPool():
+            return (kinds.MaxPooling1D, kinds.MaxPooling2D, kinds.MaxPooling3D)[axes - 1](2)
+        case GlobalAverage():
+            return (kinds.GlobalAveragePooling1D, kinds.GlobalAveragePooling2D, kinds.GlobalAveragePooling3D)[
+                axes - 1
+            ]()
+    return kinds.Flatten()
 
 
 def optimizer(workload: Workload) -> keras.optimizers.Optimizer:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 import likeliest as ll
 from benchmarks.data import X, Y
+from benchmarks.layers import Convolution, Dense, GlobalAverage, Layer, MaxPool
 from benchmarks.peers.base import Peer
 from benchmarks.workloads import Workload
 
@@ -25,7 +26,7 @@ class Likeliest(Peer):
     def __init__(self, workload: Workload, inputs: X, labels: Y, threads: int) -> None:
         super().__init__(workload, inputs, labels, threads)
         self.inputs, self.labels, self.threads = inputs, labels, threads
-        hidden = [ll.Dense(q, workload.activation) for q in workload.widths[1:-1]]
+        hidden = [likeliest_layer(layer, workload.axes) for layer in workload.layers[:-1]]
         self.net = ll.Network(hidden, likelihood=likelihood(workload), initializer="glorot")
         self.optimizer = (
             ll.optimizers.GradientAscent(workload.learning_rate)
@@ -64,7 +65,22 @@ class Likeliest(Peer):
 def likelihood(workload: Workload) -> ll.likelihoods.Likelihood:
     if workload.is_normal:
         return ll.likelihoods.Normal(scale=1.0)
-    return ll.likelihoods.Bernoulli() if workload.is_bernoulli else ll.likelihoods.Categorical(workload.widths[-1])
+    return ll.likelihoods.Bernoulli() if workload.is_bernoulli else ll.likelihoods.Categorical(workload.outputs)
+
+
+def likeliest_layer(layer: Layer, axes: int) -> ll.layers.Layer:
+    match layer:
+        case Dense():
+            return ll.Dense(layer.width, layer.activation)
+        case Convolution():
+            kind = (ll.Conv1D, ll.Conv2D, ll.Conv3D)[axes - 1]
+            groups = layer.width if layer.depthwise else 1
+            return kind(layer.width, layer.kernel, layer.activation, groups=groups)
+        case MaxPool():
+            return (ll.MaxPool1D, ll.MaxPool2D, ll.MaxPool3D)[axes - 1](2)
+        case GlobalAverage():
+            return ll.GlobalAvgPool()
+    return ll.Flatten()
 
 
 PEER = Likeliest

@@ -3,6 +3,8 @@
 There is no DataLoader (it collates row by row): the data are one tensor, and `index_select` gathers a minibatch, which
 was quicker than gathering the epoch at once, than writing into one buffer with `out=`, and than indexing.
 The fused optimizers update all parameters in one call: for Adam that almost halves the epoch of W2.
+Images and volumes lie channels last in memory, which is as quick (W3, Conv3D) or quicker (Depthwise) than channels
+first; series lie channels first, since a Conv1d knows nothing else. pytorch_tuned.py has what else helps.
 """
 
 # ruff: noqa: D102 (base.py says what the methods of a peer do)
@@ -10,7 +12,6 @@ The fused optimizers update all parameters in one call: for Adam that almost hal
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.data import X, Y
+from benchmarks.layers import Convolution, Dense, GlobalAverage, MaxPool
 from benchmarks.peers.base import Peer
 from benchmarks.workloads import Workload
 
@@ -29,6 +31,11 @@ LIKELIHOODS = {
 }
 
 
+CONVOLUTIONS: dict[int, type[nn.Module]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+POOLS: dict[int, type[nn.Module]] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
+CHANNELS_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
+
+
 class PyTorch(Peer):
     """torch.nn, autograd and torch.optim."""
 
@@ -36,13 +43,24 @@ class PyTorch(Peer):
         super().__init__(workload, inputs, labels, threads)
         torch.set_num_threads(threads)
         torch.manual_seed(0)
-        self.inputs = torch.from_numpy(inputs)
+        self.inputs = self.resident(inputs)
         self.labels = torch.from_numpy(labels)
-        if workload.widths[-1] == 1:
+        if workload.outputs == 1:
             self.labels = self.labels.float()[:, None]
         self.likelihood = LIKELIHOODS[workload.likelihood]
-        self.net = network(workload)
+        self.net = self.network()
         self.optimizer = optimizer(workload, self.net)
+
+    def resident(self, inputs: X) -> Tensor:
+        """The inputs as they lie in memory; a series (n, T, c) with its channels first."""
+        x = torch.from_numpy(inputs)
+        return x.movedim(-1, 1).contiguous() if self.workload.axes == 1 else x
+
+    def network(self) -> nn.Module:
+        """The layers; images and volumes are turned to (n, c, *space), which moves nothing."""
+        net = network(self.workload)
+        axes = self.workload.axes
+        return nn.Sequential(ChannelsSecond(), net.to(memory_format=CHANNELS_LAST[axes])) if axes > 1 else net
 
     def epoch(self) -> None:
         order = torch.randperm(len(self.inputs))
@@ -55,7 +73,7 @@ class PyTorch(Peer):
 
     @torch.no_grad()
     def eta(self, inputs: X) -> NDArray[Any]:
-        eta: Tensor = self.net(torch.from_numpy(inputs))
+        eta: Tensor = self.net(self.resident(inputs))
         return eta.numpy()
 
     def predictor(self, row: X) -> Callable[[], Tensor]:
@@ -69,14 +87,49 @@ class PyTorch(Peer):
 
 
 def network(workload: Workload) -> nn.Sequential:
-    """Dense layers with an activation between them, starting from Glorot's uniform distribution."""
-    layers: list[nn.Module] = []
-    for p, q in pairwise(workload.widths):
-        dense = nn.Linear(p, q)
-        nn.init.xavier_uniform_(dense.weight)
-        nn.init.zeros_(dense.bias)
-        layers += [dense, nn.Sigmoid() if workload.activation == "logistic" else nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
+    """The workload's layers, starting from Glorot's uniform distribution."""
+    modules: list[nn.Module] = []
+    for layer, given in zip(workload.layers, workload.shapes, strict=True):
+        match layer:
+            case Dense():
+                modules += [glorot(nn.Linear(given[0], layer.width)), *activation(layer)]
+            case Convolution():
+                groups = layer.width if layer.depthwise else 1
+                kind = CONVOLUTIONS[workload.axes]
+                modules += [glorot(kind(given[-1], layer.width, layer.kernel, groups=groups)), *activation(layer)]
+            case MaxPool():
+                modules.append(POOLS[workload.axes](2))
+            case GlobalAverage():
+                modules.append(Mean())
+            case _:
+                modules.append(nn.Flatten())
+    return nn.Sequential(*modules)
+
+
+def glorot(module: nn.Module) -> nn.Module:
+    """Weights uniform as Glorot and Bengio (2010) proposed, biases 0."""
+    nn.init.xavier_uniform_(module.get_parameter("weight"))
+    nn.init.zeros_(module.get_parameter("bias"))
+    return module
+
+
+def activation(layer: Dense | Convolution) -> list[nn.Module]:
+    """None after the last layer."""
+    return {"logistic": [nn.Sigmoid()], "relu": [nn.ReLU()], "identity": []}[layer.activation]
+
+
+class ChannelsSecond(nn.Module):
+    """(n, *space, c) → (n, c, *space), without moving a number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.movedim(-1, 1)
+
+
+class Mean(nn.Module):
+    """The mean over space."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(dim=tuple(range(2, x.ndim)))
 
 
 def optimizer(workload: Workload, net: nn.Module) -> torch.optim.Optimizer:

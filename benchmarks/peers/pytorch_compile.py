@@ -5,6 +5,7 @@ step per call only halves it, and more than eight gains little). The C++ wrapper
 Adam of W2: only the gradient is compiled, and the fused eager update follows; a compiled Adam is twice as slow.
 Adam of the small networks of tables: eight steps with their updates, written out, are one compiled call, a fifth of the
 time of the above; it takes the better part of a minute to compile.
+Convolutions: eager is quicker, in whatever layout; it is compiled as W2 is.
 """
 
 # ruff: noqa: D102 (base.py says what the methods of a peer do)
@@ -12,7 +13,6 @@ time of the above; it takes the better part of a minute to compile.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -23,11 +23,19 @@ from torch import Tensor
 from torch.func import grad
 
 from benchmarks.data import X, Y
+from benchmarks.layers import Convolution, Dense, GlobalAverage, MaxPool
 from benchmarks.peers.base import Peer
-from benchmarks.peers.pytorch import LIKELIHOODS, epsilon
+from benchmarks.peers.pytorch import CHANNELS_LAST, LIKELIHOODS, epsilon, network
 from benchmarks.workloads import Workload
 
 STEPS_PER_CALL = 8
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "logistic": torch.sigmoid,
+    "relu": torch.relu,
+    "identity": lambda z: z,
+}
+CONVOLVE: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+POOL: dict[int, Callable[..., Tensor]] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 
 
 class PyTorchCompile(Peer):
@@ -40,9 +48,9 @@ class PyTorchCompile(Peer):
         torch._inductor.config.cpp_wrapper = True
         self.inputs = torch.from_numpy(inputs)
         self.labels = torch.from_numpy(labels)
-        if workload.widths[-1] == 1:
+        if workload.outputs == 1:
             self.labels = self.labels.float()[:, None]
-        self.parameters = [tensor for p, q in pairwise(workload.widths) for tensor in (glorot(p, q), torch.zeros(q))]
+        self.parameters = [tensor.detach() for tensor in self.initial()]
         self.steps_per_call = 1
         if workload.optimizer == "gradient ascent":
             self.steps_per_call = STEPS_PER_CALL
@@ -63,11 +71,30 @@ class PyTorchCompile(Peer):
             )
             self.steps = self.adam
 
+    def initial(self) -> list[Tensor]:
+        """W and b of each layer that has them; kernels of images and volumes lie channels last."""
+        net, axes = network(self.workload), self.workload.axes
+        return list((net.to(memory_format=CHANNELS_LAST[axes]) if axes > 1 else net).parameters())
+
     def forward(self, parameters: list[Tensor], x: Tensor) -> Tensor:
-        for i in range(0, len(parameters) - 2, 2):
-            z = F.linear(x, *parameters[i : i + 2])
-            x = torch.sigmoid(z) if self.workload.activation == "logistic" else torch.relu(z)
-        return F.linear(x, *parameters[-2:])
+        axes, theta = self.workload.axes, iter(parameters)
+        if axes:
+            x = x.movedim(-1, 1)
+        for layer in self.workload.layers:
+            match layer:
+                case Dense():
+                    x = ACTIVATIONS[layer.activation](F.linear(x, next(theta), next(theta)))
+                case Convolution():
+                    W, b = next(theta), next(theta)
+                    groups = layer.width if layer.depthwise else 1
+                    x = ACTIVATIONS[layer.activation](CONVOLVE[axes](x, W, b, groups=groups))
+                case MaxPool():
+                    x = POOL[axes](x, 2)
+                case GlobalAverage():
+                    x = x.mean(dim=tuple(range(2, x.ndim)))
+                case _:
+                    x = x.flatten(1)
+        return x
 
     def loss(self, parameters: list[Tensor], x: Tensor, y: Tensor) -> Tensor:
         return LIKELIHOODS[self.workload.likelihood](self.forward(parameters, x), y)
@@ -117,11 +144,6 @@ class PyTorchCompile(Peer):
             return probability(self.parameters, x)
 
         return predict
-
-
-def glorot(p: int, q: int) -> Tensor:
-    """Weights (q, p), uniform as Glorot and Bengio (2010) proposed."""
-    return torch.nn.init.xavier_uniform_(torch.empty(q, p))
 
 
 PEER = PyTorchCompile

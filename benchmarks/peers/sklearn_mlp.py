@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from benchmarks.data import X, Y
+from benchmarks.layers import Dense
 from benchmarks.peers.base import Peer
 from benchmarks.workloads import Workload
 
@@ -25,11 +26,14 @@ class SklearnMLP(Peer):
 
     def __init__(self, workload: Workload, inputs: X, labels: Y, threads: int) -> None:
         super().__init__(workload, inputs, labels, threads)
+        if not workload.is_dense:
+            raise NotImplementedError("scikit-learn has no convolutions")
         self.inputs, self.labels = inputs, labels
+        hidden = [layer for layer in workload.layers[:-1] if isinstance(layer, Dense)]
         kind = MLPRegressor if workload.is_normal else MLPClassifier
         self.net = kind(
-            hidden_layer_sizes=workload.widths[1:-1],
-            activation=workload.activation,
+            hidden_layer_sizes=[layer.width for layer in hidden],
+            activation=hidden[0].activation,
             solver="sgd" if workload.optimizer == "gradient ascent" else "adam",
             learning_rate_init=workload.learning_rate,
             momentum=0,

@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 
 #include "engine/layout.hpp"
@@ -98,7 +99,17 @@ class EngineOf final : public Engine {
     std::ptrdiff_t largest = 1;
     for (std::ptrdiff_t k = 0; k < steps.count; ++k)
       largest = std::max<std::ptrdiff_t>(largest, steps.bounds[k + 1] - steps.bounds[k]);
-    Plan<T>& plan = is_sharded(largest) ? sharded_plan(largest, threads) : training_plan(largest, threads);
+    std::optional<Augmenter<T>> augmenter;
+    if (terms.augmentation) {
+      check(*terms.augmentation, data.x.columns);
+      augmenter.emplace(*terms.augmentation, network_.table, threads, largest, network_.targets,
+                        network_.stride(network_.nodes.back().output));
+    }
+    const double more = augmenter ? augmenter->operations() : 0;
+    // Where augmentation is most of the work, all threads share it, row by row, and not only as many as there are
+    // shards.
+    const bool sharded = is_sharded(largest) && more <= network_.operations();
+    Plan<T>& plan = sharded ? sharded_plan(largest, threads, more) : training_plan(largest, threads, more);
     clips_ = terms.clip_norm < std::numeric_limits<double>::infinity();
     if (clips_ || network_.needs_gradient) allocate_gradient();
     std::vector<T> priors(network_.rules.size() * kMaxConstants);
@@ -108,6 +119,7 @@ class EngineOf final : public Engine {
     std::ptrdiff_t written = 0;
     auto job = [&](int thread, Team& team) noexcept {
       Worker<T> w = worker(plan.space, thread, team.threads(), data);
+      if (augmenter) w.augmenter = &*augmenter, w.augmenting = augmenter->scratch(thread);
       for (std::ptrdiff_t k = 0; k < steps.count; ++k) {
         T constants[kMaxConstants], free[kMaxConstants];
         optimizer_constants(hyperparameters_, steps.factors[k], steps.t + k, constants);
@@ -239,15 +251,16 @@ class EngineOf final : public Engine {
   }
   std::ptrdiff_t most_rows() const { return rows_within(kMaxRows, kTrainingNumbers); }
 
-  // The plan for minibatches of up to `rows`, kept while it fits. More threads than the work is worth are left out.
-  Plan<T>& training_plan(std::ptrdiff_t rows, int threads) {
+  // The plan for minibatches of up to `rows`, kept while it fits. More threads than the work is worth are left out;
+  // `more` is what augmentation takes for each example, 0 without.
+  Plan<T>& training_plan(std::ptrdiff_t rows, int threads, double more = 0) {
     const std::ptrdiff_t capacity = network_.whole_batches ? rows : std::min(rows, most_rows());
-    const int worth =
-        int(std::min(double(threads), std::max(1.0, network_.operations() * double(capacity) / kWorthAThread)));
+    const int worth = int(
+        std::min(double(threads), std::max(1.0, (network_.operations() + more) * double(capacity) / kWorthAThread)));
     if (rows > capacity || network_.needs_gradient) allocate_gradient();
     if (!training_ || training_->threads != worth || training_->space.rows < capacity ||
-        training_->space.rows > 2 * capacity)
-      training_ = std::make_unique<Plan<T>>(network_, worth, capacity, true);
+        training_->space.rows > 2 * capacity || (more > 0 && !training_->augments))
+      training_ = std::make_unique<Plan<T>>(network_, worth, capacity, true, more > 0);
     return *training_;
   }
 
@@ -261,11 +274,15 @@ class EngineOf final : public Engine {
   static std::ptrdiff_t shards_of(std::ptrdiff_t rows) {
     return std::clamp<std::ptrdiff_t>(rows / (2 * kBlockRows), 1, kMaxShards);
   }
-  Plan<T>& sharded_plan(std::ptrdiff_t rows, int threads) {
-    const double worth = network_.operations() * double(rows) / kWorthAThread;
+  Plan<T>& sharded_plan(std::ptrdiff_t rows, int threads, double more) {
+    const double worth = (network_.operations() + more) * double(rows) / kWorthAThread;
     const int count = int(std::min({double(threads), double(shards_of(rows)), std::max(1.0, worth)}));
-    if (!sharded_) sharded_ = std::make_unique<Plan<T>>(network_, 1, kBlockRows, true);
-    while (int(spaces_of_shards_.size()) < count - 1) spaces_of_shards_.emplace_back(network_, 1, kBlockRows, true);
+    if (!sharded_ || (more > 0 && !sharded_->augments)) {
+      sharded_ = std::make_unique<Plan<T>>(network_, 1, kBlockRows, true, more > 0);
+      spaces_of_shards_.clear();
+    }
+    while (int(spaces_of_shards_.size()) < count - 1)
+      spaces_of_shards_.emplace_back(network_, 1, kBlockRows, true, sharded_->augments);
     while (int(spaces_of_shards_.size()) > count - 1) spaces_of_shards_.pop_back();
     const std::size_t size = std::size_t(network_.size() * kMaxShards);
     if (shard_gradients_.size() != size) shard_gradients_ = Memory<T>(size);
@@ -309,7 +326,7 @@ class EngineOf final : public Engine {
   bool step(Plan<T>& plan, Worker<T>& w, Team& team, const std::uint32_t* order, std::ptrdiff_t begin,
             std::ptrdiff_t end, double clip_norm) noexcept {
     w.scale = T(1) / T(end - begin);
-    w.begin = begin;
+    w.begin = begin, w.batch = end - begin;
     if (&plan == sharded_.get()) {
       shards(plan, w, team, order, begin, end);
       if (!(w.total >= w.floor * double(end - begin))) return false;

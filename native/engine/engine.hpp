@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/augment.hpp"
 #include "engine/gather.hpp"
 #include "engine/isa.hpp"
 #include "engine/program.hpp"
@@ -32,6 +33,7 @@ struct Examples {
 struct Terms {
   double prior_scale = 0, clip_norm = std::numeric_limits<double>::infinity();
   Key noise{0, 0};
+  const Augmentation* augmentation = nullptr;  // null: examples are taken as they are
 };
 
 // Some steps: step k takes the examples order[bounds[k] .. bounds[k + 1]), its learning rate times factors[k], and then

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/resampling.hpp"
+
 namespace likeliest {
 
 enum class Start { zero, bias, accumulate };  // what a product is added to: nothing, a row for all rows, or C itself
@@ -95,7 +97,9 @@ struct MultiplyTransposed {
   Ahead* ahead;
 };
 
-// z = h W + b with a W of few columns (p x q), which stands turned, (q x p) in panels; see kernels/narrow.hpp.
+// z = h W + b with a W of few columns (p x q), which stands turned, (q x p) in panels; see kernels/narrow.hpp. So many
+// columns are few, where registers have so many lanes.
+constexpr std::ptrdiff_t most_narrow(std::ptrdiff_t lanes) { return lanes * 9 / 16; }
 template <class T>
 struct Narrow {
   std::ptrdiff_t rows, p, q;
@@ -319,6 +323,9 @@ struct Table {
   void (*sum_products_of_channels)(const Channels<T>&, const T* mean, const T* y, T* sums) noexcept;
   // out = a x + b y + d, channel by channel; y may be null.
   void (*combine_channels)(const Channels<T>&, const T* y, const T* a, const T* b, const T* d, T* out) noexcept;
+  // Of augmentation; see engine/resampling.hpp.
+  void (*displace)(const Displacement<T>&) noexcept;
+  void (*resample)(const Resampling<T>&) noexcept;
   // n rounds of independent multiply-adds on every register; returns the floating-point operations done.
   double (*multiply_adds)(std::ptrdiff_t n) noexcept;
 };

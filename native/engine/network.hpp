@@ -274,7 +274,7 @@ struct Network {
         if (known(i, uses.size())) ++uses[std::size_t(i)];
       if (step.operation != "affine" || step.parameters.empty() || from_x) continue;
       const int W = step.parameters[0];
-      if (known(W, narrow.size()) && program.parameters[std::size_t(W)].columns <= table.lanes / 4 &&
+      if (known(W, narrow.size()) && program.parameters[std::size_t(W)].columns <= most_narrow(table.lanes) &&
           rules[std::size_t(W)].max_norm == T(0))
         narrow[std::size_t(W)] = true;
     }

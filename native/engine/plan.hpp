@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/augment.hpp"
 #include "engine/columns.hpp"
 #include "engine/engine.hpp"
 #include "engine/memory.hpp"
@@ -79,8 +80,9 @@ struct Workspace {
   UsedColumns<T> used;  // of x
   T* scratch;           // of a likelihood or a row of any value, one part a thread
   std::ptrdiff_t scratch_size;
+  T* augmented = nullptr;  // x, changed, before it is shared out
 
-  Workspace(const Network<T>& network, int threads, std::ptrdiff_t rows, bool training)
+  Workspace(const Network<T>& network, int threads, std::ptrdiff_t rows, bool training, bool augments = false)
       : rows(rows),
         used(threads, network.storages[0], network.stride(0), network.shards_of_x),
         scratch_size(network.table.lanes * (2 * network.width() + network.targets + kSpare)),
@@ -118,6 +120,7 @@ struct Workspace {
       if (training && node.narrow)
         pieces.emplace_back(&sums[k], W.size() + round_up(network.stride(node.input), kLine / sizeof(T)));
     }
+    if (augments) pieces.emplace_back(&augmented, rows * network.stride(0));
     for (T** piece : {&weight, &log_prob}) pieces.emplace_back(piece, rows);
     pieces.emplace_back(&y, rows * network.targets + network.table.lanes);
     const std::ptrdiff_t line = std::ptrdiff_t(kLine / sizeof(T));
@@ -196,6 +199,9 @@ struct Worker {
   bool training = false;                // noise, and statistics of the minibatch
   Key noise{0, 0};
   std::int64_t t = 0;
+  const Augmenter<T>* augmenter = nullptr;  // null: examples are taken as they are
+  T* augmenting = nullptr;                  // its scratch for this thread
+  std::ptrdiff_t batch = 0;                 // how many examples the minibatch has
   T scale = T(1);
   double floor = 0, total = 0;
 
@@ -236,13 +242,15 @@ template <class T>
 class Plan {
  public:
   const int threads;
+  const bool augments;  // whether it can
   Workspace<T> space;
   std::vector<Task<T>> tasks, finish;  // what makes a step, and what comes after the update, each after a barrier
 
   // Without training, the tasks are those of the forward pass only.
-  Plan(const Network<T>& network, int threads, std::ptrdiff_t rows, bool training)
+  Plan(const Network<T>& network, int threads, std::ptrdiff_t rows, bool training, bool augments = false)
       : threads(threads),
-        space(network, threads, rows, training),
+        augments(augments),
+        space(network, threads, rows, training, augments),
         training_(training),
         network_(network),
         splits_(network.storages.size()),
@@ -389,18 +397,38 @@ class Plan {
             mine.rows.end - mine.rows.begin};
   }
 
+  // The minibatch, changed at random, where training is to: each example whole, by one thread.
+  int augment_rows() {
+    const int buffer = saved(network_.nodes.size());
+    add({{buffer, kRows, true}}, [this](Worker<T>& w) {
+      if (!w.augmenter) return;
+      const Range r = w.mine();
+      const std::ptrdiff_t stride = network_.stride(0);
+      w.augmenter->apply(w.data->x, {w.order, w.begin, w.batch, w.t}, w.first + r.begin, r.end - r.begin, w.augmenting,
+                         w.space->augmented + r.begin * stride, stride);
+    });
+    return buffer;
+  }
+  Source augmented(const Worker<T>& w) const {
+    return {w.space->augmented,   sizeof(T) == 4 ? Type::f32 : Type::f64,         w.rows,
+            network_.storages[0], network_.stride(0) * std::ptrdiff_t(sizeof(T)), std::ptrdiff_t(sizeof(T))};
+  }
+
   // The minibatch, copied out of the user's arrays; and which of its columns are used.
   void gather() {
     const std::ptrdiff_t stride = network_.stride(0), shards = network_.shards_of_x;
     const Table<T>& table = network_.table;
     const bool by_shards = shards > 1, few = has_few_columns(network_);
     splits_[0] = by_shards ? Split{Split::shards, shards} : kRows;
-    add({{value(0), splits_[0], true}, {used(), splits_[0], true}}, [=, this, &table](Worker<T>& w) {
+    std::vector<Access> accesses{{value(0), splits_[0], true}, {used(), splits_[0], true}};
+    if (augments) accesses.push_back({augment_rows(), by_shards ? kWhole : kRows, false});
+    add(std::move(accesses), [=, this, &table](Worker<T>& w) {
       const Part mine = part_of_x(w, w.rows, w.mine());
       const std::ptrdiff_t rows = mine.rows.end - mine.rows.begin, width = mine.columns.end - mine.columns.begin;
       T* to = mine.origin + mine.rows.begin * mine.stride + mine.columns.begin;
-      likeliest::gather(w.data->x, w.order, w.first + mine.rows.begin, rows, mine.columns.begin, width, to,
-                        mine.stride);
+      const bool changed = w.augmenter;
+      likeliest::gather(changed ? augmented(w) : w.data->x, changed ? nullptr : w.order,
+                        (changed ? 0 : w.first) + mine.rows.begin, rows, mine.columns.begin, width, to, mine.stride);
       if (few) return;
       T* marks = w.space->used.marks(w.thread);
       std::fill_n(marks, stride, T(0));
@@ -694,9 +722,36 @@ class Plan {
           const Range r = kernel ? w.mine() : Range{0, w.thread == 0 ? w.rows : 0};
           if (r.begin == r.end) return;
           T* score = w.space->gradients[std::size_t(storage)] + r.begin * stride;
-          const Scoring<T> s = scoring(w, r, w.training, w.space->log_prob + r.begin, score);
-          kernel ? kernel->score(s) : call_back(w, s);
+          Scoring<T> s = scoring(w, r, w.training, w.space->log_prob + r.begin, score);
+          const auto run = [&](const Scoring<T>& s) { kernel ? kernel->score(s) : call_back(w, s); };
+          if (!w.augmenter || !w.augmenter->shares()) return run(s);
+          const typename Augmenter<T>::Second second = mixed(w, r);
+          s.weight = second.own_weight;
+          run(s);
+          s.weight = second.weight, s.y = second.y, s.log_prob = second.log_prob, s.score = second.score;
+          run(s);
+          for (std::ptrdiff_t i = 0; i < s.eta.rows; ++i) {
+            w.space->log_prob[r.begin + i] += second.log_prob[i];
+            for (std::ptrdiff_t j = 0; j < s.width; ++j) score[i * stride + j] += second.score[i * stride + j];
+          }
         });
+  }
+
+  // For rows that are two examples mixed: the target of the second, which is the next of the minibatch, and the weights
+  // of both, times their shares.
+  typename Augmenter<T>::Second mixed(const Worker<T>& w, Range r) const {
+    const typename Augmenter<T>::Second second = w.augmenter->second(w.augmenting);
+    const std::ptrdiff_t count = network_.targets;
+    const T *y = static_cast<const T*>(w.data->y), *weight = static_cast<const T*>(w.data->weight);
+    for (std::ptrdiff_t i = r.begin; i < r.end; ++i) {
+      const std::ptrdiff_t at = w.first + i, after = w.begin + (at - w.begin + 1) % w.batch;
+      const auto next = std::ptrdiff_t(w.order[after]);
+      const T share = T(w.augmenter->shares()[at]);
+      std::copy_n(y + next * count, count, second.y + (i - r.begin) * count);
+      second.own_weight[i - r.begin] = share * w.space->weight[i];
+      second.weight[i - r.begin] = (T(1) - share) * (weight ? weight[next] : T(1));
+    }
+    return second;
   }
 
   // A likelihood of the user's, for all rows; what fails shows as NaN.

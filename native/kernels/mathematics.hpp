@@ -43,7 +43,7 @@ LIKELIEST_INLINE Vector<T> exp_series(Vector<T> r) {
 // x = n ln 2 + r with |r| <= ln 2 / 2. Gives e^r - 1, and 2^n as a product of two, since 2^n alone may overflow.
 template <class T>
 struct Reduced {
-  Vector<T> expm1_r, scale1, scale2;
+  Vector<T> expm1_r, n, scale1, scale2;
 };
 template <class T>
 LIKELIEST_INLINE Reduced<T> reduce(Vector<T> x) {
@@ -55,14 +55,27 @@ LIKELIEST_INLINE Reduced<T> reduce(Vector<T> x) {
   const Vector<T> r = (x - n * L::ln2_high) - n * L::ln2_low;
   const Integers<T> whole = Integers<T>(shifted) - Integers<T>(broadcast(L::round));
   const Integers<T> half = whole >> 1;
-  return {r + r * r * exp_series<T>(r), Vector<T>((half + L::bias) << L::mantissa),
+  return {r + r * r * exp_series<T>(r), n, Vector<T>((half + L::bias) << L::mantissa),
           Vector<T>((whole - half + L::bias) << L::mantissa)};
 }
+
+#if defined(__AVX512F__)
+LIKELIEST_INLINE Vector<float> times_power_of_2(Vector<float> x, Vector<float> n) {
+  return Vector<float>(_mm512_maskz_scalef_ps(__mmask16(-1), __m512(x), __m512(n)));
+}
+LIKELIEST_INLINE Vector<double> times_power_of_2(Vector<double> x, Vector<double> n) {
+  return Vector<double>(_mm512_maskz_scalef_pd(__mmask8(-1), __m512d(x), __m512d(n)));
+}
+#endif
 
 template <class T>
 LIKELIEST_INLINE Vector<T> exp(Vector<T> x) {
   const Reduced<T> q = reduce<T>(x);
+#if defined(__AVX512F__)
+  return times_power_of_2(q.expm1_r + T(1), q.n);
+#else
   return (q.expm1_r + T(1)) * q.scale1 * q.scale2;
+#endif
 }
 
 // e^x - 1, with full relative precision near 0; up to x = exp_high - 1 nothing overflows.

@@ -77,6 +77,28 @@ LIKELIEST_INLINE void store(T* p, Half<T> v) {
   *reinterpret_cast<typename HalfOf<T>::unaligned*>(p) = v;
 }
 
+// A register whose upper half is 0; and the halves of one.
+template <class T, int... L>
+LIKELIEST_INLINE Vector<T> widen(Half<T> v, std::integer_sequence<int, L...>) {
+  return __builtin_shufflevector(v, Half<T>{}, L...);
+}
+template <class T>
+LIKELIEST_INLINE Vector<T> widen(Half<T> v) {
+  return widen<T>(v, std::make_integer_sequence<int, kLanes<T>>());
+}
+template <class T, int FIRST, int... L>
+LIKELIEST_INLINE Half<T> half_of(Vector<T> v, std::integer_sequence<int, L...>) {
+  return __builtin_shufflevector(v, v, (FIRST + L)...);
+}
+template <class T>
+LIKELIEST_INLINE Half<T> lower_half(Vector<T> v) {
+  return half_of<T, 0>(v, std::make_integer_sequence<int, kLanes<T> / 2>());
+}
+template <class T>
+LIKELIEST_INLINE Half<T> upper_half(Vector<T> v) {
+  return half_of<T, kLanes<T> / 2>(v, std::make_integer_sequence<int, kLanes<T> / 2>());
+}
+
 template <class T>
 LIKELIEST_INLINE Vector<T> broadcast(T x) {
   return x - Vector<T>{};
@@ -143,16 +165,21 @@ LIKELIEST_INLINE void exchange(Vector<T>& a, Vector<T>& b, std::integer_sequence
   b = __builtin_shufflevector(a, b, ((L & H) == 0 ? L + H : n + L)...);
   a = upper;
 }
-template <class T, int H>
-LIKELIEST_INLINE void transpose_level(Vector<T> (&rows)[kLanes<T>]) {
-  for (int i = 0; i < kLanes<T>; ++i)
+template <class T, int H, int N>
+LIKELIEST_INLINE void transpose_level(Vector<T> (&rows)[N]) {
+  for (int i = 0; i < N; ++i)
     if ((i & H) == 0) exchange<T, H>(rows[i], rows[i + H], std::make_integer_sequence<int, kLanes<T>>());
-  if constexpr (H > 1) transpose_level<T, H / 2>(rows);
+  if constexpr (H > 1) transpose_level<T, H / 2, N>(rows);
 }
 // A square of lanes x lanes numbers, rows and columns exchanged in registers.
 template <class T>
 LIKELIEST_INLINE void transpose(Vector<T> (&rows)[kLanes<T>]) {
-  transpose_level<T, kLanes<T> / 2>(rows);
+  transpose_level<T, kLanes<T> / 2, kLanes<T>>(rows);
+}
+// Two squares of half the size, side by side, each by itself.
+template <class T>
+LIKELIEST_INLINE void transpose_halves(Vector<T> (&rows)[kLanes<T> / 2]) {
+  if constexpr (kLanes<T> >= 4) transpose_level<T, kLanes<T> / 4, kLanes<T> / 2>(rows);
 }
 
 }  // namespace likeliest::LIKELIEST_ISA

@@ -20,7 +20,7 @@ struct NormalMixture {
   };
 
   template <class T>
-  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t components, const Vector<T>* y,
+  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t, const Vector<T>* y,
                                              const Constants<T>& constants, Vector<T>* score) {
     const std::ptrdiff_t K = constants.K;
     const Vector<T>*l = eta, *mu = eta + K, *r = eta + 2 * K;
@@ -29,24 +29,31 @@ struct NormalMixture {
     Vector<T> top = l[0], all{};
     for (std::ptrdiff_t k = 1; k < K; ++k) top = l[k] > top ? l[k] : top;
     for (std::ptrdiff_t k = 0; k < K; ++k) all += of_l[k] = exp<T>(l[k] - top);
-    const Vector<T> log_all = log<T>(all);
-    // Of e^L the same: first L, then e^(L - highest), where the score of mu will be.
+    // e^r waits where the score of r will be, if r is a column.
+    const bool fixed = constants.scale.given > T(0);
+    const T min_squared = constants.scale.min_squared;
+    const auto scale = [&](std::ptrdiff_t k) __attribute__((always_inline)) {
+      return fixed ? constants.scale.fixed : SquaredScale<T>(r[k], of_r[k], min_squared);
+    };
+    // Of e^L the same: first L without log(all), then e^(L - highest), where the score of mu will be.
     Vector<T> highest = broadcast(T(-__builtin_inf())), some{};
     for (std::ptrdiff_t k = 0; k < K; ++k) {
-      const SquaredScale<T> s = constants.scale(r + k);
+      if (!fixed) of_r[k] = SquaredScale<T>::exponential(r[k]);
+      const SquaredScale<T> s = scale(k);
       const Vector<T> error = y[0] - mu[k];
-      of_mu[k] = (l[k] - top - log_all) - T(0.5) * (s.log + error * error * s.inverse);
+      of_mu[k] = (l[k] - top) - T(0.5) * (s.log + error * error * s.inverse);
       highest = of_mu[k] > highest ? of_mu[k] : highest;
     }
     for (std::ptrdiff_t k = 0; k < K; ++k) some += of_mu[k] = exp<T>(of_mu[k] - highest);
+    const Vector<T> share = T(1) / some, share_before = T(1) / all;
     for (std::ptrdiff_t k = 0; k < K; ++k) {
-      const SquaredScale<T> s = constants.scale(r + k);
-      const Vector<T> error = y[0] - mu[k], rho = of_mu[k] / some;
-      of_l[k] = rho - of_l[k] / all;
+      const SquaredScale<T> s = scale(k);
+      const Vector<T> error = y[0] - mu[k], rho = of_mu[k] * share;
+      of_l[k] = rho - of_l[k] * share_before;
       of_mu[k] = rho * error * s.inverse;
-      if (components > 2 * K) of_r[k] = T(0.5) * rho * (error * error * s.inverse - T(1)) * s.share;
+      if (!fixed) of_r[k] = T(0.5) * rho * (error * error * s.inverse - T(1)) * s.share;
     }
-    return highest + log<T>(some) - T(0.91893853320467274178);
+    return highest + log<T>(some * share_before) - T(0.91893853320467274178);
   }
 };
 

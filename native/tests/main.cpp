@@ -18,6 +18,7 @@ void test_engine(bool quick);
 void test_regularization(bool quick);
 void test_columns_of_eta(bool quick);
 void test_images(bool quick);
+void test_augment(bool quick);
 }  // namespace likeliest::tests
 
 int main(int count, char** arguments) {
@@ -36,6 +37,7 @@ int main(int count, char** arguments) {
   test_regularization(quick);
   test_columns_of_eta(quick);
   test_images(quick);
+  test_augment(quick);
   std::printf("native: %d passed, %d failed\n", checks - failures, failures);
   return failures != 0;
 }

@@ -356,7 +356,7 @@ void test_joined(const Table<T>& table) {
   for (std::ptrdiff_t k = 0; k < table.scalar_count; ++k)
     for (const std::ptrdiff_t n : {1, 16, 33})
       for (const std::ptrdiff_t p : {3, 17, 50, 100})
-        for (std::ptrdiff_t q = 1; q <= table.lanes / 4; ++q) test_joined(table, table.scalars[k], n, p, q);
+        for (std::ptrdiff_t q = 1; q <= most_narrow(table.lanes); ++q) test_joined(table, table.scalars[k], n, p, q);
 }
 
 }  // namespace
@@ -369,9 +369,9 @@ void test_products() {
   for (const std::string& isa : available_isas())
     for (const std::ptrdiff_t n : {1, 5, 14, 33})
       for (const std::ptrdiff_t p : {1, 3, 17, 64, 100})
-        for (const std::ptrdiff_t q : {1, 2, 3, 4, 16, 17, 33, 100}) {
-          if (q <= tables_for(isa).single->lanes / 4) test_narrow(*tables_for(isa).single, n, p, q);
-          if (q <= tables_for(isa).twice->lanes / 4) test_narrow(*tables_for(isa).twice, n, p, q);
+        for (const std::ptrdiff_t q : {1, 2, 3, 4, 5, 8, 9, 16, 17, 33, 100}) {
+          if (q <= most_narrow(tables_for(isa).single->lanes)) test_narrow(*tables_for(isa).single, n, p, q);
+          if (q <= most_narrow(tables_for(isa).twice->lanes)) test_narrow(*tables_for(isa).twice, n, p, q);
           test_relu(*tables_for(isa).single, n, p, q);
           test_relu(*tables_for(isa).twice, n, p, q);
           test_shape(*tables_for(isa).single, n, p, q);

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from likeliest import (
+        augmentation,
         averaging,
         callbacks,
         data_dependent,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         plots,
         priors,
         schedules,
+        structures,
     )
     from likeliest.estimators import Classifier, Regressor
     from likeliest.export import export_onnx
@@ -57,8 +59,9 @@ if TYPE_CHECKING:
         MaxPool2D,
         MaxPool3D,
         Parallel,
-        RMSNorm,
+        Rescale,
         Residual,
+        RMSNorm,
         SeparableConv1D,
         SeparableConv2D,
         SeparableConv3D,
@@ -75,6 +78,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = (
+    "augmentation",
     "averaging",
     "callbacks",
     "data_dependent",
@@ -86,6 +90,7 @@ _MODULES = (
     "plots",
     "priors",
     "schedules",
+    "structures",
 )
 _NAMES = {
     "Activation": "likeliest.layers",
@@ -124,6 +129,7 @@ _NAMES = {
     "RMSNorm": "likeliest.layers",
     "Regressor": "likeliest.estimators",
     "Residual": "likeliest.layers",
+    "Rescale": "likeliest.layers",
     "SeparableConv1D": "likeliest.layers",
     "SeparableConv2D": "likeliest.layers",
     "SeparableConv3D": "likeliest.layers",
@@ -173,6 +179,7 @@ __all__ = [
     "Parallel",
     "RMSNorm",
     "Regressor",
+    "Rescale",
     "Residual",
     "SeparableConv1D",
     "SeparableConv2D",
@@ -181,6 +188,7 @@ __all__ = [
     "Upsample1D",
     "Upsample2D",
     "Upsample3D",
+    "augmentation",
     "averaging",
     "callbacks",
     "check_likelihood",
@@ -196,6 +204,7 @@ __all__ = [
     "plots",
     "priors",
     "schedules",
+    "structures",
 ]
 
 

@@ -44,6 +44,15 @@ class Engine:
         terms: tuple[float, float, int, int],
         custom: Callable[[_Array, _Array], tuple[_Array, _Array]] | None,
         threads: int,
+        augmentation: tuple[
+            tuple[int, int, int],
+            int,
+            float | None,
+            tuple[int, int],
+            Sequence[tuple[str, int, Sequence[float]]],
+            npt.NDArray[np.float64] | None,
+        ]
+        | None = None,
     ) -> npt.NDArray[np.float64]: ...
     def gradient(
         self,

@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from likeliest import averaging, initializers, layers, likelihoods, optimizers, priors, schedules
+from likeliest import augmentation, averaging, initializers, layers, likelihoods, optimizers, priors, schedules
+from likeliest.grids import Grid
 from likeliest.tables import Table
 
 _FAMILIES: tuple[tuple[Any, type[Any]], ...] = (
@@ -32,13 +33,14 @@ _FAMILIES: tuple[tuple[Any, type[Any]], ...] = (
     (optimizers, optimizers.Optimizer),
     (schedules, schedules.Schedule),
     (averaging, averaging.Averaging),
+    (augmentation, augmentation.Augmentation),
     (initializers, initializers.Initializer),
 )
 
 
 def _descriptions() -> dict[str, type[Any]]:
     """Every description by the name under which users know it: ``"priors.Normal"``."""
-    found: dict[str, type[Any]] = {"tables.Table": Table}
+    found: dict[str, type[Any]] = {"tables.Table": Table, "grids.Grid": Grid}
     for module, base in _FAMILIES:
         family = module.__name__.rpartition(".")[2]
         for name, kind in vars(module).items():

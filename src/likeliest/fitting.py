@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from likeliest.augmentation import Augmentation
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import FRESH, Checkpoints, describe_call, digest_of_state
 from likeliest.data import as_examples, as_weights
@@ -16,7 +17,7 @@ from likeliest.engines.base import Terms
 from likeliest.fit import Callback, Position, climb, fit
 from likeliest.history import History
 from likeliest.optimizers import Optimizer
-from likeliest.preparation import check_full_batch, hold_out, start_output, warn_of_symmetry
+from likeliest.preparation import check_full_batch, compose_for, hold_out, start_output, warn_of_symmetry
 from likeliest.progress import make_progress
 from likeliest.schedules import Schedule
 
@@ -42,6 +43,7 @@ def fit_network(
     threads: int,
     callbacks: tuple[Callback, ...],
     verbose: bool | str,
+    augment: tuple[Augmentation, ...],
     checkpoints: Checkpoints | None,
 ) -> History:
     """What `Network.fit` does with arguments that make sense one by one: see there for what they are."""
@@ -49,11 +51,18 @@ def fit_network(
     y = network._targets(X, y)
     weights = as_weights(sample_weight, len(X))
     highest = 1.0
+    if augment and optimizer.full_batch:
+        raise ValueError(
+            f"augment: {type(optimizer).__name__} takes all examples at once and compares steps, so they cannot change "
+            "under it; use Adam()"
+        )
     if weights is not None:
         highest = float(weights.max())
         weights = weights / highest  # so that no sum of them overflows
     if network.likelihood.classes is not None and len(np.unique(y)) == 1:
         raise ValueError(f"y: there is one class only, {y[0]}; a network learns to tell at least two apart")
+    if not network._is_built:
+        network._settle(X.shape[1:])
     if checkpoints is not None:
         if optimizer.full_batch:
             raise ValueError(
@@ -79,6 +88,7 @@ def fit_network(
                 validation_every=validation_every,
                 early_stopping=early_stopping,
                 seed=seed,
+                **({"augment": augment} if augment else {}),
             )
         )
     found = None if checkpoints is None else checkpoints.found
@@ -102,6 +112,7 @@ def fit_network(
         network._check_examples(X, "X", threads)
         if held_out is not None and held_out.X is not X:
             network._check_examples(held_out.X, "validation X", threads)
+        augmentation = compose_for(augment, network._built().program)
         if found is not None:
             assert checkpoints is not None
             checkpoints.restore(network)
@@ -131,7 +142,7 @@ def fit_network(
         "batch_size": min(batch_size or n, n),
         "schedule": schedule,
         "averaging": averaging,
-        "terms": Terms(1 / (highest * n), math.inf if clip_norm is None else clip_norm, seed),
+        "terms": Terms(1 / (highest * n), math.inf if clip_norm is None else clip_norm, seed, augmentation),
         "keeper": checkpoints,
     }
     if optimizer.full_batch:

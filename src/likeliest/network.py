@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from likeliest import gradient_check, initializers, likelihoods, optimizers, random, schedules, tracing
+from likeliest import gradient_check, initializers, likelihoods, optimizers, random, schedules, structures, tracing
 from likeliest.assembly import assemble
+from likeliest.augmentation import Augmentation
+from likeliest.augmentation import check as check_augment
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import Checkpoints
 from likeliest.data import as_examples, as_weights, check_codes, check_same_length, non_finite_message
@@ -57,8 +59,9 @@ class Network:
 
     Parameters
     ----------
-    layers : sequence of Layer
-        The hidden layers, in order; none gives logistic (or softmax) regression.
+    layers : sequence of Layer, or str
+        The hidden layers, in order; none gives logistic (or softmax) regression. Or the name of one of
+        `likeliest.structures`, such as ``"lenet5"``, whose layers follow from the shape of the examples.
     likelihood : Likelihood or str
         What the output means: ``Bernoulli()`` for 0 or 1, ``Categorical(K)`` for K classes, ``"normal"`` for real
         numbers, …; see `likeliest.likelihoods`. An object of your own with ``log_prob(xp, eta, y)`` will do.
@@ -100,7 +103,7 @@ class Network:
 
     def __init__(
         self,
-        layers: Sequence[Layer],
+        layers: Sequence[Layer] | str,
         *,
         likelihood: Likelihood | str,
         prior: Prior | Mapping[str, Prior] | None = None,
@@ -108,6 +111,10 @@ class Network:
         engine: str = "native",
         dtype: str = "float32",
     ) -> None:
+        self._structure = layers if isinstance(layers, str) else None
+        if isinstance(layers, str):
+            structures.check_name(layers)
+            layers = ()
         self.layers = tuple(layers)
         for layer in self.layers:
             if not isinstance(layer, Layer):
@@ -134,7 +141,9 @@ class Network:
         self._pool_size: int | None = None
 
     def __repr__(self) -> str:
-        layers = ", ".join(map(repr, self.layers))
+        layers = f"[{', '.join(map(repr, self.layers))}]"
+        if self._structure is not None and not self._is_built:
+            layers = repr(self._structure)
         options = "".join(
             f", {name}={value!r}"
             for name, value, default in (
@@ -145,7 +154,7 @@ class Network:
             )
             if value != default
         )
-        return f"Network([{layers}], likelihood={self.likelihood!r}{options})"
+        return f"Network({layers}, likelihood={self.likelihood!r}{options})"
 
     def _repr_html_(self) -> str:
         from likeliest.html import network_html
@@ -176,6 +185,7 @@ class Network:
         if not shape or min(shape) < 1:
             raise ValueError(f"input_shape: expected positive sizes, found {input_shape!r}")
         seed = check_seed(seed)
+        self._settle(shape)
         program, draws = assemble(self.layers, self.likelihood, self.initializer, shape)
         engine = self._make_engine(program)
         for index, (name, parameter_shape) in enumerate(program.parameters.items()):
@@ -183,6 +193,11 @@ class Network:
         self._engine, self._later = engine, None
         self._position, self.history = Position(seed=seed), None
         return self
+
+    def _settle(self, input_shape: tuple[int, ...]) -> None:
+        """Writes out the layers of a structure that was given by name, for examples of this shape."""
+        if self._structure is not None:
+            self.layers = tuple(structures.STRUCTURES[self._structure](input_shape))
 
     def _make_engine(self, program: Program) -> Engine:
         return make_engine(self.engine, program, self.likelihood, self.dtype, priors_by_name(self.prior, program))
@@ -231,6 +246,7 @@ class Network:
         verbose: bool | str = "auto",
         checkpoint: str | os.PathLike[str] | None = None,
         every: int = 1,
+        augment: Sequence[Augmentation] | Augmentation | None = None,
     ) -> History:
         """Chooses θ to make the data likely: climbs the log-likelihood, minibatch by minibatch.
 
@@ -286,6 +302,9 @@ class Network:
         every : int
             How many epochs lie between two checkpoints, at least: where epochs take milliseconds there are more, so
             that writing checkpoints takes no more than a twentieth of the time.
+        augment : sequence of Augmentation, optional
+            How examples are changed at random in training, such as ``[Shift(2), Rotate(15)]`` for images: see
+            `likeliest.augmentation`. What `History` tells of the training examples is of the changed ones.
 
         Returns
         -------
@@ -318,6 +337,7 @@ class Network:
         if early_stopping is not None and validation is None:
             raise ValueError("early_stopping: it needs held-out data; give validation=(X, y) or validation=0.1")
         every = check_integer("every", every, 1)
+        augmentations = check_augment(augment)
         fitting = partial(
             fit_network,
             self,
@@ -337,6 +357,7 @@ class Network:
             threads=count,
             callbacks=callbacks,
             verbose=verbose,
+            augment=augmentations,
         )
         if checkpoint is None:
             return fitting(checkpoints=None)
@@ -528,7 +549,7 @@ class Network:
         expected = engine.program.input_shape
         if X.shape[1:] != expected:
             raise ValueError(f"{argument}: this network takes examples of shape {expected}, found {X.shape[1:]}")
-        found = engine.first_non_finite(X, threads)
+        found = None if X.dtype.kind in "biu" else engine.first_non_finite(X, threads)  # those are always finite
         if found is not None:
             raise ValueError(non_finite_message(X, *found, argument))
         check_codes(X, engine.program, argument)

@@ -28,6 +28,8 @@ from likeliest.threads import available_cpus
 
 FORMAT = 1
 """Of model files; what reads them refuses those with a higher one."""
+LARGEST = 1 << 26
+"""How many numbers an example may have, whatever the arrays."""
 SETTINGS = ("layers", "likelihood", "prior", "initializer", "engine", "dtype")
 
 
@@ -107,7 +109,8 @@ def network_from(make: Any, tensors: Tensors, data: Mapping[str, Any]) -> tuple[
     shape = data["input_shape"]
     if not shape or not all(type(size) is int and size >= 1 for size in shape):
         raise ValueError(f"input_shape: expected positive sizes, found {shape}")
-    if math.prod(shape) > 2 * sum(map(math.prod, tensors.shapes.values())):  # each has a weight, or a table if a code
+    # Where no kernel goes over the example, each of its numbers has a weight, or a table if it is a code.
+    if math.prod(shape) > max(LARGEST, 2 * sum(map(math.prod, tensors.shapes.values()))):
         raise ValueError(f"input_shape: {shape} is too large for its arrays")
     program, _ = assemble(network.layers, network.likelihood, network.initializer, tuple(shape), tensors.shapes)
     priors_by_name(network.prior, program)

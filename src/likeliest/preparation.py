@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest import random
+from likeliest.augmentation import Augmentation, Composition, Mixup, compose
 from likeliest.data import as_examples
 from likeliest.engines.base import Engine
 from likeliest.fit import Validation
@@ -126,6 +127,29 @@ def check_full_batch(
             raise ValueError(f"optimizer: {name} needs the same log-likelihood at every look, but there is {operation}")
     if program.max_norm:
         raise ValueError(f"optimizer: {name} knows no max_norm; use Adam(), or a prior")
+
+
+def compose_for(augment: tuple[Augmentation, ...], program: Program) -> Composition | None:
+    """The augmentations as one, for the examples of a program.
+
+    Where a convolution or a pool takes them, its kernel tells how many axes of space they have; else they are images.
+
+    Raises
+    ------
+    ValueError
+        When one of them is not for such examples.
+    """
+    if any(isinstance(one, Mixup) for one in augment):
+        for step in program.steps:
+            if step.operation == "embedding":
+                raise ValueError("augment: Mixup mixes numbers, but X holds the codes of categories; leave it out")
+    axes = None
+    for step in program.steps:
+        sizes = step.attributes.get("stride", step.attributes.get("factor"))
+        if isinstance(sizes, tuple):
+            axes = len(sizes)
+            break
+    return compose(augment, program.input_shape, axes)
 
 
 def check_seed(seed: Any) -> int:

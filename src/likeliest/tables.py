@@ -40,7 +40,7 @@ class Table:
     numeric : tuple of int
         The columns that are numbers.
     center, scale : (len(numeric),) array
-        Their centre and scale; (1,) for images and other arrays of more than two axes, which have one for all numbers.
+        Their centre and scale; (1,) in files of version 0.1, of arrays of more axes, which had one for all numbers.
     indicated : tuple of int
         Which of the numeric columns had gaps.
     categories : tuple of (column, values)
@@ -124,8 +124,7 @@ class Table:
         ValueError
             When a column is neither, or there is a gap where none is allowed.
         """
-        images = isinstance(X, np.ndarray) and X.ndim > 2
-        columns = [("all", X.reshape(-1))] if images else columns_of(X)
+        columns = columns_of(X)
         chosen = _chosen(categorical, tuple(name for name, _ in columns))
         numeric: list[int] = []
         indicated: list[int] = []
@@ -137,16 +136,12 @@ class Table:
                 continue
             _refuse_infinite(values[:, None], (name,))
             if np.isnan(values).any():
-                if missing == "error" or images:
+                if missing == "error":
                     _refuse_gaps(np.isnan(values)[:, None], (name,))
                 indicated.append(len(numeric))
             numeric.append(j)
-            w = None if images else weights
-            places.append(_place(values, w) if standardize else (0.0, 1.0))
+            places.append(_place(values, weights) if standardize else (0.0, 1.0))
         center, scale = np.array(places, np.float64).reshape(-1, 2).T
-        if images:
-            columns = [(str(j), None) for j in range(X[0].size)]
-            numeric = list(range(len(columns)))
         names = tuple(name for name, _ in columns)
         return cls(tuple(numeric), center, scale, tuple(indicated), tuple(categories), names, standardize, missing)
 

@@ -86,6 +86,7 @@ def explain(context: typer.Context) -> None:
 @app.command("digits")
 def digits(
     every: options.All = False,
+    conv: options.Conv = False,
     data: options.Data = None,
     hidden: options.Hidden = None,
     epochs: options.Epochs = None,
@@ -101,11 +102,13 @@ def digits(
     By default on the 360 zeros and ones of 8 x 8 pixels that scikit-learn ships, with the handout's network: one hidden
     layer of logistic cells, one logistic output. Shows how likely the network makes the digits it has never seen (LL,
     the log-likelihood), draws those it doubts most, and writes pictures of what it has learned.
+
+    With --all --conv, a convolutional network for all ten, and pictures of its kernels and of what they find in a digit.
     """
     from likeliest.cli.digits import run
 
     run(
-        options.Choices(every, data, options.widths(hidden), epochs, learning_rate, batch_size, seed, threads),
+        options.Choices(every, data, options.widths(hidden), epochs, learning_rate, batch_size, seed, threads, conv),
         out,
     )
 

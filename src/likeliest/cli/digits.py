@@ -12,8 +12,9 @@ from rich.table import Table
 
 from likeliest.cli import pictures
 from likeliest.cli.options import BadData, Choices
-from likeliest.cli.task import RECIPES, Task, make_task
+from likeliest.cli.task import KERNELS, RECIPES, Task, make_task
 from likeliest.cli.terminal import Terminal, trimmed
+from likeliest.fit import Epoch
 from likeliest.history import History
 from likeliest.network import Network
 from likeliest.threads import resolve_threads
@@ -29,7 +30,7 @@ def run(choices: Choices, out: str) -> None:
         raise BadData(str(error)) from None
     terminal = Terminal()
     task = make_task(choices, RECIPES)
-    network = task.network().build(task.train[0].shape[1], seed=task.seed)
+    network = task.network().build(task.train[0].shape[1:], seed=task.seed)
     _announce(terminal, task, network)
     X, y = task.train
     history = network.fit(
@@ -41,6 +42,8 @@ def run(choices: Choices, out: str) -> None:
         validation=task.test,  # only to be drawn: nothing is chosen by it
         seed=task.seed,
         threads=task.threads,
+        callbacks=[lambda epoch: _tell(terminal, task, epoch)] if task.conv else (),
+        **task.ways,
     )
     _report(terminal, task, network, history)
     _doubts(terminal, task, network)
@@ -61,12 +64,24 @@ def _announce(terminal: Terminal, task: Task, network: Network) -> None:
     terminal.say(f"{_count(n_train)} to learn from, {_count(n_test)} held out for the test")
     cells = ", ".join(f"{width} {task.activation} cell{'s' * (width > 1)}" for width in task.recipe.hidden)
     output = f"{task.classes} classes (softmax)" if task.every else "ŷ = P(Y = 1 | x)"
+    if task.conv:
+        cells = ", ".join([*(f"{many} kernels of 3 x 3 ({task.activation}), pool of 2 x 2" for many in KERNELS), cells])
     terminal.say(f"network: {height * width} inputs, {cells}, {output}; {_count(network.program.size)} θ")
-    rule = "Adam" if task.every else "gradient ascent"
+    rule = "Adam" if task.every or task.conv else "gradient ascent"
     epochs = "1 epoch" if task.recipe.epochs == 1 else f"{_count(task.recipe.epochs)} epochs"
     terminal.say(
         f"{rule}: {epochs}, batches of {task.recipe.batch_size}, learning rate {task.recipe.learning_rate:g}, "
         f"seed {task.seed}"
+    )
+
+
+def _tell(terminal: Terminal, task: Task, epoch: Epoch) -> None:
+    """A line an epoch: how well the test digits are read now, by which nothing is chosen."""
+    X, y = task.test
+    right = float((epoch.network.predict(X, threads=task.threads) == y).mean())
+    terminal.say(
+        f"epoch {epoch.number}: {_percent(right)} of the test digits are read, LL per digit "
+        f"{epoch.validation_log_likelihood:.4f} ({epoch.seconds:.1f} s)"
     )
 
 

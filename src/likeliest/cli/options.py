@@ -169,6 +169,9 @@ def _data_folder(value: str | None) -> str | None:
 
 
 All = Annotated[bool, typer.Option("--all", help="All ten digits, with a softmax output, not just 0 and 1.")]
+Conv = Annotated[
+    bool, typer.Option("--conv", help="A convolutional network: small kernels that look everywhere, then dense cells.")
+]
 Data = Annotated[
     str | None,
     typer.Option(
@@ -290,6 +293,7 @@ class Choices:
     batch_size: int | None
     seed: int
     threads: int | None
+    conv: bool = False
 
 
 Likelihood = Annotated[

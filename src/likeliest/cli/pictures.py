@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,6 +38,13 @@ def write(task: Task, network: Network, history: History, folder: Path) -> list[
         "misread": lambda: plots.misread(network, images, labels, image_shape=shape),
         "network": lambda: plots.network(network, images[0], image_shape=shape),
     }
+    if task.conv:
+        del drawings["hidden-weights"], drawings["network"]
+        layers = [name.removesuffix(".W") for name, W in network.parameters.items() if W.ndim == 4]
+        for layer in layers:
+            number = layer.rpartition("_")[2]
+            drawings[f"kernels-{number}"] = partial(_kernels, network, layer)
+            drawings[f"feature-maps-{number}"] = partial(_feature_maps, network, images[0], layer)
     if not history.epochs:
         del drawings["learning-curve"]
     written = []
@@ -47,6 +55,18 @@ def write(task: Task, network: Network, history: History, folder: Path) -> list[
                 _save(figure, file, kind)
             written.append(f"{name}.{kind}")
     return written
+
+
+def _kernels(network: Network, layer: str) -> Any:
+    from likeliest.plots import KernelsDisplay
+
+    return KernelsDisplay.from_estimator(network, layer=layer).figure_
+
+
+def _feature_maps(network: Network, image: Any, layer: str) -> Any:
+    from likeliest.plots import FeatureMapsDisplay
+
+    return FeatureMapsDisplay.from_estimator(network, image, layer=layer).figure_
 
 
 def _save(figure: Any, file: BinaryIO, kind: str) -> None:

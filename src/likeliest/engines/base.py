@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from likeliest.augmentation import Composition
 from likeliest.optimizers import Optimizer
 from likeliest.program import Program
 
@@ -32,12 +33,13 @@ class Terms(NamedTuple):
 
     The objective is (Σ_i w_i log P(y_i | x_i) + log P(θ)) / Σ_i w_i over all examples; a minibatch stands for the first
     sum, and ``prior_scale`` is 1 / Σ_i w_i in the user's weights. A gradient longer than ``clip_norm`` is scaled back
-    to it. ``seed`` is that of the noise.
+    to it. ``seed`` is that of the noise, and of the augmentation of the examples.
     """
 
     prior_scale: float = 0.0
     clip_norm: float = math.inf
     seed: int = 0
+    augmentation: Composition | None = None
 
 
 AVERAGE = -2  # the slot of the average of θ

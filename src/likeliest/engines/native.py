@@ -133,6 +133,7 @@ class Native:
             (terms.prior_scale, terms.clip_norm, *random.stream(terms.seed, random.NOISE)),
             self._custom(y),
             threads,
+            _augmentation(terms, t, chunk),
         )
 
     def _custom(self, y: Array) -> Callable[[Array, Array], tuple[Array, Array]] | None:
@@ -185,6 +186,21 @@ def _constants(step: Step) -> list[float]:
         if p.kind == p.KEYWORD_ONLY and p.name not in ("noise", "training"):
             constants += np.ravel(step.attributes.get(p.name, p.default)).tolist()
     return [float(c) for c in constants]
+
+
+def _augmentation(terms: Terms, t: int, chunk: Chunk) -> Any:
+    """How examples are changed: shape, fill, stream, its parts with their places in the list, and shares of Mixup."""
+    composition = terms.augmentation
+    if composition is None:
+        return None
+    return (
+        composition.shape,
+        composition.axes,
+        composition.fill,
+        random.stream(terms.seed, random.AUGMENTATION),
+        [(part.name, k, list(part.constants(composition.axes))) for k, part in composition.parts],
+        composition.shares(terms.seed, t, chunk.bounds),
+    )
 
 
 def _rule(name: str, program: Program, priors: Mapping[str, Prior]) -> tuple[str, list[float], bool, bool, float]:

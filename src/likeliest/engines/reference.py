@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest import random
+from likeliest.augmentation import mix
 from likeliest.engines.base import AVERAGE, Array, Chunk, Terms
 from likeliest.likelihoods import Likelihood, log_prob_of, score_of
 from likeliest.ops import OPERATIONS
@@ -20,6 +21,8 @@ from likeliest.program import INPUT, OUTPUT, Program, Step
 from likeliest.xp import numpy_namespace as xp
 
 Values = dict[str, Array]
+
+ROWS_WORTH = 1 << 20  # numbers, that a search through X takes at a time
 
 
 class Training(NamedTuple):
@@ -112,9 +115,14 @@ class Reference:
 
     def first_non_finite(self, X: Array, threads: int) -> tuple[int, int] | None:
         """The row and the column (of the flattened example) of the first NaN or infinity in X, if there is one."""
-        with np.errstate(over="ignore"):
-            wrong = np.argwhere(~np.isfinite(X.reshape(X.shape[0], -1).astype(self.dtype)))
-        return (int(wrong[0][0]), int(wrong[0][1])) if len(wrong) else None
+        X = X.reshape(X.shape[0], -1)
+        rows = max(1, ROWS_WORTH // X.shape[1])
+        for first in range(0, len(X), rows):  # some at a time: X may be larger than the memory
+            with np.errstate(over="ignore"):
+                wrong = np.argwhere(~np.isfinite(X[first : first + rows].astype(self.dtype)))
+            if len(wrong):
+                return first + int(wrong[0][0]), int(wrong[0][1])
+        return None
 
     def start(self, optimizer: Optimizer) -> None:
         """Takes an optimizer, with its state before the first step."""
@@ -141,7 +149,8 @@ class Reference:
         for k in range(len(chunk.bounds) - 1):
             batch = chunk.order[chunk.bounds[k] : chunk.bounds[k + 1]]
             training = Training(terms.seed, t + k)
-            total, gradient, values = self._score(X[batch], y[batch], None if w is None else w[batch], training)
+            x, shares = self._augmented(X[batch], terms, t + k)
+            total, gradient, values = self._score(x, y[batch], None if w is None else w[batch], training, shares)
             totals.append(total)
             if not total >= floor * len(batch):
                 break
@@ -153,6 +162,14 @@ class Reference:
                     moved = average + chunk.rates[k] * (self.theta[name] - average)
                     self.averages[name] = moved.astype(self.dtype, copy=False)
         return np.array(totals)
+
+    def _augmented(self, x: Array, terms: Terms, t: int) -> tuple[Array, Array | None]:
+        """The examples of a minibatch as training sees them, and with what share each is itself if they are mixed."""
+        if terms.augmentation is None:
+            return x, None
+        x = terms.augmentation.forward(np.asarray(x).astype(self.dtype), terms.seed, t)
+        shares = terms.augmentation.shares(terms.seed, t, np.array([0, len(x)]))
+        return (x, None) if shares is None else (mix(x, shares), shares)
 
     def _objective(self, gradient: Values, m: int, terms: Terms) -> Values:
         """The gradient of the objective: mean score of the minibatch, plus the priors', clipped."""
@@ -199,14 +216,20 @@ class Reference:
         """∂/∂θ Σ_i w_i log P(y_i | x_i), by parameter name."""
         return self._score(X, y, w, None)[1]
 
-    def _score(self, X: Array, y: Array, w: Array | None, training: Training | None) -> tuple[float, Values, Values]:
-        """LL, ∂LL/∂θ and the values of the forward pass."""
+    def _score(
+        self, X: Array, y: Array, w: Array | None, training: Training | None, shares: Array | None = None
+    ) -> tuple[float, Values, Values]:
+        """LL, ∂LL/∂θ and the values of the forward pass; with shares (n,) each row counts for the next target, too."""
         likelihood = self.likelihood if training is None else self.likelihood.training()
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             values = forward(self.program, self.theta, np.asarray(X).astype(self.dtype), training)
-            score, log_prob = score_of(likelihood, values[OUTPUT], y), log_prob_of(likelihood, values[OUTPUT], y)
-            if w is not None:
-                score, log_prob = score * w[:, None].astype(self.dtype), log_prob * w
+            if shares is None:
+                score, log_prob = _scored(likelihood, values[OUTPUT], y, w)
+            else:
+                w = np.ones(len(y)) if w is None else w
+                score, log_prob = _scored(likelihood, values[OUTPUT], y, shares * w)
+                after = _scored(likelihood, values[OUTPUT], np.roll(y, -1, axis=0), (1 - shares) * np.roll(w, -1))
+                score, log_prob = score + after[0], log_prob + after[1]
             gradient = backward(self.program, self.theta, values, score, training)[1]
         return float(log_prob.sum(dtype=np.float64)), gradient, values
 
@@ -218,3 +241,9 @@ class Reference:
     def probabilities(self, X: Array, threads: int) -> Array:
         """P(Y = k | x): (n, classes)."""
         return np.asarray(self.likelihood.probabilities(xp, self.output(X, threads)))
+
+
+def _scored(likelihood: Likelihood, eta: Array, y: Array, w: Array | None) -> tuple[Array, Array]:
+    """W ∂ log P(y | η) / ∂η and w log P(y | η), row by row."""
+    score, log_prob = score_of(likelihood, eta, y), log_prob_of(likelihood, eta, y)
+    return (score, log_prob) if w is None else (score * w[:, None].astype(eta.dtype), log_prob * w)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,14 @@ def held_out_rows(Z: Array, share: float, seed: int) -> npt.NDArray[np.bool_]:
     """
     n = len(Z)
     alone = np.arange(n)
-    copies = alone if n > MOST_COMPARED else np.unique(Z.reshape(n, -1), axis=0, return_inverse=True)[1].reshape(-1)
+    if n > MOST_COMPARED:
+        copies = alone
+    elif Z.ndim == 2:
+        copies = np.unique(Z, axis=0, return_inverse=True)[1].reshape(-1)
+    else:  # of images there may be more than the memory holds twice: their digests are compared
+        digests = np.array([sha256(np.ascontiguousarray(z)).hexdigest() for z in Z])
+        first, copies = np.unique(digests, return_index=True, return_inverse=True)[1:]
+        copies = np.argsort(np.argsort(first))[copies]  # in the order of the examples, whatever the type of number
     for groups in (copies, alone):  # the second where hardly any rows differ
         numbers = random.uniform(random.stream(seed, random.SPLIT), (int(groups.max()) + 1,))
         order = np.argsort(numbers, kind="stable")

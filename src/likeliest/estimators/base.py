@@ -16,15 +16,16 @@ from sklearn.base import BaseEstimator, TransformerMixin, is_regressor
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from likeliest import optimizers, schedules
+from likeliest import optimizers, schedules, structures
 from likeliest.data import as_weights, check_same_length
-from likeliest.estimators import defaults
+from likeliest.estimators import defaults, shapes
 from likeliest.estimators.arguments import blaming, held_out_rows, holds_strings, is_frame, merged, renamed
 from likeliest.estimators.callbacks import CallbackSupportMixin, Hooks, with_callbacks
 from likeliest.estimators.settings import check_settings, is_word
 from likeliest.fit import DivergenceError
+from likeliest.grids import Grid
 from likeliest.history import History
-from likeliest.layers import BatchNorm, Dropout, Embedding, GaussianNoise, Layer
+from likeliest.layers import BatchNorm, Dropout, Embedding, Flatten, GaussianNoise, Layer, Rescale
 from likeliest.likelihoods import Distribution, Likelihood
 from likeliest.network import Network
 from likeliest.network_file import write_network
@@ -47,6 +48,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
     schedule: Any
     averaging: Any
     clip_norm: Any
+    augment: Any
     max_iter: Any
     batch_size: Any
     early_stopping: Any
@@ -64,7 +66,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
 
     network_: Network
     history_: History
-    table_: Table
+    table_: Table | Grid
     n_iter_: int
     target_name_: str
 
@@ -93,8 +95,10 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
 
         Parameters
         ----------
-        X : (n, p) array or data frame
-            The examples: numbers, and in a data frame also strings, categories and gaps.
+        X : (n, p) array or data frame, or array of more axes
+            The examples: numbers, and in a data frame also strings, categories and gaps. Images are (n, H, W) or
+            (n, H, W, c), series (n, T, c), of any real number type; they are never copied whole, so that bytes and
+            memory-mapped arrays may be larger than the memory.
         y : (n,) or (n, targets) array
             What is to be predicted.
         sample_weight : (n,) array, optional
@@ -122,8 +126,8 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         target_name = getattr(y, "name", None)
         X = self._examples(X, reset=not goes_on, y=y)
         weights = as_weights(sample_weight, len(X))
-        validation = self._check_validation(X_val, y_val)
-        recipe = self._recipe(len(X), held_out=validation is not None)
+        validation = self._check_validation(X_val, y_val, shapes.of_examples(X))
+        recipe = self._recipe(X, len(X), held_out=validation is not None)
         # Callbacks hand the metadata on to scorers, which know of weights only.
         data = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
         if recipe.optimizer.full_batch and not recipe.holds_out:
@@ -160,6 +164,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             "schedule": recipe.schedule,
             "averaging": recipe.averaging,
             "clip_norm": recipe.clip_norm,
+            "augment": self.augment,
             "seed": seed,
             "threads": self._threads(),
             "verbose": self.verbose,
@@ -236,7 +241,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         check_settings(self)
         X = self._examples(X, reset=first, y=y)
         weights = as_weights(sample_weight, len(X))
-        recipe = self._recipe(defaults.FEW, held_out=False)
+        recipe = self._recipe(X, defaults.FEW, held_out=False)
         likelihood, targets, learned = self._read_targets(y, weights, recipe, reset=first)
         check_same_length(X, targets)
         weights = self._weighted(targets, weights, learned)
@@ -254,6 +259,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             sample_weight=weights,
             schedule=None if is_word(self.schedule, "auto") else self.schedule,
             clip_norm=None if is_word(self.clip_norm, "auto") else self.clip_norm,
+            augment=self.augment,
             threads=self._threads(),
             verbose=self.verbose,
             **again,
@@ -276,7 +282,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             self.__dict__.update(before)
             raise
 
-    def _state(self, table: Table, learned: dict[str, Any]) -> Callable[[Network], dict[str, Any]]:
+    def _state(self, table: Table | Grid, learned: dict[str, Any]) -> Callable[[Network], dict[str, Any]]:
         """From a network to all attributes that predictions need."""
         return lambda network: {"network_": network, "table_": table, **learned}
 
@@ -289,12 +295,14 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             validation_log_likelihood=[value - shift for value in history.validation_log_likelihood],
         )
 
-    def _recipe(self, n: int, held_out: bool) -> defaults.Recipe:
-        """The recipe for n rows, with what the settings say instead."""
+    def _recipe(self, X: Any, n: int, held_out: bool) -> defaults.Recipe:
+        """The recipe for n rows like those of X, with what the settings say instead."""
         usual, share = is_word(self.likelihood, "auto"), float(self.validation_fraction)
         recipe = defaults.recipe(n, is_regressor(self), usual, share)
-        if recipe.optimizer.full_batch and is_word(self.optimizer, "auto") and self._wants_steps():
+        if recipe.optimizer.full_batch and is_word(self.optimizer, "auto") and self._wants_steps(shapes.of_examples(X)):
             recipe = replace(defaults.recipe(max(n, defaults.FEW), is_regressor(self), usual, share), holds_out=False)
+        if len(shapes.of_examples(X)) > 1:
+            recipe = defaults.of_grids(recipe)
         holds_out = recipe.holds_out if is_word(self.early_stopping, "auto") else bool(self.early_stopping)
         said: dict[str, Any] = {"holds_out": holds_out or held_out}
         if not is_word(self.optimizer, "auto"):
@@ -316,28 +324,35 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
                 said[name] = getattr(self, name)
         return replace(recipe, **said)
 
-    def _wants_steps(self) -> bool:
+    def _wants_steps(self, shape: tuple[int, ...]) -> bool:
         """Whether something is asked for that an optimizer on all examples at once does not have."""
         return (
             not (is_word(self.schedule, "auto") or self.schedule is None)
             or not (is_word(self.batch_size, "auto") or self.batch_size is None)
             or not (is_word(self.averaging, "auto") or self.averaging is None)
+            or bool(self.augment)
             or not (is_word(self.clip_norm, "auto") or self.clip_norm is None)
             or any(getattr(one, "label_smoothing", 0.0) for one in (self, self.likelihood))
             or any(
                 isinstance(layer, Dropout | GaussianNoise | BatchNorm) or getattr(layer, "max_norm", None)
-                for layer in self._layers()
+                for layer in shapes.all_of(self._layers(shape))
             )
         )
 
-    def _network(self, likelihood: Likelihood, table: Table, recipe: defaults.Recipe) -> Network:
+    def _network(self, likelihood: Likelihood, table: Table | Grid, recipe: defaults.Recipe) -> Network:
         """The network that the settings and the table ask for, without θ."""
-        embedded = [Embedding(tuple((j, K, _embedding_width(K)) for j, K in table.codes))] if table.categories else []
+        before: list[Layer] = []
+        if isinstance(table, Grid):
+            if table.standardize:
+                before.append(Rescale(tuple(table.center.tolist()), tuple((1 / table.scale).tolist())))
+        elif table.categories:
+            before.append(Embedding(tuple((j, K, _embedding_width(K)) for j, K in table.codes)))
+        shape = table.shape if isinstance(table, Grid) else (table.width,)
         prior: Any = recipe.prior
         if is_word(self.prior, "auto") and isinstance(prior, dict) and "output.c" in prior and not likelihood.shared:
             prior = prior["weights"]  # there is no scale of its own that the other part could be about
         return Network(
-            [*embedded, *self._layers()],
+            [*before, *self._layers(shape)],
             likelihood=likelihood,
             prior=prior,
             initializer={"output": "zeros"},
@@ -345,18 +360,30 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             dtype=recipe.dtype,
         )
 
-    def _layers(self) -> list[Layer]:
+    def _layers(self, shape: tuple[int, ...]) -> list[Layer]:
+        """The hidden layers for examples of a shape."""
+        if isinstance(self.layers, str):
+            return structures.STRUCTURES[self.layers](shape)
         if self.layers is not None:
             return list(self.layers)
         widths = (self.hidden,) if isinstance(self.hidden, int | np.integer) else tuple(self.hidden)
-        layers: list[Layer] = []
+        layers: list[Layer] = [Flatten()] if len(shape) > 1 else []
         for width in widths:
             layers.append(defaults.dense(int(width), self.activation))
             if self.dropout:
                 layers.append(Dropout(self.dropout))
         return layers
 
-    def _read_table(self, X: Any, weights: Array | None) -> Table:
+    def _read_table(self, X: Any, weights: Array | None) -> Table | Grid:
+        shape = shapes.of_examples(X)
+        if len(shape) > 1:
+            if not (self.categorical_features is None or is_word(self.categorical_features, "from_dtype")):
+                raise ValueError(
+                    f'categorical_features: expected "from_dtype" or None for X of {X.ndim} axes, whose numbers are '
+                    f"no columns; found {self.categorical_features!r}"
+                )
+            by_channel = shapes.has_channels(self._layers(shape), shape)
+            return Grid.fit(X, weights, standardize=bool(self.standardize), by_channel=by_channel)
         return Table.fit(
             X,
             weights,
@@ -365,7 +392,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             missing=self.missing,
         )
 
-    def _fill_unseen(self, network: Network, table: Table, Z: Array) -> None:
+    def _fill_unseen(self, network: Network, table: Table | Grid, Z: Array) -> None:
         """A category that was never seen becomes what the seen ones are on average."""
         for j, K in table.codes:
             counts = np.bincount(Z[:, j].astype(int), minlength=K)
@@ -404,8 +431,11 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
 
     # Arguments --------------------------------------------------------------------------------------------------------
 
-    def _examples(self, X: Any, reset: bool, **y: Any) -> Any:
-        """X as a frame or an array, its names and width learned or checked."""
+    def _examples(self, X: Any, reset: bool, like: tuple[int, ...] | None = None, **y: Any) -> Any:
+        """X as a frame or an array, its names and width learned or checked.
+
+        Where they are not learned, examples have as many axes as ``like``, by default those of the fit.
+        """
         if y and y["y"] is None:
             raise ValueError(
                 f"y: this {type(self).__name__} estimator requires y to be passed, but the target y is None"
@@ -419,24 +449,30 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
                     X,
                     dtype=dtype,
                     ensure_all_finite=False,
-                    allow_nd=self.layers is not None,
+                    allow_nd=True,
                     estimator=self,
                     input_name="X",
                 )
             elif len(X) == 0 or len(columns_of(X)) == 0:
                 shape = f"{len(X)} sample(s) and {len(columns_of(X))} feature(s)"
                 raise ValueError(f"X: expected a table with rows and columns, found {shape}")
+            if not reset:
+                expected = self.network_.program.input_shape if like is None else like
+                found = shapes.of_examples(X)
+                if len(found) != len(expected):
+                    there = "(n, p), a table" if len(expected) == 1 else f"(n, {', '.join(map(str, expected))})"
+                    raise ValueError(f"expected shape {there}, as in the fit, found {(len(X), *found)}")
             validate_data(self, X, reset=reset, skip_check_array=True)
         return X
 
-    def _check_validation(self, X_val: Any, y_val: Any) -> tuple[Any, Any] | None:
+    def _check_validation(self, X_val: Any, y_val: Any, like: tuple[int, ...]) -> tuple[Any, Any] | None:
         if (X_val is None) != (y_val is None):
             given, other = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
             raise ValueError(f"{other}: expected with {given}, found None")
         if X_val is None:
             return None
         with renamed("X", "X_val"):
-            return self._examples(X_val, reset=False), y_val
+            return self._examples(X_val, reset=False, like=like), y_val
 
     def _targets_like(self, y: Any, likelihood: Likelihood, learned: dict[str, Any]) -> Array:
         """Held-out targets, as those of the fit."""
@@ -456,7 +492,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
 
         Parameters
         ----------
-        X : (n, p) array or data frame
+        X : (n, ...) array or data frame
             The examples.
 
         Returns
@@ -499,7 +535,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
 
         Parameters
         ----------
-        X : (n, p) array or data frame
+        X : (n, ...) array or data frame
             The examples.
 
         Returns
@@ -523,7 +559,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = self.missing == "indicator"
         tags.input_tags.string = self.categorical_features is not None
-        tags.input_tags.three_d_array = self.layers is not None
+        tags.input_tags.three_d_array = True
         tags.target_tags.required = True
         tags.non_deterministic = False
         return tags

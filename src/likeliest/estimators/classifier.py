@@ -24,9 +24,10 @@ Array = npt.NDArray[Any]
 class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     """A neural network for classes, with probabilities one can believe: fit, predict, predict_proba.
 
-    X is standardized inside, strings become learned vectors and gaps are told of, so nothing has to be scaled, encoded
-    or filled in. With two classes the likelihood is Bernoulli's, with more Categorical's, and with a table of labels
-    (n, K) of 0 and 1 (multi-label) one Bernoulli's for each.
+    X is a table, or an array of images, series or volumes: (n, H, W), (n, H, W, c), (n, T, c) …. It is standardized
+    inside, strings become learned vectors and gaps are told of, so nothing has to be scaled, encoded or filled in. With
+    two classes the likelihood is Bernoulli's, with more Categorical's, and with a table of labels (n, K) of 0 and 1
+    (multi-label) one Bernoulli's for each.
 
     Parameters
     ----------
@@ -34,8 +35,10 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         How many cells each hidden layer has; ``()`` for logistic regression.
     activation : str
         Of the hidden layers: ``"gelu"``, ``"relu"``, ``"tanh"``, ``"logistic"`` ….
-    layers : list of Layer, optional
-        The hidden layers one by one, instead of ``hidden`` and ``activation``; X may then have any number of axes.
+    layers : list of Layer, or str, optional
+        The hidden layers one by one, instead of ``hidden`` and ``activation``: `likeliest.Conv2D` and the like for
+        images. Or the name of one of `likeliest.structures`: ``"lenet5"`` and ``"resnet8"`` for images, ``"fcn"`` for
+        series. Without, the numbers of an image are taken in a row.
     dropout : float
         The share of cells that each training step leaves out, after each hidden layer.
     likelihood : Likelihood or str
@@ -83,6 +86,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         The precision; by default single, and double for few rows.
     verbose : bool or "auto"
         Whether to show progress.
+    augment : list of Augmentation, optional
+        How images are changed at random in training, such as ``[Shift(2), Rotate(15)]``: `likeliest.augmentation`.
 
     Attributes
     ----------
@@ -92,12 +97,12 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         The fitted network, on the prepared table.
     history_ : History
         What happened epoch by epoch.
-    table_ : Table
-        How X is prepared.
+    table_ : Table or Grid
+        How X is prepared; of images and other arrays of more than two axes, which are not, where their numbers lie.
     n_iter_ : int
         How many epochs there were.
     n_features_in_ : int
-        How many columns X has.
+        How many columns X has, or how long its second axis is.
     feature_names_in_ : array
         Their names, for a data frame.
     target_name_ : str
@@ -146,6 +151,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         engine: str = "native",
         dtype: Any = None,
         verbose: Any = False,
+        augment: Any = None,
     ) -> None:
         self.hidden = hidden
         self.activation = activation
@@ -173,6 +179,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         self.engine = engine
         self.dtype = dtype
         self.verbose = verbose
+        self.augment = augment
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
         """One pass over these examples, from where the last one stopped; the optimizer keeps its state.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from likeliest.averaging import EMA, Averaging
@@ -75,6 +75,13 @@ def recipe(n: int, regression: bool, usual: bool, held_out: float) -> Recipe:
         Normal(max(3, 1000 / n) ** -0.5) if regression else {"weights": Normal(0.4), "output": Normal(1.0)},
         StudentT(min_scale=1e-3),
     )
+
+
+def of_grids(recipe: Recipe) -> Recipe:
+    """The same for images, series and volumes, whose networks are deeper and take smaller steps."""
+    if isinstance(recipe.optimizer, Adam):
+        return replace(recipe, optimizer=Adam(0.003), clip_norm=1.0)
+    return recipe
 
 
 def dense(width: int, activation: str) -> Dense:

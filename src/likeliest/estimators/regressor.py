@@ -27,8 +27,8 @@ SMALLEST = 1e-307  # a scale of y, so that nothing divided by it overflows
 class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     """A neural network for numbers, which predicts a distribution for each: fit, predict, predict_dist.
 
-    X and, for likelihoods on all real numbers, y are standardized inside; strings become learned vectors and gaps are
-    told of. The default likelihood is Student's t with location and scale as functions of x, which expects outliers.
+    X is a table, or an array of images, series or volumes. X and, for likelihoods on all real numbers, y are
+    standardized inside; strings become learned vectors and gaps are told of. The default likelihood is Student's t with location and scale as functions of x, which expects outliers.
 
     Parameters
     ----------
@@ -36,8 +36,10 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         How many cells each hidden layer has; ``()`` for linear regression.
     activation : str
         Of the hidden layers: ``"gelu"``, ``"relu"``, ``"tanh"``, ``"logistic"`` ….
-    layers : list of Layer, optional
-        The hidden layers one by one, instead of ``hidden`` and ``activation``; X may then have any number of axes.
+    layers : list of Layer, or str, optional
+        The hidden layers one by one, instead of ``hidden`` and ``activation``: `likeliest.Conv2D` and the like for
+        images. Or the name of one of `likeliest.structures`: ``"lenet5"`` and ``"resnet8"`` for images, ``"fcn"`` for
+        series. Without, the numbers of an image are taken in a row.
     dropout : float
         The share of cells that each training step leaves out, after each hidden layer.
     likelihood : Likelihood or str
@@ -82,6 +84,8 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         The precision; by default single, and double for few rows.
     verbose : bool or "auto"
         Whether to show progress.
+    augment : list of Augmentation, optional
+        How images are changed at random in training, such as ``[Shift(2), Rotate(15)]``: `likeliest.augmentation`.
 
     Attributes
     ----------
@@ -89,14 +93,14 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         The fitted network, on the prepared table and y.
     history_ : History
         What happened epoch by epoch, in the units of y.
-    table_ : Table
-        How X is prepared.
+    table_ : Table or Grid
+        How X is prepared; of images and other arrays of more than two axes, which are not, where their numbers lie.
     target_center_, target_scale_ : float or (targets,) array
         How y is: z = (y − centre) / scale.
     n_iter_ : int
         How many epochs there were.
     n_features_in_ : int
-        How many columns X has.
+        How many columns X has, or how long its second axis is.
     feature_names_in_ : array
         Their names, for a data frame.
     target_name_ : str
@@ -144,6 +148,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         engine: str = "native",
         dtype: Any = None,
         verbose: Any = False,
+        augment: Any = None,
     ) -> None:
         self.hidden = hidden
         self.activation = activation
@@ -169,6 +174,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         self.engine = engine
         self.dtype = dtype
         self.verbose = verbose
+        self.augment = augment
 
     def _read_targets(
         self, y: Any, weights: Array | None, recipe: Recipe | None, reset: bool

@@ -14,6 +14,7 @@ from likeliest.encoding import decode, encode
 from likeliest.estimators.classifier import Classifier
 from likeliest.estimators.regressor import Regressor
 from likeliest.estimators.settings import check_settings
+from likeliest.grids import Grid
 from likeliest.layers import Embedding
 from likeliest.network import Network
 from likeliest.program import Program
@@ -97,8 +98,10 @@ def _requests(estimator: Any) -> dict[str, dict[str, Any]]:
 def _check(it: Any, program: Program) -> None:
     """A ValueError or TypeError unless what was learned fits together, so that nothing fails when it is used."""
     table, likelihood, shape = it.table_, it.network_.likelihood, program.input_shape
-    if not isinstance(table, Table):
+    if not isinstance(table, Table | Grid):
         raise TypeError(f"table_: found {table!r}")
+    if isinstance(table, Grid) and table.shape != shape:
+        raise ValueError(f"table_: it is of examples of shape {table.shape}, the network of {shape}")
     if math.prod(shape) != table.width:
         raise ValueError(f"table_: it has {table.width} columns for examples of shape {shape}")
     embedded = [layer.columns for layer in it.network_.layers if isinstance(layer, Embedding)]

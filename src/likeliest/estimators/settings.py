@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from likeliest import optimizers, schedules
+from likeliest import optimizers, schedules, structures
+from likeliest.augmentation import check as check_augment
 from likeliest.averaging import Averaging
 from likeliest.engines import ENGINES
 from likeliest.layers import Dense, Layer
@@ -22,6 +23,8 @@ def check_settings(estimator: Any) -> None:
     it = estimator
     if it.layers is None:
         _check_hidden(it)
+    elif isinstance(it.layers, str):
+        structures.check_name(it.layers)
     elif not isinstance(it.layers, Sequence) or not all(isinstance(layer, Layer) for layer in it.layers):
         raise ValueError(f'layers: expected a list of layers such as Dense(32, "relu"), or None, found {it.layers!r}')
     for name in ("max_iter", "n_iter_no_change"):
@@ -51,6 +54,7 @@ def check_settings(estimator: Any) -> None:
         )
     if not (it.clip_norm is None or is_word(it.clip_norm, "auto")):
         check_positive("clip_norm", it.clip_norm, "1.0 is usual for a gradient of the mean")
+    check_augment(it.augment)
     if hasattr(it, "label_smoothing"):
         check_smoothing(it.label_smoothing)
     if not is_word(it.schedule, "auto"):

@@ -13,25 +13,28 @@ import numpy as np
 
 from likeliest.export.graph import WHOLE, Graph, Rows, Symbol
 from likeliest.export.library import onnx_namespace as xp
+from likeliest.grids import Grid
 from likeliest.tables import BEND, Table
 
 GAP = ""  # among strings, which have no NaN
 
 
-def prepared(graph: Graph, table: Table, shape: tuple[int, ...], taken: set[str]) -> Symbol:
+def prepared(graph: Graph, table: Table | Grid, shape: tuple[int, ...], taken: set[str]) -> Symbol:
     """Declares the inputs and returns what the network takes, (n, *shape).
 
     Parameters
     ----------
     graph : Graph
         To write in.
-    table : Table
-        How the estimator prepares X.
+    table : Table or Grid
+        How the estimator prepares X; nothing is to be done for a grid, whose network does it.
     shape : tuple of int
         Of one example, as the network takes it.
     taken : set of str
         Names that columns cannot have as inputs, because outputs have them.
     """
+    if isinstance(table, Grid):
+        return graph.input("X", (Rows(), *shape), graph.dtype)
     if not table.categories:
         images = table.center.shape == (1,) and len(shape) > 1
         X = graph.input("X", (Rows(), *(shape if images else (len(table.numeric),))), np.float64)

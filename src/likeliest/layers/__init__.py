@@ -22,6 +22,7 @@ from likeliest.layers.pooling import (
     MaxPool2D,
     MaxPool3D,
 )
+from likeliest.layers.rescale import Rescale
 from likeliest.layers.residual import Residual
 from likeliest.layers.separable_convolution import SeparableConv1D, SeparableConv2D, SeparableConv3D
 from likeliest.layers.transposed_convolution import ConvTranspose1D, ConvTranspose2D, ConvTranspose3D
@@ -58,6 +59,7 @@ __all__ = [
     "Merge",
     "Parallel",
     "RMSNorm",
+    "Rescale",
     "Residual",
     "SeparableConv1D",
     "SeparableConv2D",

@@ -7,9 +7,12 @@ them on ``ax=`` or on new axes (``display.figure_.savefig("name.png")``). They n
 ``pip install 'likeliest[plots]'`` brings.
 """
 
+from likeliest.plots.augmented import AugmentationDisplay
 from likeliest.plots.coverage import CoverageDisplay
 from likeliest.plots.diagram import network
+from likeliest.plots.feature_maps import FeatureMapsDisplay
 from likeliest.plots.intervals import IntervalDisplay
+from likeliest.plots.kernels import KernelsDisplay
 from likeliest.plots.learning import LearningCurveDisplay, learning_curve
 from likeliest.plots.learning_rates import learning_rates
 from likeliest.plots.mistakes import misread
@@ -18,8 +21,11 @@ from likeliest.plots.theta import WeightsDisplay
 from likeliest.plots.weights import hidden_weights
 
 __all__ = [
+    "AugmentationDisplay",
     "CoverageDisplay",
+    "FeatureMapsDisplay",
     "IntervalDisplay",
+    "KernelsDisplay",
     "LearningCurveDisplay",
     "ReliabilityDisplay",
     "WeightsDisplay",

@@ -67,7 +67,7 @@ def columns(network: Network) -> list[Column]:
         elif step.operation in ACTIVATIONS and found and found[-1].activation == "identity":
             last = found[-1]
             found[-1] = Column(last.name, step.output, last.z, step.operation, last.W, last.b)
-        elif step.operation != "reshape":
+        elif step.operation not in ("reshape", "rescale"):
             raise ValueError(
                 f"only networks of Dense layers, each with one activation, can be drawn cell by cell; "
                 f"this one has {step.operation} ({step.output})"

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from likeliest.plots.canvas import DIVERGING, INK, TRAIN, bare, framed
 from likeliest.plots.display import Display, attribute, inside
-from likeliest.plots.weights import _across, _scale
+from likeliest.plots.mosaic import mosaic
+from likeliest.plots.weights import _scale
 
 Array = npt.NDArray[Any]
 
@@ -131,15 +132,8 @@ class WeightsDisplay(Display):
         self._head(ax, f"Weights into {self.layer}", len(inputs), len(self.W), " inputs")
 
     def _mosaic(self, ax: Any, cells: Array, kwargs: dict[str, Any]) -> None:
-        H, W = self.image_shape or (1, 1)
-        across = _across(len(cells), H / W)
-        down = math.ceil(len(cells) / across)
-        gap = max(1, round(max(H, W) / 12))
-        mosaic = np.full((down * (H + gap) - gap, across * (W + gap) - gap), np.nan)
-        for place, j in enumerate(cells):
-            top, left = (place // across) * (H + gap), (place % across) * (W + gap)
-            mosaic[top : top + H, left : left + W] = self.W[:, j].reshape(H, W)
-        self.image_ = self._imshow(ax, mosaic, kwargs)
+        images = self.W.T[cells].reshape(len(cells), *(self.image_shape or (1, 1)))
+        self.image_ = self._imshow(ax, mosaic(images), kwargs)
         bare(ax)
         self._head(ax, f"Weights into {self.layer}, an image a cell", len(cells), self.W.shape[1], " cells")
 
@@ -147,13 +141,7 @@ class WeightsDisplay(Display):
         limit = _scale(values[np.isfinite(values)])
         style = {"cmap": DIVERGING, "vmin": -limit, "vmax": limit, "interpolation": "nearest"}
         image = ax.imshow(values, **{**style, **kwargs})
-        for old in [child for child in ax.child_axes if child.get_label() == "weights"]:
-            old.remove()  # of an earlier plot on the same axes
-        # An inset, not figure.colorbar(ax=ax): that would take room from ax again with each plot.
-        beside = ax.inset_axes((1.03, 0.0, 0.035, 1.0), label="weights")
-        bar = ax.figure.colorbar(image, cax=beside)
-        bar.outline.set_visible(False)
-        beside.tick_params(labelsize=8)
+        beside(ax, image, "weights")
         return image
 
     def _head(self, ax: Any, title: str, shown: int, total: int, what: str) -> None:
@@ -222,6 +210,17 @@ class WeightsDisplay(Display):
             if min(image_shape) < 1 or math.prod(image_shape) != len(W):
                 raise ValueError(f"image_shape: expected (H, W) with H W = {len(W)} inputs, found {image_shape!r}")
         return cls(W, chosen, names, image_shape).plot(ax=ax, **kwargs)
+
+
+def beside(ax: Any, image: Any, label: str) -> None:
+    """A colour bar to the right of the axes, in place of that of an earlier plot on them."""
+    for old in [child for child in ax.child_axes if child.get_label() == label]:
+        old.remove()
+    # An inset, not figure.colorbar(ax=ax): that would take room from ax again with each plot.
+    strip = ax.inset_axes((1.03, 0.0, 0.035, 1.0), label=label)
+    bar = ax.figure.colorbar(image, cax=strip)
+    bar.outline.set_visible(False)
+    strip.tick_params(labelsize=8)
 
 
 def _names_of_inputs(estimator: Any, network: Any) -> list[str]:
