@@ -21,7 +21,31 @@ import scipy.stats
 
 from likeliest import initializers, likelihoods, optimizers
 from likeliest.initializers import Initializer
-from likeliest.layers import Activation, Dense, Flatten, Layer
+from likeliest.layers import (
+    Activation,
+    AvgPool1D,
+    AvgPool2D,
+    AvgPool3D,
+    Conv1D,
+    Conv2D,
+    Conv3D,
+    ConvTranspose1D,
+    ConvTranspose2D,
+    ConvTranspose3D,
+    Dense,
+    Flatten,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    GroupNorm,
+    Layer,
+    MaxPool1D,
+    MaxPool2D,
+    MaxPool3D,
+    SeparableConv2D,
+    Upsample1D,
+    Upsample2D,
+    Upsample3D,
+)
 from likeliest.likelihoods import Bernoulli, Categorical, Likelihood
 from likeliest.network import Network
 from likeliest.ops import ACTIVATIONS
@@ -103,6 +127,128 @@ def _codes(values: list[Array]) -> list[Array]:
     return [x, *tables]
 
 
+def _convolution(
+    x: Array,
+    W: Array,
+    b: Any = 0,
+    *,
+    stride: tuple[int, ...],
+    padding: tuple[tuple[int, int], ...],
+    dilation: tuple[int, ...],
+    groups: int,
+) -> Array:
+    """One number at a time, from the definition."""
+    *kernel, c, q = W.shape
+    x = np.pad(x, ((0, 0), *padding, (0, 0)))
+    reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
+    out = [(size - r) // s + 1 for size, r, s in zip(x.shape[1:-1], reach, stride, strict=True)]
+    z = np.zeros((len(x), *out, q))
+    for *at, o in np.ndindex(*out, q):
+        for *tap, i in np.ndindex(*kernel, c):
+            place = (a * s + t * d for a, s, t, d in zip(at, stride, tap, dilation, strict=True))
+            z[(slice(None), *at, o)] += W[(*tap, i, o)] * x[(slice(None), *place, o // (q // groups) * c + i)]
+    return z + b
+
+
+def _transposed_convolution(
+    x: Array,
+    W: Array,
+    b: Any = 0,
+    *,
+    stride: tuple[int, ...],
+    padding: tuple[tuple[int, int], ...],
+    dilation: tuple[int, ...],
+    groups: int,
+    output_padding: tuple[int, ...],
+) -> Array:
+    """One number at a time: each lays down a copy of the kernel."""
+    *kernel, q, c = W.shape
+    lengths = zip(x.shape[1:-1], stride, dilation, kernel, output_padding, strict=True)
+    z = np.zeros((len(x), *((size - 1) * s + d * (k - 1) + 1 + more for size, s, d, k, more in lengths), q * groups))
+    for *at, i in np.ndindex(*x.shape[1:]):
+        for *tap, o in np.ndindex(*kernel, q):
+            place = (a * s + t * d for a, s, t, d in zip(at, stride, tap, dilation, strict=True))
+            z[(slice(None), *place, i // (c // groups) * q + o)] += W[(*tap, o, i)] * x[(slice(None), *at, i)]
+    kept = (slice(before, size - after) for (before, after), size in zip(padding, z.shape[1:-1], strict=True))
+    return z[(slice(None), *kept)] + b
+
+
+def _pooled(of: Callable[[Array], Array]) -> Callable[..., Array]:
+    """What a function says of the numbers of x in each window, without those of the padding."""
+
+    def pool(x: Array, window: tuple[int, ...], stride: tuple[int, ...], padding: tuple[tuple[int, int], ...]) -> Array:
+        axes = list(zip(x.shape[1:-1], window, stride, padding, strict=True))
+        h = np.zeros((len(x), *((size + sum(pad) - w) // s + 1 for size, w, s, pad in axes), x.shape[-1]))
+        for i, *at, k in np.ndindex(h.shape):
+            box = (
+                slice(max(a * s - pad[0], 0), max(a * s - pad[0] + w, 0))
+                for a, (_, w, s, pad) in zip(at, axes, strict=True)
+            )
+            h[(i, *at, k)] = of(x[(i, *box, k)])
+        return h
+
+    return pool
+
+
+def _group_norm(x: Array, gamma: Array, beta: Array, groups: int, epsilon: float) -> Array:
+    h, size = np.empty_like(x), x.shape[-1] // groups
+    for i, g in product(range(len(x)), range(groups)):
+        own = slice(g * size, (g + 1) * size)
+        numbers = x[i][..., own].ravel().tolist()
+        mean, variance = statistics.fmean(numbers), statistics.pvariance(numbers)
+        h[i][..., own] = _norm(x[i][..., own], gamma[own], beta[own], mean, variance, epsilon)
+    return h
+
+
+def _first(x: Any) -> Any:
+    """PyTorch's images have channels first."""
+    return x.movedim(-1, 1)
+
+
+def _border(torch: Any, x: Any, padding: tuple[tuple[int, int], ...], value: float = 0.0) -> Any:
+    return torch.nn.functional.pad(x, [size for pair in reversed(padding) for size in pair], value=value)
+
+
+def _torch_convolution(
+    torch: Any, x: Any, W: Any, b: Any = None, *, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Any:
+    d = len(stride)
+    convolve = getattr(torch.nn.functional, f"conv{d}d")
+    z = convolve(_border(torch, _first(x), padding), W.permute(d + 1, d, *range(d)), b, stride, 0, dilation, groups)
+    return z.movedim(1, -1)
+
+
+def _torch_transposed_convolution(
+    torch: Any,
+    x: Any,
+    W: Any,
+    b: Any = None,
+    *,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+    output_padding: Any,
+) -> Any:
+    d = len(stride)
+    convolve = getattr(torch.nn.functional, f"conv_transpose{d}d")
+    W = W.permute(d + 1, d, *range(d)).contiguous()
+    z = convolve(_first(x), W, b, stride, 0, output_padding, groups, dilation).movedim(1, -1)
+    kept = (slice(before, size - after) for (before, after), size in zip(padding, z.shape[1:-1], strict=True))
+    return z[(slice(None), *kept)]
+
+
+def _torch_max_pool(torch: Any, x: Any, window: Any, stride: Any, padding: Any) -> Any:
+    pool = getattr(torch.nn.functional, f"max_pool{len(window)}d")
+    return pool(_border(torch, _first(x), padding, -math.inf), window, stride).movedim(1, -1)
+
+
+def _torch_average_pool(torch: Any, x: Any, window: Any, stride: Any, padding: Any) -> Any:
+    pool = getattr(torch.nn.functional, f"avg_pool{len(window)}d")
+    total, share = (pool(_border(torch, _first(one), padding), window, stride) for one in (x, torch.ones_like(x)))
+    return (total / share).movedim(1, -1)
+
+
 _DRAWN = np.random.default_rng(3).normal(size=(4, 6))
 
 OPERATIONS: dict[str, OperationCase] = {
@@ -150,6 +296,56 @@ OPERATIONS: dict[str, OperationCase] = {
         _rms_norm,
         lambda torch, x, gamma, epsilon: torch.nn.functional.rms_norm(x, gamma.shape, gamma, epsilon),
         {"epsilon": 0.1},
+    ),
+    "convolution": OperationCase(
+        ((3, 6, 5, 4), (3, 2, 2, 6), (6,)),
+        _convolution,
+        _torch_convolution,
+        {"stride": (2, 1), "padding": ((1, 2), (0, 1)), "dilation": (1, 2), "groups": 2},
+    ),
+    "transposed_convolution": OperationCase(
+        ((2, 4, 3, 4), (3, 2, 3, 4), (6,)),
+        _transposed_convolution,
+        _torch_transposed_convolution,
+        {"stride": (2, 1), "padding": ((1, 2), (0, 1)), "dilation": (1, 2), "groups": 2, "output_padding": (1, 0)},
+    ),
+    "max_pool": OperationCase(
+        ((3, 6, 5, 2),),
+        _pooled(np.max),
+        _torch_max_pool,
+        {"window": (3, 2), "stride": (2, 1), "padding": ((1, 2), (0, 1))},
+    ),
+    "average_pool": OperationCase(
+        ((3, 6, 5, 2),),
+        _pooled(np.mean),
+        _torch_average_pool,
+        {"window": (3, 2), "stride": (2, 1), "padding": ((1, 2), (0, 1))},
+    ),
+    "global_max_pool": OperationCase(
+        ((3, 4, 3, 2),),
+        lambda x: np.array([[c.max() for c in i.T] for i in x]),
+        lambda torch, x: x.amax(tuple(range(1, x.ndim - 1))),
+    ),
+    "global_average_pool": OperationCase(
+        ((3, 4, 3, 2),),
+        lambda x: np.array([[statistics.fmean(c.flat) for c in i.T] for i in x]),
+        lambda torch, x: x.mean(tuple(range(1, x.ndim - 1))),
+    ),
+    "upsample": OperationCase(
+        ((2, 3, 4, 2),),
+        lambda x, factor: np.stack([np.kron(i, np.ones((*factor, 1))) for i in x]),
+        lambda torch, x, factor: torch.nn.functional.interpolate(
+            _first(x), scale_factor=[float(f) for f in factor], mode="nearest"
+        ).movedim(1, -1),
+        {"factor": (3, 2)},
+    ),
+    "group_norm": OperationCase(
+        ((3, 4, 3, 6), (6,), (6,)),
+        _group_norm,
+        lambda torch, x, gamma, beta, groups, epsilon: torch.nn.functional.group_norm(
+            _first(x), groups, gamma, beta, epsilon
+        ).movedim(1, -1),
+        {"groups": 2, "epsilon": 0.1},
     ),
     "affine": OperationCase(
         ((5, 3), (3, 4), (4,)),
@@ -739,7 +935,7 @@ class NetworkCase:
     @property
     def id(self) -> str:
         layers = "-".join(
-            f"{layer.activation}{layer.width}" if isinstance(layer, Dense) else getattr(layer, "name", "flatten")
+            f"{layer.activation}{layer.width}" if isinstance(layer, Dense) else getattr(layer, "name", layer.prefix())
             for layer in self.layers
         )
         shape = "x".join(map(str, self.shape))
@@ -804,6 +1000,49 @@ AWKWARD = [
     NetworkCase((Dense(5, "tanh"),), Categorical(3), (4,), 1024),
     NetworkCase((Dense(5, "tanh"),), Categorical(3), (4,), 1025),
     NetworkCase((Dense(9, "gelu"),), Bernoulli(), (300,), 2500),
+    # Images, signals and volumes.
+    NetworkCase((Conv2D(5, 3), Activation("tanh"), Flatten()), Categorical(3), (6, 7), 5),
+    NetworkCase(
+        (Conv2D(7, (2, 3), "tanh", stride=(2, 1), padding="same", dilation=(1, 2)), MaxPool2D(2), GlobalAvgPool()),
+        *(Categorical(3), (7, 8, 3), 9),
+    ),
+    NetworkCase(
+        (
+            Conv2D(6, 3, "silu", groups=3, padding=((0, 1), 2)),
+            Conv2D(6, 3, "tanh", groups="depthwise"),
+            GlobalMaxPool(),
+        ),
+        *(Bernoulli(), (5, 6, 3), 7),
+    ),
+    NetworkCase(
+        (SeparableConv2D(9, 3, "gelu"), GroupNorm(3), AvgPool2D(3, stride=2, padding="same"), Flatten()),
+        *(Categorical(3), (6, 6, 4), 5),
+    ),
+    NetworkCase(
+        (Conv1D(17, 3, "tanh"), MaxPool1D(3, stride=2, padding=1), Conv1D(1, 2, bias=False), Flatten()),
+        *(Bernoulli(), (11,), 33),
+    ),
+    NetworkCase(
+        (Conv3D(4, 2, "tanh"), AvgPool3D(2, stride=1), Upsample3D((1, 2, 1)), MaxPool3D(2), Flatten()),
+        *(Categorical(3), (4, 3, 5), 3),
+    ),
+    NetworkCase(
+        (
+            ConvTranspose2D(6, 3, "tanh", stride=2, padding="same", groups=2),
+            ConvTranspose2D(2, (1, 4), stride=(3, 2), padding=((0, 1), 1), output_padding=(2, 1), dilation=(1, 2)),
+            GlobalAvgPool(),
+        ),
+        *(Categorical(3), (3, 4, 4), 4),
+    ),
+    NetworkCase(
+        (ConvTranspose1D(3, 4, "tanh", stride=3), Upsample1D(2), AvgPool1D(3), GlobalMaxPool()),
+        *(Bernoulli(), (5, 2), 1),
+    ),
+    NetworkCase((ConvTranspose3D(2, 2, "tanh"), GroupNorm(1), Flatten()), Bernoulli(), (2, 2, 3), 4),
+    NetworkCase(
+        (Upsample2D((2, 3)), Conv2D(64, 5, "tanh", padding="same"), GroupNorm(32), Conv2D(33, 1), Flatten()),
+        *(Categorical(3), (4, 4, 2), 3),
+    ),
     # Many classes.
     NetworkCase((Dense(7, "tanh"),), Categorical(64), (5,), 40),
     NetworkCase((Dense(7, "tanh"),), Categorical(1000), (5,), 40),

@@ -23,6 +23,11 @@ NEEDED: dict[str, Any] = {
     "augmentation.Shift": ll.augmentation.Shift((1, 2), fill=-1.0),
     "layers.Activation": ll.Activation("leaky_relu", {"slope": 0.2}),
     "layers.Dense": ll.Dense(3, "elu", initializer=ll.initializers.Normal(0.1), bias=False, max_norm=2),
+    **{
+        f"layers.{kind}{d}D": getattr(ll, f"{kind}{d}D")(3, (2,) * d, "elu", stride=(2,) * d, padding=((0, 1),) * d)
+        for kind in ("Conv", "SeparableConv", "ConvTranspose")
+        for d in (1, 2, 3)
+    },
     "layers.Embedding": ll.Embedding([(2, 7, 4), (0, 3, 2)], initializer="zeros"),
     "likelihoods.Categorical": ll.likelihoods.Categorical(4, 0.1),
     "likelihoods.Independent": ll.likelihoods.Independent(ll.likelihoods.Normal(scale=0.3), 3),

@@ -29,7 +29,7 @@ class LayerCase(NetworkCase):
     @property
     def id(self) -> str:
         names = "-".join(type(layer).__name__ for layer in self.layers)
-        return f"{self.shape[0]}-{names}-{self.likelihood.name}-n{self.n}"
+        return f"{'x'.join(map(str, self.shape))}-{names}-{self.likelihood.name}-n{self.n}"
 
     def network(self, engine: str = "native", dtype: str = "float64", seed: int = 3, **options: Any) -> ll.Network:
         net = ll.Network(self.layers, likelihood=self.likelihood, engine=engine, dtype=dtype, **options)
@@ -69,6 +69,19 @@ CASES = [
     LayerCase((ll.Dropout(0.3), ll.GaussianNoise(0.2), ll.Flatten(), D(5, "tanh")), Categorical(3), (3, 5), 20),
     LayerCase((E([(1, 2, 1), (0, 3, 17)]),), Categorical(3), (2,), 30, codes=((0, 3), (1, 2))),
     LayerCase(EVERYTHING, Normal(scale="learned"), (6,), 57, codes=CODES),
+    # Of images, batch norm takes channels.
+    LayerCase(
+        (ll.Conv2D(9, 3, bias=False), ll.BatchNorm(), ll.Activation("tanh"), ll.MaxPool2D(2), ll.Flatten()),
+        *(Categorical(3), (6, 7, 2), 21),
+    ),
+    LayerCase(
+        (ll.SeparableConv1D(5, 3, "tanh"), ll.GroupNorm(5), ll.Dropout(0.3), ll.BatchNorm(), ll.Flatten()),
+        *(Bernoulli(), (9, 3), 33),
+    ),
+    LayerCase(
+        (ll.BatchNorm(0.7), ll.Conv2D(6, 3, "tanh", max_norm=0.4, groups=2), ll.Dropout(0.3), ll.GlobalMaxPool()),
+        *(Categorical(3), (5, 6, 4), 40),
+    ),
     # Longer than a block of the native engine, through which batch norm must look as a whole.
     LayerCase(EVERYTHING, Normal(scale="learned"), (6,), 1100, codes=CODES),
     LayerCase((ll.Dropout(0.4), D(5, "tanh"), ll.GaussianNoise(0.3)), Bernoulli(), (7,), 1100),

@@ -1,9 +1,9 @@
 // Products with a weight of few columns, z = h W + b, as that of an output layer often is: h (n x p), W (p x q), q at
-// most some nine sixteenths of a register.
+// most `most_narrow`, nine sixteenths of a register.
 //
-// A register across the columns of W would be empty but for a few lanes. So W stands turned, (q x p) in panels, and
-// registers go along p: each z is added up lane by lane, and the lanes by halves; on the way back all sums go through
-// the rows once.
+// A register across the columns of W would be half empty or worse. So W stands turned, (q x p) in panels, and registers
+// go along p: each z is added up lane by lane, and the lanes by halves; on the way back all sums go through the rows
+// once.
 #pragma once
 #include <type_traits>  // types only
 
@@ -107,7 +107,7 @@ void half_of_columns(const Narrow<T>& g) noexcept {
         store(W + (k + i + half) * half, upper_half<T>(squares[i]));
       }
     }
-    const Segment all{0, std::int32_t(rows), true};
+    const Segment all{0, std::int32_t(rows), true, 0};
     const Start start = k0 > 0 ? Start::accumulate : g.bias ? Start::bias : Start::zero;
     const Tiles tiles(g.rows);
     for (std::ptrdiff_t i = 0; i < tiles.count; ++i) {

@@ -1,4 +1,4 @@
-"""Where θ starts, from the data: every hidden z (n, q) with mean 0 and variance 1 over the examples."""
+"""Where θ starts, from the data: every hidden z (n, ..., q) with mean 0 and variance 1 over examples and places."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from likeliest.data import as_examples
 from likeliest.engines.reference import forward
-from likeliest.program import OUTPUT
+from likeliest.program import OUTPUT, Step
 
 if TYPE_CHECKING:
     from likeliest.network import Network
@@ -59,7 +59,7 @@ def unit_variance(network: Network, X: Any) -> Network:
     X = X.astype(np.float64)
     theta = {name: np.asarray(value, np.float64) for name, value in network.parameters.items()}
     for step in program.steps:
-        if step.operation != "affine" or step.output == OUTPUT:
+        if step.operation not in ("affine", "convolution", "transposed_convolution") or step.output == OUTPUT:
             continue
         z = forward(program, theta, X)[step.output]
         z = z.reshape(-1, z.shape[-1])
@@ -69,10 +69,18 @@ def unit_variance(network: Network, X: Any) -> Network:
         varies = s > CONSTANT * np.abs(z).max(axis=0)
         m, s = np.where(varies, m, 0.0), np.where(varies, s, 1.0)
         W, *b = step.parameters
-        theta[W] = theta[W] / s
+        theta[W] = theta[W] / _as_columns(s, theta[W], step)
         for name in b:
             theta[name] = (theta[name] - m) / s
         for name in step.parameters:
             network.parameters[name] = theta[name]
             theta[name] = np.asarray(network.parameters[name], np.float64)  # as the network's precision has it
     return network
+
+
+def _as_columns(s: Any, W: Any, step: Step) -> Any:
+    """S (q,) so that it broadcasts with W: a cell is a column; in a transposed convolution, a row of its group."""
+    if step.operation != "transposed_convolution":
+        return s
+    groups = step.attributes["groups"]  # W is (*kernel, q/groups, c), c split into groups
+    return np.repeat(s.reshape(groups, -1).T, W.shape[-1] // groups, axis=1)

@@ -377,9 +377,14 @@ class _Best:
             engine.set(name, value)
 
 
+def _few(X: Array) -> int:
+    """How many examples are enough to see whether training has diverged: of large ones fewer."""
+    return max(16, min(256, 2**15 // math.prod(X.shape[1:])))
+
+
 def _floor(engine: Engine, X: Array, y: Array, rows: Any, threads: int) -> float:
     """The mean log-likelihood below which training has diverged, from what it is before the first step."""
-    some = np.arange(min(len(X), 256)) if rows is None else rows[:256]
+    some = slice(_few(X)) if rows is None else rows[: _few(X)]
     start = engine.log_likelihood(X[some], y[some], threads).mean()
     if not np.isfinite(start):
         raise ValueError(
@@ -407,7 +412,8 @@ def _check(
     mean = totals[-1] / len(batch)
     if len(totals) == len(chunk.bounds) - 1 and mean >= floor:
         # Each total is from before its update; this is from after the last one.
-        mean = engine.log_likelihood(X[batch[:256]], y[batch[:256]], threads).mean()
+        few = batch[: _few(X)]
+        mean = engine.log_likelihood(X[few], y[few], threads).mean()
     if mean >= floor:
         return
     step = position.steps + len(totals)

@@ -21,7 +21,7 @@ from cases import Array, LikelihoodCase, NetworkCase
 import likeliest as ll
 from likeliest import layers as all_layers
 from likeliest.export import export_onnx, onnx_file, translations
-from likeliest.export.export import _heads
+from likeliest.export.export import _heads, described
 from likeliest.export.graph import Graph, Rows
 from likeliest.export.onnx_file import to_bytes
 from likeliest.layers import (
@@ -136,6 +136,15 @@ LAYERED = [
     NetworkCase((LayerNorm(0.1), Dense(8, "gelu"), RMSNorm(0.1)), ll.likelihoods.Bernoulli(), (5,), 17),
     NetworkCase((Dense(8, "tanh"), Dropout(0.5), GaussianNoise(0.3)), ll.likelihoods.Bernoulli(), (5,), 17),
     NetworkCase((Flatten(), Dense(8, "silu")), ll.likelihoods.Categorical(3), (4, 3), 17),
+    NetworkCase(
+        (ll.Conv2D(6, 3, "gelu"), BatchNorm(), Activation("relu"), Dropout(0.5), ll.MaxPool2D(2), ll.GlobalAvgPool()),
+        *(ll.likelihoods.Categorical(3), (7, 8), 17),
+    ),
+    NetworkCase((ll.SeparableConv1D(4, 3, "tanh"), BatchNorm(), Flatten()), ll.likelihoods.Bernoulli(), (9, 3), 17),
+    NetworkCase(
+        (ll.SeparableConv3D(4, 2, "silu"), ll.AvgPool3D(2, stride=1, padding="same"), BatchNorm(), ll.GlobalMaxPool()),
+        *(ll.likelihoods.Bernoulli(), (4, 3, 4, 2), 17),
+    ),
 ]
 NETWORKS = [*LAYERED, *cases.AWKWARD, *(case for case in cases.LIKELY if case.n == 37)]
 
@@ -154,6 +163,20 @@ def test_networks_predict_the_same(case: NetworkCase, dtype: str, tmp_path: Path
     for name in net.program.statistics:
         net.parameters[name] = np.random.default_rng(0).uniform(0.5, 2, net.parameters[name].shape)
     agrees(net, np.resize(case.data()[0], (17, *case.shape)).astype(dtype), tmp_path)
+
+
+def test_nothing_is_moved_between_convolutions() -> None:
+    """Channels go first once and last once; θ is in the file once, and no node without a use."""
+    layers = [ll.Conv2D(6, 3, "relu"), BatchNorm(), Activation("gelu"), Dropout(0.2), ll.MaxPool2D(2)]
+    net = ll.Network([*layers, ll.SeparableConv2D(4, 2, "silu"), Flatten(), Dense(3)], likelihood="bernoulli")
+    graph, *_ = described(net.build((9, 8, 3)))
+    to_bytes(graph, "network", "", {})
+    assert [node.operator for node in graph.nodes].count("Transpose") == 2
+    read = {name for node in graph.nodes for name in node.inputs}
+    assert {node.output for node in graph.nodes} - read == {one.name for one in graph.outputs}
+    assert set(graph.constants) <= read
+    size = sum(array.size for name, array in graph.constants.items() if "." in name)
+    assert size == net.program.size
 
 
 @both

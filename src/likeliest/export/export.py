@@ -168,7 +168,8 @@ def _eta(network: Network, x: Symbol) -> Symbol:
                 value = translations.operation(step.operation, *arguments, **step.attributes)
             except NotImplementedError as error:
                 raise ValueError(f"model: {step.output} cannot be written in ONNX, {step.operation}: {error}") from None
-        values[step.output] = graph.call(value, name)
+        passed = any(value is one for one in arguments)  # as it is, and so under its own name
+        values[step.output] = value if passed else graph.call(value, name)
     return values[OUTPUT]
 
 

@@ -110,7 +110,20 @@ class Graph:
         if not self.nodes or self.nodes[-1].output != symbol.name:
             return symbol
         self.nodes[-1].output = self.unique(name)
-        return Symbol(self, self.nodes[-1].output, symbol.shape, symbol.dtype)
+        named = Symbol(self, self.nodes[-1].output, symbol.shape, symbol.dtype)
+        named.first = symbol.first
+        return named
+
+    def prune(self) -> None:
+        """Drops the nodes and constants that no output needs."""
+        needed = {one.name for one in self.outputs}
+        nodes = []
+        for node in reversed(self.nodes):
+            if node.output in needed:
+                needed.update(node.inputs)
+                nodes.append(node)
+        self.nodes = nodes[::-1]
+        self.constants = {name: array for name, array in self.constants.items() if name in needed}
 
     def sizes(self, shape: Shape) -> Symbol:
         """A shape as a vector of integers, n taken from the first input."""
@@ -130,6 +143,7 @@ class Symbol:
 
     def __init__(self, graph: Graph, name: str, shape: Shape, dtype: np.dtype[Any]) -> None:
         self.graph, self.name, self.shape, self.dtype = graph, name, shape, dtype
+        self.first: Symbol | None = None  # of images, the same with the channels first, where there is such a symbol
 
     def __repr__(self) -> str:
         return f"Symbol({self.name!r}, {self.shape}, {self.dtype})"

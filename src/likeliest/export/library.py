@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from likeliest.export import special
-from likeliest.export.graph import TRUTH, WHOLE, Rows, Shape, Symbol, broadcast, elementwise, laid_out, together
+from likeliest.export.graph import TRUTH, WHOLE, Rows, Shape, Size, Symbol, broadcast, elementwise, laid_out, together
 from likeliest.xp import Namespace
 
 
@@ -200,6 +200,36 @@ def concatenate(values: Sequence[Any], axis: int = 0) -> Any:
     return some[0] if len(some) == 1 else some[0].graph.emit("Concat", *some, shape=shape, axis=axis)
 
 
+def pad(z: Any, widths: Any, constant_values: float = 0.0) -> Any:
+    """A border before and after each axis."""
+    if not any(map(any, widths)):
+        return z
+    pads = [int(before) for before, _ in widths] + [int(after) for _, after in widths]
+    shape = tuple(sum(width) + size if any(width) else size for size, width in zip(z.shape, widths, strict=True))
+    constants = z.graph.constant(pads, WHOLE), z.graph.constant(constant_values, z.dtype)
+    return z.graph.emit("Pad", z, *constants, shape=shape)
+
+
+def repeat(z: Any, times: int, axis: int) -> Any:
+    """Every place of an axis so many times."""
+    shape = (*z.shape[: axis + 1], times, *z.shape[axis + 1 :])
+    apart = broadcast_to(z[(*[slice(None)] * (axis + 1), None)], shape)
+    return reshape(apart, (*z.shape[:axis], z.shape[axis] * times, *z.shape[axis + 1 :]))
+
+
+def einsum(equation: str, *values: Any) -> Any:
+    """Sums of products, of values whose first axes may be "..."."""
+    inputs, result = equation.split("->")
+    symbols, sizes = together(*values), dict[str, Size]()
+    front: Shape = ()
+    for labels, one in zip(inputs.split(","), symbols, strict=True):
+        named = labels.removeprefix("...")
+        front = one.shape[: one.ndim - len(named)] if named != labels else front
+        sizes |= dict(zip(named, one.shape[one.ndim - len(named) :], strict=True))
+    shape = (*front, *(sizes[label] for label in result.removeprefix("...")))
+    return symbols[0].graph.emit("Einsum", *symbols, shape=shape, equation=equation)
+
+
 def stack(values: Sequence[Any], axis: int = 0) -> Any:
     """Arrays along a new axis."""
     index = (*[slice(None)] * axis, None)
@@ -215,7 +245,7 @@ def broadcast_to(z: Any, shape: Any) -> Any:
 TRANSLATIONS: dict[str, Callable[..., Any]] = {
     **{f.__name__: f for f in (exp, log, sqrt, sign, floor, tanh, isnan, minimum, maximum, expm1, log1p, logaddexp)},
     **{f.__name__: f for f in (clip, where, zeros_like, ones_like, mean, argmax, cumsum, matmul)},
-    **{f.__name__: f for f in (reshape, swapaxes, concatenate, stack, broadcast_to)},
+    **{f.__name__: f for f in (reshape, swapaxes, concatenate, stack, broadcast_to, pad, repeat, einsum)},
     "abs": absolute,
     "absolute": absolute,
     "max": maximum_of,

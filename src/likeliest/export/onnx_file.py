@@ -38,6 +38,7 @@ def check_size(graph: Graph) -> None:
 def to_bytes(graph: Graph, name: str, doc: str, metadata: Mapping[str, str]) -> bytes:
     """The file, checked by onnx itself."""
     onnx = onnx_package()
+    graph.prune()
     check_size(graph)
     helper = onnx.helper
 

@@ -16,7 +16,8 @@ import numpy as np
 from likeliest.export.graph import Symbol
 from likeliest.export.library import onnx_namespace as xp
 from likeliest.likelihoods import Bernoulli, Categorical, Likelihood
-from likeliest.ops import OPERATIONS
+from likeliest.ops import ACTIVATIONS, OPERATIONS
+from likeliest.xp import numpy_namespace
 
 
 def affine(x: Symbol, W: Symbol, b: Symbol | None = None) -> Symbol:
@@ -75,19 +76,105 @@ def batch_norm(
     momentum: float = 0.9,
 ) -> Symbol:
     """BatchNormalization, with the running statistics."""
-    return x.graph.emit(
-        "BatchNormalization", x, gamma, beta, mean, variance, shape=x.shape, epsilon=float(epsilon), momentum=momentum
-    )
+    z, rest = first(x), (gamma, beta, mean, variance)
+    return last(x.graph.emit("BatchNormalization", z, *rest, shape=z.shape, epsilon=float(epsilon), momentum=momentum))
+
+
+# Images ---------------------------------------------------------------------------------------------------------------
+#
+# ONNX has channels first, (n, c, *space). A symbol remembers that it is another one with its channels moved to the end,
+# so that from one of these nodes to the next nothing is moved; moves that nobody needs are dropped from the file.
+
+
+def first(x: Symbol) -> Symbol:
+    """X (n, *space, c) with its channels first; rows (n, c) are so already."""
+    if x.ndim == 2 or x.first is not None:
+        return x if x.first is None else x.first
+    return transposed(x, (0, x.ndim - 1, *range(1, x.ndim - 1)))
+
+
+def last(x: Symbol) -> Symbol:
+    """X (n, c, *space) with its channels last."""
+    if x.ndim == 2:
+        return x
+    moved = transposed(x, (0, *range(2, x.ndim), 1))
+    moved.first = x
+    return moved
+
+
+def transposed(x: Symbol, order: tuple[int, ...]) -> Symbol:
+    """X with its axes in another order; a constant is kept in that order."""
+    if x.name in x.graph.constants:
+        return x.graph.constant(x.graph.constants[x.name].transpose(order), name=f"{x.name}.{''.join(map(str, order))}")
+    return x.graph.emit("Transpose", x, shape=tuple(x.shape[k] for k in order), perm=list(order))
+
+
+def _node(operator: str, page: str, x: Symbol, *parameters: Symbol, kernel: Any, more: Any, given: Any) -> Symbol:
+    """A node that slides over space, with what all of them have; ``given`` are the attributes of the page."""
+    shapes: Any = (0, *x.shape[1:]), *(one.shape for one in parameters)
+    *space, c = OPERATIONS[page].forward(numpy_namespace, *map(np.zeros, shapes), **given).shape[1:]
+    d, values = x.ndim - 2, [first(x), *parameters]
+    if parameters:  # W (*kernel, i, o) is (o, i, *kernel) in ONNX
+        values[1] = transposed(parameters[0], (d + 1, d, *range(d)))
+    padding = given["padding"]
+    more["pads"] = [before for before, _ in padding] + [after for _, after in padding]
+    more |= {"kernel_shape": list(kernel), "strides": list(given["stride"])}
+    return last(x.graph.emit(operator, *values, shape=(x.shape[0], c, *space), **more))
+
+
+def convolution(x: Symbol, W: Symbol, *b: Symbol, **given: Any) -> Symbol:
+    """Conv."""
+    more = {"dilations": list(given["dilation"]), "group": given["groups"]}
+    return _node("Conv", "convolution", x, W, *b, kernel=W.shape[:-2], more=more, given=given)
+
+
+def transposed_convolution(x: Symbol, W: Symbol, *b: Symbol, **given: Any) -> Symbol:
+    """ConvTranspose."""
+    more = {"dilations": list(given["dilation"]), "group": given["groups"]}
+    more["output_padding"] = list(given["output_padding"])
+    return _node("ConvTranspose", "transposed_convolution", x, W, *b, kernel=W.shape[:-2], more=more, given=given)
+
+
+def max_pool(x: Symbol, **given: Any) -> Symbol:
+    """MaxPool."""
+    return _node("MaxPool", "max_pool", x, kernel=given["window"], more={}, given=given)
+
+
+def average_pool(x: Symbol, **given: Any) -> Symbol:
+    """AveragePool, without its padding."""
+    more = {"count_include_pad": 0}
+    return _node("AveragePool", "average_pool", x, kernel=given["window"], more=more, given=given)
+
+
+def global_max_pool(x: Symbol) -> Symbol:
+    """GlobalMaxPool."""
+    return _global("GlobalMaxPool", x)
+
+
+def global_average_pool(x: Symbol) -> Symbol:
+    """GlobalAveragePool."""
+    return _global("GlobalAveragePool", x)
+
+
+def _global(operator: str, x: Symbol) -> Symbol:
+    n, *space, c = x.shape
+    h: Symbol = x.graph.emit(operator, first(x), shape=(n, c, *(1 for _ in space)))
+    result: Symbol = xp.reshape(h, (n, c))
+    return result
 
 
 ALWAYS: dict[str, Callable[..., Symbol]] = {f.__name__: f for f in (logistic, relu)}
 SINGLE: dict[str, Callable[..., Symbol]] = {
-    f.__name__: f for f in (affine, silu, leaky_relu, elu, softplus, gelu, layer_norm, batch_norm)
+    **{f.__name__: f for f in (affine, silu, leaky_relu, elu, softplus, gelu, layer_norm, batch_norm)},
+    **{f.__name__: f for f in (convolution, transposed_convolution, max_pool, average_pool)},
+    **{f.__name__: f for f in (global_max_pool, global_average_pool)},
 }
 
 
 def operation(name: str, *values: Symbol, **attributes: Any) -> Symbol:
     """An operation, by its node or from its page."""
+    if name in ACTIVATIONS and values[0].first is not None:
+        return last(operation(name, values[0].first, **attributes))
     single = values[0].dtype == np.float32
     node = ALWAYS.get(name) or (SINGLE.get(name) if single else None)
     if node is not None:

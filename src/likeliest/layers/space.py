@@ -21,28 +21,32 @@ def check_sizes(name: str, value: Any, d: int, least: int = 1) -> int | Sizes:
     raise ValueError(f"{name}: expected a whole number of at least {least}, or {d} of them in a tuple; found {value!r}")
 
 
-def check_padding(value: Any, d: int) -> str | int | tuple[Any, ...]:
-    """ "valid", "same", a whole number, or a tuple of d whole numbers or pairs (before, after)."""
-    if isinstance(value, str) and value in ("valid", "same"):
-        return value
+def check_padding(value: Any, d: int) -> Any:
+    """Padding as users write it: a word, a whole number, or a tuple of d numbers or pairs (before, after)."""
     if _whole(value, 0):
         return int(value)
+    if isinstance(value, str) and value in ("valid", "same"):
+        return value
     if isinstance(value, tuple | list) and len(value) == d:
-        pairs = [tuple(one) if isinstance(one, tuple | list) else one for one in value]
-        if all(_whole(one, 0) or (isinstance(one, tuple) and len(one) == 2 and _wholes(one)) for one in pairs):
-            return tuple(tuple(map(int, one)) if isinstance(one, tuple) else int(one) for one in pairs)
+        borders = tuple(_border(one) for one in value)
+        if None not in borders:
+            return borders
     raise ValueError(
-        f'padding: expected "valid", "same", a whole number of at least 0, or a tuple of {d} of them, one an axis, each '
-        f"a number or a pair (before, after); found {value!r}"
+        f'padding: expected "valid", "same", a whole number of at least 0, or a tuple with such a number or a pair '
+        f"(before, after) for {'the one axis' if d == 1 else f'each of the {d} axes'}; found {value!r}"
     )
+
+
+def _border(value: Any) -> int | tuple[int, ...] | None:
+    """A number, or a pair; None where it is neither."""
+    if _whole(value, 0):
+        return int(value)
+    pair = isinstance(value, tuple | list) and len(value) == 2 and all(_whole(one, 0) for one in value)
+    return tuple(map(int, value)) if pair else None
 
 
 def _whole(value: Any, least: int) -> bool:
     return not isinstance(value, bool) and hasattr(value, "__index__") and int(value) >= least
-
-
-def _wholes(values: tuple[Any, ...]) -> bool:
-    return all(_whole(value, 0) for value in values)
 
 
 def per_axis(value: int | Sizes, d: int) -> Sizes:
@@ -78,10 +82,9 @@ def with_channels(net: Builder, x: Value, d: int) -> Value:
     if len(shape) == d:
         return net.emit("reshape", x, name="x", shape=(*shape, 1))
     if len(shape) != d + 1:
-        cure = "reshape X" if len(shape) < d else f"a layer in {len(shape) - 1}D" if len(shape) < 5 else "reshape X"
+        cure = f", or use the layer for {len(shape) - 1}D" if 2 <= len(shape) <= 4 else ""
         raise ValueError(
-            f"{net.layer} expects {AXES[d]}, channels last, or {PLAIN[d]} without channels; got {written(shape)}: "
-            f"is this the right layer? Otherwise {cure}"
+            f"{net.layer} expects {AXES[d]}, or {PLAIN[d]} without channels; got {written(shape)}: reshape X{cure}"
         )
     if x.name == INPUT and d > 1 and shape[0] in FEW and min(shape[1:]) >= MANY:
         raise ValueError(

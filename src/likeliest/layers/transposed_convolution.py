@@ -43,7 +43,8 @@ class TransposedConvolution(Layer):
         more, stride = per_axis(self.output_padding, self.d), per_axis(self.stride, self.d)
         if self.padding == "same" and any(more):
             raise ValueError(
-                f'output_padding: with padding="same" it follows from the stride; leave it out, found {self.output_padding}'
+                'output_padding: with padding="same" it follows from the stride; leave it out, found '
+                f"{self.output_padding}"
             )
         if any(a >= b for a, b in zip(more, stride, strict=True)):
             raise ValueError(

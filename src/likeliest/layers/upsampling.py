@@ -44,7 +44,7 @@ class Upsample1D(Upsampling):
 
 @dataclass(frozen=True)
 class Upsample2D(Upsampling):
-    """An image in which every place is repeated, the nearest neighbour: x (n, H, W, c), h (n, H · factor, W · factor, c).
+    """An image in which every place is repeated, the nearest neighbour: (n, H, W, c) to (n, fH, fW, c).
 
     Followed by a `Conv2D`, an alternative to `ConvTranspose2D` without its chequerboard (Odena, Dumoulin and Olah 2016,
     https://doi.org/10.23915/distill.00003).

@@ -1,7 +1,8 @@
 """h = γ ∘ (x − μ) / σ + β:  x (n, ..., p), γ, β, μ, σ² (p,), h (n, ..., p).
 
 While training, μ and σ² are the mean and variance of each column of the minibatch, or of each channel over the
-minibatch and all of space; in prediction they are the running ones, ``mean`` and ``variance`` (Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167). ``epsilon`` is added to σ².
+minibatch and all of space; in prediction they are the running ones, ``mean`` and ``variance`` (Ioffe and Szegedy 2015,
+https://arxiv.org/abs/1502.03167). ``epsilon`` is added to σ².
 """
 
 from typing import Any

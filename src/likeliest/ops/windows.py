@@ -1,4 +1,4 @@
-"""Windows: small boxes that slide over x (n, *space, c), as convolution and pooling have them; space of 1, 2 or 3 sizes.
+"""Windows: small boxes that slide over x (n, *space, c), as in convolution and pooling.
 
 A kernel or a window of the sizes ``kernel`` has a *tap* at each of its places, (0, 0), (0, 1), … . Over all positions
 of the window, what lies under one tap is one slice of x: so everything here is a loop over taps, never over positions.
