@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from likeliest.initializers import Initializer, Zeros
 from likeliest.layers import Dense, Layer
+from likeliest.layers.base import chain
 from likeliest.layers.dense import affine
 from likeliest.likelihoods import Likelihood
-from likeliest.program import INPUT, OUTPUT, Builder, Draw, Program, Shape, Value
+from likeliest.program import INPUT, OUTPUT, Builder, Draw, Program, Shape, Value, layers_of
 
 
 def assemble(
@@ -27,21 +28,15 @@ def assemble(
         not of the shape that is ``expected``.
     """
     net = Builder(input_shape, initializer, expected)
-    x = Value(INPUT, input_shape)
-    counts: dict[str, int] = {}
-    for layer in layers:
-        kind = layer.prefix()
-        counts[kind] = counts.get(kind, 0) + 1
-        net.layer = f"{kind}_{counts[kind]}"
-        x = layer.build(net, x)
-    net.layer = "output"
+    x = chain(net, layers, Value(INPUT, input_shape))
     shared = likelihood.shared
-    eta = affine(net, x, Dense(likelihood.width - shared), name="z" if shared else OUTPUT)
-    if shared:
-        net.emit("append", eta, net.parameter("c", (shared,), Zeros()), name=OUTPUT)
+    with net.within("output"):
+        eta = affine(net, x, Dense(likelihood.width - shared), name="z" if shared else OUTPUT)
+        if shared:
+            net.emit("append", eta, net.parameter("c", (shared,), Zeros()), name=OUTPUT)
     program = net.finish()
     if isinstance(initializer, Mapping):
-        named = {name.rpartition(".")[0] for name in program.parameters}
-        for wrong in initializer.keys() - named:
+        named = layers_of(program.parameters)
+        for wrong in initializer.keys() - set(named):
             raise ValueError(f"initializer: there is no layer {wrong!r}; there are {', '.join(sorted(named))}")
     return program, net.draws

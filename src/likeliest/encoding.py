@@ -185,7 +185,10 @@ def _decode_description(name: str, data: dict[str, Any]) -> Any:
     known = {field.name for field in fields(kind) if field.init}
     for wrong in data.keys() - known:
         raise ValueError(f"{name} has no {wrong!r}; a newer likeliest may have it")
-    return kind(**{field: decode(value) for field, value in data.items()})
+    given = {field: decode(value) for field, value in data.items()}
+    starred = [p.name for p in inspect.signature(kind).parameters.values() if p.kind is p.VAR_POSITIONAL]
+    listed = [item for field in starred for item in given.pop(field, ())]  # Residual(*layers)
+    return kind(*listed, **given)
 
 
 def _decode_array(dtype: str, shape: Any, values: list[Any]) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numbers
 import operator
 import warnings
+from collections import Counter
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -80,8 +80,7 @@ def hold_out(
 
 def warn_of_symmetry(engine: Engine) -> None:
     """The handout's warning, for this θ: cells that start alike stay alike."""
-    weights = [s.parameters[0] for s in engine.program.steps if s.operation == "affine"]
-    for name, after in pairwise(weights):
+    for name, after in _cells_of_cells(engine.program):
         W, following = engine.get(name), engine.get(after)
         bias = name.removesuffix("W") + "b"
         alike = (W[:, :1] == W).all() and (following == following[:1]).all()
@@ -96,6 +95,21 @@ def warn_of_symmetry(engine: Engine) -> None:
                 SymmetryWarning,
                 stacklevel=4,
             )
+
+
+def _cells_of_cells(program: Program) -> list[tuple[str, str]]:
+    """The weights of layers of cells with those of the layer that alone takes what the cells give."""
+    made = {step.output: step for step in program.steps}
+    uses = Counter(name for step in program.steps for name in step.inputs)
+    found = []
+    for step in program.steps:
+        before = made.get(step.inputs[0])
+        while step.operation == "affine" and before is not None and len(before.inputs) == uses[before.output] == 1:
+            if before.operation == "affine":
+                found.append((before.parameters[0], step.parameters[0]))
+                break
+            before = made.get(before.inputs[0])
+    return found
 
 
 def check_full_batch(

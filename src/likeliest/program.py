@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -77,16 +78,25 @@ class Program:
         return sum(math.prod(shape) for shape in self.parameters.values())
 
     def hidden(self) -> Program:
-        """The steps before the output layer, whose last value then is ``"eta"``."""
+        """The steps before the output layer; the value that it takes then is ``"eta"``."""
         last = next(step for step in self.steps if any(name.startswith("output.") for name in step.parameters))
         steps = self.steps[: self.steps.index(last)]
         if not steps:
             return replace(self, steps=(), parameters={}, weights=(), statistics=(), max_norm={})
         used = {name for step in steps for name in step.parameters}
+        names = {last.inputs[0]: OUTPUT}
+        steps = tuple(
+            replace(
+                step,
+                inputs=tuple(names.get(name, name) for name in step.inputs),
+                output=names.get(step.output, step.output),
+            )
+            for step in steps
+        )
         return Program(
-            (*steps[:-1], replace(steps[-1], output=OUTPUT)),
-            {INPUT: self.input_shape, **{step.output: self.values[step.output] for step in steps[:-1]}}
-            | {OUTPUT: self.values[steps[-1].output]},
+            steps,
+            {INPUT: self.input_shape}
+            | {new.output: self.values[old.output] for old, new in zip(self.steps, steps, strict=False)},
             {name: shape for name, shape in self.parameters.items() if name in used},
             tuple(name for name in self.weights if name in used),
             tuple(name for name in self.statistics if name in used),
@@ -136,9 +146,10 @@ class Value:
 class Builder:
     """What a layer's ``build(net, x)`` writes on: parameters are declared, operations are emitted.
 
-    Names are prefixed with the layer's, so ``net.parameter("W", ...)`` in the first Dense is ``"dense_1.W"``. Shapes
-    come from running the operation's page once, on no examples. Where the shapes of all parameters are ``expected``,
-    the first one that is of another is an error, before anything so large is made.
+    Names are prefixed with the layer's, so ``net.parameter("W", ...)`` in the first Dense is ``"dense_1.W"``, and with
+    those of the layers that it is in: ``"residual_1.dense_1.W"``. Shapes come from running the operation's page once,
+    on no examples. Where the shapes of all parameters are ``expected``, the first one that is of another is an error,
+    before anything so large is made.
     """
 
     def __init__(
@@ -160,10 +171,20 @@ class Builder:
 
     @property
     def initializer(self) -> Initializer | str | None:
-        """For the weights of this layer, where it does not say."""
+        """For the weights of this layer, where it does not say: what is for it, or for the closest that it is in."""
         if isinstance(self._initializer, Mapping):
-            return self._initializer.get(self.layer)
+            named = [name for name in enclosing(self.layer) if name in self._initializer]
+            return self._initializer[named[-1]] if named else None
         return self._initializer
+
+    @contextmanager
+    def within(self, name: str) -> Iterator[None]:
+        """A layer inside the one that is being built: its names begin with the outer layer's and its own."""
+        outer, self.layer = self.layer, f"{self.layer}.{name}" if self.layer else name
+        try:
+            yield
+        finally:
+            self.layer = outer
 
     def parameter(
         self,
@@ -195,13 +216,19 @@ class Builder:
             self.max_norm[full] = float(max_norm)
         return full
 
-    def emit(self, operation: str, x: Value, *parameters: str, name: str, **attributes: Any) -> Value:
-        """Appends output = operation(x, *parameters, **attributes) and returns the output."""
+    def emit(self, operation: str, *arguments: Value | str, name: str, **attributes: Any) -> Value:
+        """Appends output = operation(*values, *parameters, **attributes) and returns the output.
+
+        The arguments are values, then names of parameters.
+        """
         full = name if name == OUTPUT else f"{self.layer}.{name}"
+        inputs = [one for one in arguments if isinstance(one, Value)]
+        parameters = tuple(one for one in arguments if isinstance(one, str))
         zero = np.zeros(())  # broadcast, since parameters may be large
-        blanks = [np.zeros((0, *x.shape)), *(np.broadcast_to(zero, self.parameters[p]) for p in parameters)]
+        blanks = [*(np.zeros((0, *x.shape)) for x in inputs)]
+        blanks += [np.broadcast_to(zero, self.parameters[p]) for p in parameters]
         shape = OPERATIONS[operation].forward(numpy_namespace, *blanks, **attributes).shape[1:]
-        self.steps.append(Step(operation, (x.name,), parameters, full, attributes))
+        self.steps.append(Step(operation, tuple(x.name for x in inputs), parameters, full, attributes))
         self.values[full] = shape
         return Value(full, shape)
 
@@ -217,11 +244,28 @@ class Builder:
         )
 
 
+def enclosing(layer: str) -> list[str]:
+    """The name of a layer and of all that it is in, the outermost first.
+
+    >>> enclosing("residual_1.shortcut.dense_1")
+    ['residual_1', 'residual_1.shortcut', 'residual_1.shortcut.dense_1']
+    """
+    parts = layer.split(".")
+    return [".".join(parts[: k + 1]) for k in range(len(parts))]
+
+
+def layers_of(parameters: Iterable[str]) -> list[str]:
+    """The names of the layers that have these parameters, and of the layers that those are in."""
+    names = (name for parameter in parameters for name in enclosing(parameter)[:-1])
+    return list(dict.fromkeys(names))
+
+
 def priors_by_name(prior: Prior | Mapping[str, Prior] | None, program: Program) -> dict[str, Prior]:
     """The prior of each parameter that has one.
 
     One prior is for all weights of the program. In a mapping, ``"weights"`` stands for all of them, the name of a layer
-    for its weights, and the name of a parameter for itself, biases included; what is named more closely counts.
+    for its weights and those of the layers in it, and the name of a parameter for itself, biases included; what is
+    named more closely counts.
 
     Raises
     ------
@@ -235,12 +279,13 @@ def priors_by_name(prior: Prior | Mapping[str, Prior] | None, program: Program) 
     found: dict[str, Prior] = {}
     if "weights" in prior:
         found.update(dict.fromkeys(program.weights, prior["weights"]))
-    for name, one in prior.items():  # layers first, so that a parameter's own prior stands
+    # Outer layers first, so that an inner layer's prior and a parameter's own stand.
+    for name, one in sorted(prior.items(), key=lambda item: item[0].count(".")):
         if name == "weights":
             continue
-        weights = [weight for weight in program.weights if weight.rpartition(".")[0] == name]
+        weights = [weight for weight in program.weights if name in enclosing(weight)[:-1]]
         if not weights and (name not in program.parameters or name in program.statistics):
-            layers = dict.fromkeys(weight.rpartition(".")[0] for weight in program.weights)
+            layers = layers_of(program.weights)
             raise ValueError(
                 f"prior: there is no layer or parameter {name!r}; there are {', '.join([*layers, *program.parameters])}"
             )

@@ -1,14 +1,17 @@
 """The layers: what a user writes. A layer is a frozen description; ``build(net, x)`` emits its operations."""
 
 from likeliest.layers.activation import Activation
-from likeliest.layers.base import Layer
+from likeliest.layers.base import Layer, Merge
 from likeliest.layers.convolution import Conv1D, Conv2D, Conv3D
 from likeliest.layers.dense import Dense
 from likeliest.layers.dropout import Dropout
 from likeliest.layers.embedding import Embedding
 from likeliest.layers.flatten import Flatten
 from likeliest.layers.gaussian_noise import GaussianNoise
+from likeliest.layers.graph import Graph
+from likeliest.layers.merging import Add, Concatenate
 from likeliest.layers.normalization import BatchNorm, GroupNorm, LayerNorm, RMSNorm
+from likeliest.layers.parallel import Parallel
 from likeliest.layers.pooling import (
     AvgPool1D,
     AvgPool2D,
@@ -20,16 +23,19 @@ from likeliest.layers.pooling import (
     MaxPool3D,
 )
 from likeliest.layers.rescale import Rescale
+from likeliest.layers.residual import Residual
 from likeliest.layers.separable_convolution import SeparableConv1D, SeparableConv2D, SeparableConv3D
 from likeliest.layers.transposed_convolution import ConvTranspose1D, ConvTranspose2D, ConvTranspose3D
 from likeliest.layers.upsampling import Upsample1D, Upsample2D, Upsample3D
 
 __all__ = [
     "Activation",
+    "Add",
     "AvgPool1D",
     "AvgPool2D",
     "AvgPool3D",
     "BatchNorm",
+    "Concatenate",
     "Conv1D",
     "Conv2D",
     "Conv3D",
@@ -43,14 +49,18 @@ __all__ = [
     "GaussianNoise",
     "GlobalAvgPool",
     "GlobalMaxPool",
+    "Graph",
     "GroupNorm",
     "Layer",
     "LayerNorm",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
+    "Merge",
+    "Parallel",
     "RMSNorm",
     "Rescale",
+    "Residual",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConv3D",

@@ -6,6 +6,7 @@ import math
 import numbers
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 from likeliest.ops import ACTIVATIONS
@@ -23,6 +24,55 @@ class Layer(ABC):
     def prefix(cls) -> str:
         """The layer's name in parameter names: Dense -> ``dense``, RMSNorm -> ``rms_norm``, Conv2D -> ``conv2d``."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
+
+    def parts(self) -> list[tuple[str, Layer]]:
+        """The layers that this one is made of, by the names that they have in it; most are made of none."""
+        return []
+
+
+class Merge(Layer):
+    """A layer of several inputs, for a `Graph`: a subclass says how it makes one of them."""
+
+    @abstractmethod
+    def merge(self, net: Builder, *values: Value) -> Value:
+        """Emits the layer's operations on two or more values and returns its output."""
+
+    def build(self, net: Builder, x: Value) -> Value:
+        """An error: in a list of layers, there is one input."""
+        name = type(self).__name__
+        raise ValueError(
+            f"{net.layer}: {name}() takes several inputs, and in a list of layers there is one; use Residual, Parallel "
+            f'or a Graph, such as Graph([("a", Dense(8), "x"), ("b", Dense(8), "x"), ("c", {name}(), ["a", "b"])])'
+        )
+
+
+def numbered(layers: Sequence[Layer]) -> list[tuple[str, Layer]]:
+    """Layers in a row by their names: ``dense_1``, ``dropout_1``, ``dense_2`` …."""
+    counts: dict[str, int] = {}
+    named = []
+    for layer in layers:
+        kind = layer.prefix()
+        counts[kind] = counts.get(kind, 0) + 1
+        named.append((f"{kind}_{counts[kind]}", layer))
+    return named
+
+
+def chain(net: Builder, layers: Sequence[Layer], x: Value) -> Value:
+    """Layers one after another, each on the output of the one before."""
+    for name, layer in numbered(layers):
+        with net.within(name):
+            x = layer.build(net, x)
+    return x
+
+
+def as_layers(argument: str, given: Any) -> Layer | tuple[Layer, ...]:
+    """A layer, or a list of layers as a tuple; a ValueError otherwise."""
+    layers = given if isinstance(given, list | tuple) else (given,)
+    for layer in layers:
+        if not isinstance(layer, Layer):
+            hint = "; write Dense(8), with its arguments" if isinstance(layer, type) else ""
+            raise ValueError(f"{argument}: expected layers such as Dense(32, 'relu'), found {layer!r}{hint}")
+    return given if isinstance(given, Layer) else tuple(layers)
 
 
 def check_activation(activation: Any) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from likeliest import initializers
 from likeliest.initializers import Initializer, Normal, Zeros
 from likeliest.layers.base import Layer, check_rows
-from likeliest.program import Builder, Value
+from likeliest.program import INPUT, Builder, Value
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,11 @@ class Embedding(Layer):
     def build(self, net: Builder, x: Value) -> Value:
         """One table a column, one operation for all."""
         p = check_rows(net, x)
-        if any(step.operation != "reshape" for step in net.steps):
+        reshaped = {step.output: step.inputs[0] for step in net.steps if step.operation == "reshape"}
+        source = x.name
+        while source in reshaped:
+            source = reshaped[source]
+        if source != INPUT:
             raise ValueError(f"{net.layer}: codes are read from the inputs; make it the first layer, for all columns")
         wrong = [c for c, _, _ in self.columns if c >= p]
         if wrong:

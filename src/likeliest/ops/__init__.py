@@ -12,10 +12,12 @@ minibatch; such a page takes ``training=True``. In prediction, neither is passed
 from types import ModuleType
 
 from likeliest.ops import (
+    add,
     affine,
     append,
     average_pool,
     batch_norm,
+    concatenate,
     convolution,
     dropout,
     elu,
@@ -50,10 +52,12 @@ ACTIVATIONS: dict[str, ModuleType] = {
 OPERATIONS: dict[str, ModuleType] = {
     page.__name__.rpartition(".")[2]: page
     for page in (
+        add,
         affine,
         append,
         average_pool,
         batch_norm,
+        concatenate,
         convolution,
         dropout,
         embedding,
