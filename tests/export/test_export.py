@@ -135,7 +135,9 @@ LAYERED = [
     NetworkCase((Dense(8), BatchNorm(0.8, 0.01), Activation("relu")), ll.likelihoods.Categorical(3), (5,), 17),
     NetworkCase((LayerNorm(0.1), Dense(8, "gelu"), RMSNorm(0.1)), ll.likelihoods.Bernoulli(), (5,), 17),
     NetworkCase((Dense(8, "tanh"), Dropout(0.5), GaussianNoise(0.3)), ll.likelihoods.Bernoulli(), (5,), 17),
-    NetworkCase((Flatten(), Dense(8, "silu")), ll.likelihoods.Categorical(3), (4, 3), 17),
+    NetworkCase(
+        (ll.Rescale((0.1, 0.2, 0.3), 2.0), Flatten(), Dense(8, "silu")), ll.likelihoods.Categorical(3), (4, 3), 17
+    ),
     NetworkCase(
         (ll.Conv2D(6, 3, "gelu"), BatchNorm(), Activation("relu"), Dropout(0.5), ll.MaxPool2D(2), ll.GlobalAvgPool()),
         *(ll.likelihoods.Categorical(3), (7, 8), 17),
@@ -372,7 +374,7 @@ def test_what_the_library_refuses_gives_nan(tmp_path: Path) -> None:
 
 
 def test_images(tmp_path: Path) -> None:
-    X = np.random.default_rng(7).normal(100, 30, (N, 4, 3))
+    X = np.random.default_rng(7).normal(100, 30, (N, 4, 3)).astype(np.float32)  # what the network takes as it is
     model = ll.Classifier(layers=[Flatten(), Dense(6, "relu")], max_iter=3, random_state=0).fit(X, np.arange(N) % 3)
     runtime = exported(model, tmp_path)
     assert runtime.get_inputs()[0].shape == ["n", 4, 3]
