@@ -270,7 +270,7 @@ def _block(nodes: list[Node], sources: list[list[int]], largest: float) -> str:
     """Boxes that branch, from the one before them (source 0) to the last, where all meets: columns, and rows."""
     column, rows = _placed(sources)
     count = max(rows) + 1
-    middles, bottoms = [1 + TALL / 2], []
+    middles, bottoms, lines = [1 + TALL / 2], list[float](), 0
     for row in range(count):
         inside = [node for node, at in zip(nodes, rows[1:], strict=True) if at == row]
         tall = TALL if row == 0 else max(_height(node, largest) for node in inside)
@@ -278,7 +278,7 @@ def _block(nodes: list[Node], sources: list[list[int]], largest: float) -> str:
             middles.append(bottoms[-1] + LINE * lines + 12 + tall / 2)
         bottoms.append(middles[row] + tall / 2 - 1)
         lines = max((len(node.below) for node in inside), default=0)
-    width, height = (max(column)) * (GAP + BOX) + 1, bottoms[-1] + 9 + LINE * lines
+    width, height = max(column) * (GAP + BOX) + 1, bottoms[-1] + 9 + LINE * lines
     drawn = []
     for k, node in enumerate(nodes, 1):
         left, middle = (column[k] - 1) * (GAP + BOX) + GAP, middles[rows[k]]

@@ -29,9 +29,10 @@ def summary(program: Program, likelihood: Likelihood, optimizer: Optimizer, engi
     widths = [max(len(row[k]) for row in table) for k in range(4)]
     if branches(program):  # names of layers in layers are long
         widths[0] = min(widths[0], max(WIDTH - left - sum(widths[1:]) - 6, 24))
+    a, b, c, d = widths
     lines = [
-        f"{rail:<{left}}{_cut(a, widths[0]):<{widths[0]}}  {b:<{widths[1]}}  {c:<{widths[2]}}  {d:>{widths[3]}}".rstrip()
-        for rail, (a, b, c, d) in zip(drawn, table, strict=True)
+        f"{rail:<{left}}{_cut(value, a):<{a}}  {form:<{b}}  {what:<{c}}  {many:>{d}}".rstrip()
+        for rail, (value, form, what, many) in zip(drawn, table, strict=True)
     ]
     rule = "─" * max(map(len, lines))
     example = sum(math.prod(shape) for shape in program.values.values())

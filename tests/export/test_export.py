@@ -148,14 +148,16 @@ LAYERED = [
         *(ll.likelihoods.Bernoulli(), (4, 3, 4, 2), 17),
     ),
 ]
-NETWORKS = [*LAYERED, *cases.AWKWARD, *(case for case in cases.LIKELY if case.n == 37)]
+BRANCHING = [case for case in cases.BRANCHING if case not in cases.AWKWARD]
+NETWORKS = [*LAYERED, *cases.AWKWARD, *BRANCHING, *(case for case in cases.LIKELY if case.n == 37)]
 
 
 def test_every_layer_is_in_a_network_here() -> None:
     used = {type(layer).__name__ for case in NETWORKS for layer in case.layers} | {
         "Embedding"
     }  # which has its own test
-    assert used == set(all_layers.__all__) - {"Layer"}
+    used |= {type(layer).__name__ for case in NETWORKS for one in case.layers for _, layer in one.parts()}
+    assert used == set(all_layers.__all__) - {"Layer", "Merge"}
 
 
 @both
