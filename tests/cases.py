@@ -944,7 +944,6 @@ class NetworkCase:
     shape: tuple[int, ...]
     n: int
     draw: LikelihoodCase | None = None
-    engine: str = "native"
 
     @property
     def id(self) -> str:
@@ -955,9 +954,8 @@ class NetworkCase:
         shape = "x".join(map(str, self.shape))
         return f"{shape}-{layers or 'none'}-{self.likelihood!r}-n{self.n}"
 
-    def network(self, engine: str = "", dtype: str = "float64", seed: int = 3) -> Network:
+    def network(self, engine: str = "native", dtype: str = "float64", seed: int = 3) -> Network:
         """A network with biases away from 0, the same θ (that of float32) for every engine and precision."""
-        engine = engine or self.engine
         net = Network(self.layers, likelihood=self.likelihood, engine=engine, dtype=dtype).build(self.shape, seed=seed)
         rng = np.random.default_rng(seed)
         for name, value in net.parameters.items():
@@ -1072,8 +1070,7 @@ LIKELY = [
     if name not in NO_KERNEL
 ]
 
-# Networks that branch. Once the native engine runs them, they are AWKWARD as well and meet every test there is.
-NATIVE_BRANCHES = False
+# Networks that branch, which meet every test there is.
 _DIAMOND = Graph(
     [
         ("top", Dense(5, "tanh"), "x"),
@@ -1114,7 +1111,7 @@ _BRANCHING: list[tuple[Any, ...]] = [
         *(Categorical(3), (5, 6), 4),
     ),
 ]
-BRANCHING = [NetworkCase(*row, engine="native" if NATIVE_BRANCHES else "reference") for row in _BRANCHING]
-AWKWARD += BRANCHING if NATIVE_BRANCHES else []
+BRANCHING = [NetworkCase(*row) for row in _BRANCHING]
+AWKWARD += BRANCHING
 
 NETWORKS = SMALL + AWKWARD + LIKELY

@@ -25,7 +25,6 @@ from likeliest.layers import Layer
 from likeliest.program import OUTPUT, Program, Step, priors_by_name
 from likeliest.summary import rails
 
-ENGINE = BRANCHING[0].engine
 BERNOULLI = ll.likelihoods.Bernoulli()
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(40, 6)), RNG.integers(0, 2, 40)
@@ -47,7 +46,7 @@ LAYERS = [
 
 
 def network(*layers: Layer, dtype: str = "float64", **more: Any) -> ll.Network:
-    return ll.Network(layers, likelihood=BERNOULLI, engine=ENGINE, dtype=dtype, **more)
+    return ll.Network(layers, likelihood=BERNOULLI, dtype=dtype, **more)
 
 
 def parameters(net: ll.Network) -> dict[str, Array]:
@@ -224,7 +223,9 @@ def test_a_prior_is_for_a_layer_and_what_is_in_it() -> None:
         "graph_1.right.dense_2.W": wide,
         "graph_1.right.dense_2.b": own,
     }
-    with pytest.raises(ValueError, match=r"prior: there is no layer or parameter .graph_1\.rigth.; there are graph_1, "):
+    with pytest.raises(
+        ValueError, match=r"prior: there is no layer or parameter .graph_1\.rigth.; there are graph_1, "
+    ):
         network(DIAMOND, prior={"graph_1.rigth": wide}).build(6)
 
 
@@ -293,7 +294,7 @@ def test_a_network_that_branches_learns() -> None:
 
 
 def test_classifiers_take_these_layers() -> None:
-    clf = ll.Classifier(layers=LAYERS, engine=ENGINE, max_iter=4, random_state=0)
+    clf = ll.Classifier(layers=LAYERS, max_iter=4, random_state=0)
     twin = clone(clf)
     assert twin.get_params()["layers"] == LAYERS
     clf.fit(X, Y)

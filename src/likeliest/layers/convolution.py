@@ -98,7 +98,7 @@ class Conv1D(Convolution):
     Examples
     --------
     >>> import likeliest as ll
-    >>> net = ll.Network([ll.Conv1D(8, 5, "relu"), ll.GlobalMaxPool()], likelihood="bernoulli", engine="reference")
+    >>> net = ll.Network([ll.Conv1D(8, 5, "relu"), ll.GlobalMaxPool()], likelihood="bernoulli")
     >>> net.build((100, 3)).parameters["conv1d_1.W"].shape
     (5, 3, 8)
     """
@@ -153,7 +153,7 @@ class Conv2D(Convolution):
     >>> import likeliest as ll
     >>> net = ll.Network(
     ...     [ll.Conv2D(32, 3, "relu", padding="same"), ll.MaxPool2D(2), ll.Flatten(), ll.Dense(10, "tanh")],
-    ...     likelihood=ll.likelihoods.Categorical(10), engine="reference",
+    ...     likelihood=ll.likelihoods.Categorical(10),
     ... ).build((28, 28))
     >>> net.program.values["conv2d_1.h"], net.program.values["max_pool2d_1.h"]
     ((28, 28, 32), (14, 14, 32))
@@ -173,7 +173,7 @@ class Conv3D(Convolution):
     Examples
     --------
     >>> import likeliest as ll
-    >>> net = ll.Network([ll.Conv3D(4, (1, 3, 3)), ll.Flatten()], likelihood="bernoulli", engine="reference")
+    >>> net = ll.Network([ll.Conv3D(4, (1, 3, 3)), ll.Flatten()], likelihood="bernoulli")
     >>> net.build((5, 6, 6, 2)).program.values["conv3d_1.h"]
     (5, 4, 4, 4)
     """

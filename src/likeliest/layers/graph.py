@@ -44,7 +44,7 @@ class Graph(Layer):
     ...     ("sum", ll.Add(), ["left", "right"]),
     ...     ("all", ll.Concatenate(), ["x", "wide", "sum"]),
     ... ])
-    >>> net = ll.Network([diamond], likelihood="bernoulli", engine="reference").build(3)
+    >>> net = ll.Network([diamond], likelihood="bernoulli").build(3)
     >>> net.program.values["graph_1.all.h"], net.parameters["graph_1.right.dense_1.W"].shape
     ((15,), (8, 6))
     """

@@ -50,7 +50,7 @@ class Concatenate(Merge):
     --------
     >>> import likeliest as ll
     >>> both = ll.Graph([("a", ll.Dense(3), "x"), ("b", ll.Dense(5), "x"), ("both", ll.Concatenate(), ["a", "b"])])
-    >>> ll.Network([both], likelihood="bernoulli", engine="reference").build(2).program.values["graph_1.both.h"]
+    >>> ll.Network([both], likelihood="bernoulli").build(2).program.values["graph_1.both.h"]
     (8,)
     """
 

@@ -38,7 +38,7 @@ class Parallel(Layer):
     --------
     >>> import likeliest as ll
     >>> both = ll.Parallel(ll.Dense(3, "tanh"), [ll.Dense(5, "relu"), ll.Dense(4)])
-    >>> net = ll.Network([both], likelihood="bernoulli", engine="reference").build(2)
+    >>> net = ll.Network([both], likelihood="bernoulli").build(2)
     >>> net.program.values["parallel_1.h"]
     (7,)
     """

@@ -94,7 +94,7 @@ class MaxPool2D(MaxPooling):
     Examples
     --------
     >>> import likeliest as ll
-    >>> net = ll.Network([ll.MaxPool2D(2), ll.Flatten()], likelihood="bernoulli", engine="reference").build((9, 8, 3))
+    >>> net = ll.Network([ll.MaxPool2D(2), ll.Flatten()], likelihood="bernoulli").build((9, 8, 3))
     >>> net.program.values["max_pool2d_1.h"]
     (4, 4, 3)
     """
@@ -140,8 +140,8 @@ class AvgPool2D(AvgPooling):
     Examples
     --------
     >>> import likeliest as ll
-    >>> net = ll.Network([ll.AvgPool2D(3, stride=2, padding="same"), ll.Flatten()], likelihood="bernoulli",
-    ...                  engine="reference").build((9, 8, 3))
+    >>> pool = ll.AvgPool2D(3, stride=2, padding="same")
+    >>> net = ll.Network([pool, ll.Flatten()], likelihood="bernoulli").build((9, 8, 3))
     >>> net.program.values["avg_pool2d_1.h"]
     (5, 4, 3)
     """

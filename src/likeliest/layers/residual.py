@@ -40,7 +40,7 @@ class Residual(Layer):
     --------
     >>> import likeliest as ll
     >>> block = ll.Residual(ll.Dense(16, "relu"), ll.Dense(8))
-    >>> net = ll.Network([block, ll.Activation("relu")], likelihood="bernoulli", engine="reference").build(8)
+    >>> net = ll.Network([block, ll.Activation("relu")], likelihood="bernoulli").build(8)
     >>> list(net.parameters)[:2], net.program.steps[3].inputs
     (['residual_1.dense_1.W', 'residual_1.dense_1.b'], ('x', 'residual_1.dense_2.h'))
     """

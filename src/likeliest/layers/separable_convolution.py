@@ -111,8 +111,8 @@ class SeparableConv2D(SeparableConvolution):
     Examples
     --------
     >>> import likeliest as ll
-    >>> net = ll.Network([ll.SeparableConv2D(64, 3, "relu"), ll.GlobalAvgPool()], likelihood="bernoulli",
-    ...                  engine="reference").build((12, 12, 32))
+    >>> layers = [ll.SeparableConv2D(64, 3, "relu"), ll.GlobalAvgPool()]
+    >>> net = ll.Network(layers, likelihood="bernoulli").build((12, 12, 32))
     >>> net.parameters["separable_conv2d_1.D"].shape, net.parameters["separable_conv2d_1.W"].shape
     ((3, 3, 1, 32), (1, 1, 32, 64))
     """

@@ -161,7 +161,7 @@ class ConvTranspose2D(TransposedConvolution):
     --------
     >>> import likeliest as ll
     >>> net = ll.Network([ll.ConvTranspose2D(8, 3, "relu", stride=2, padding="same"), ll.Flatten()],
-    ...                  likelihood="bernoulli", engine="reference").build((7, 7, 16))
+    ...                  likelihood="bernoulli").build((7, 7, 16))
     >>> net.program.values["conv_transpose2d_1.h"]
     (14, 14, 8)
     """
