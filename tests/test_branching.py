@@ -224,7 +224,7 @@ def test_a_prior_is_for_a_layer_and_what_is_in_it() -> None:
         "graph_1.right.dense_2.W": wide,
         "graph_1.right.dense_2.b": own,
     }
-    with pytest.raises(ValueError, match=r"prior: there is no layer or parameter .graph_1\.rigth.; there are graph_1, "):
+    with pytest.raises(ValueError, match=r"prior: there is no layer or parameter .graph_1\.rigth.; there are graph_1"):
         network(DIAMOND, prior={"graph_1.rigth": wide}).build(6)
 
 
