@@ -185,6 +185,18 @@ def test_nothing_is_moved_between_convolutions() -> None:
 
 
 @both
+def test_branches_of_images_predict_the_same(dtype: str, tmp_path: Path) -> None:
+    inner = [ll.Conv2D(5, 3, "relu", padding="same"), Dropout(0.3), ll.Conv2D(5, 3, padding="same")]
+    layers = [ll.Conv2D(5, 3, "silu"), ll.Residual(*inner), ll.Parallel(ll.MaxPool2D(2), ll.AvgPool2D(2)), Flatten()]
+    net = ll.Network(layers, likelihood=ll.likelihoods.Categorical(3), dtype=dtype).build((8, 7, 2), seed=0)
+    agrees(net, np.random.default_rng(0).normal(size=(17, 8, 7, 2)).astype(dtype), tmp_path)
+    if dtype == "float32":  # at the beginning, and once for each part of the concatenation
+        graph, *_ = described(net)
+        to_bytes(graph, "network", "", {})
+        assert [node.operator for node in graph.nodes].count("Transpose") == 3
+
+
+@both
 def test_embeddings_predict_the_same(dtype: str, tmp_path: Path) -> None:
     net = ll.Network([Embedding([(2, 7, 4), (0, 3, 2)]), Dense(6, "tanh")], likelihood="normal", dtype=dtype)
     rng = np.random.default_rng(0)
