@@ -1078,7 +1078,7 @@ LIKELY = [
 ]
 
 # Networks that branch. Once the native engine runs them, they are AWKWARD as well and meet every test there is.
-NATIVE_BRANCHES = False
+NATIVE_BRANCHES = True
 _DIAMOND = Graph(
     [
         ("top", Dense(5, "tanh"), "x"),
