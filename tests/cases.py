@@ -72,6 +72,7 @@ class OperationCase:
     training: Mapping[str, Any] = field(default_factory=dict)  # what an engine adds to the attributes while training
     adjust: Callable[[list[Array]], list[Array]] = lambda values: values  # makes values that fit of random ones
     observed: tuple[int, ...] = ()  # which values are observed: they get no gradient
+    inputs: int = 1  # how many of its values have n first
 
 
 _Z = ((5, 7),)
@@ -258,12 +259,16 @@ _DRAWN = np.random.default_rng(3).normal(size=(4, 6))
 
 OPERATIONS: dict[str, OperationCase] = {
     "add": OperationCase(
-        ((5, 2, 3),) * 3, lambda *values: np.einsum("k...->...", np.stack(values)), lambda torch, a, b, c: a + b + c
+        ((5, 2, 3),) * 3,
+        lambda *values: np.einsum("k...->...", np.stack(values)),
+        lambda torch, a, b, c: a + b + c,
+        inputs=3,
     ),
     "concatenate": OperationCase(
         ((5, 2, 3), (5, 2, 1), (5, 2, 4)),
         lambda *values: np.moveaxis([plane for x in values for plane in np.moveaxis(x, -1, 0)], 0, -1),
         lambda torch, *values: torch.cat(values, dim=-1),
+        inputs=3,
     ),
     "append": OperationCase(
         ((5, 3), (2,)),
@@ -1070,7 +1075,8 @@ LIKELY = [
     if name not in NO_KERNEL
 ]
 
-# Networks that branch, which meet every test there is.
+# Networks that branch. Once the native engine runs them, they are AWKWARD as well and meet every test there is.
+NATIVE_BRANCHES = True
 _DIAMOND = Graph(
     [
         ("top", Dense(5, "tanh"), "x"),

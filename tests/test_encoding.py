@@ -31,6 +31,11 @@ NEEDED: dict[str, Any] = {
         for d in (1, 2, 3)
     },
     "layers.Embedding": ll.Embedding([(2, 7, 4), (0, 3, 2)], initializer="zeros"),
+    "layers.Graph": ll.Graph(
+        [("a", ll.Dense(3)), ("b", [ll.Dense(2, "relu"), ll.Dropout()], "x"), ("c", ll.Concatenate(), ["x", "a", "b"])]
+    ),
+    "layers.Parallel": ll.Parallel(ll.Dense(3), [], [ll.Dense(2), ll.Residual(ll.Dense(2))], merge="add"),
+    "layers.Residual": ll.Residual(ll.Dense(3), ll.Dense(4), shortcut=[ll.Dense(4)]),
     "likelihoods.Categorical": ll.likelihoods.Categorical(4, 0.1),
     "likelihoods.Independent": ll.likelihoods.Independent(ll.likelihoods.Normal(scale=0.3), 3),
     "likelihoods.MultivariateNormal": ll.likelihoods.MultivariateNormal(3),

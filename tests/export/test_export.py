@@ -81,19 +81,20 @@ SEVERAL = {"add", "concatenate"}  # of values with n examples each: in the netwo
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in SEVERAL])
 def test_every_operation_agrees_with_its_page(name: str, dtype: str) -> None:
     row, rng = cases.OPERATIONS[name], np.random.default_rng(1)
-    first, *rest = (v.astype(dtype) for v in row.adjust([rng.normal(size=shape) for shape in row.shapes]))
+    values = [v.astype(dtype) for v in row.adjust([rng.normal(size=shape) for shape in row.shapes])]
+    given, rest = values[: row.inputs], values[row.inputs :]
     graph = Graph(np.dtype(dtype))
-    x = graph.input("x", (Rows(), *first.shape[1:]), dtype)
+    inputs = [graph.input(f"x{k}", (Rows(), *x.shape[1:]), dtype) for k, x in enumerate(given)]
     constants = [graph.constant(value, dtype, f"value_{k}") for k, value in enumerate(rest)]
     with graph.within("operation"):
-        graph.output("h", translations.operation(name, x, *constants, **row.attributes))
+        graph.output("h", translations.operation(name, *inputs, *constants, **row.attributes))
     runtime = session(to_bytes(graph, name, "", {}))
     for n in (1, 17):
         for scale in (1,) if name == "embedding" else (1, 30, 1e4):
-            X = np.resize(scale * first, (n, *first.shape[1:])).astype(dtype)
+            X = [np.resize(scale * x, (n, *x.shape[1:])).astype(dtype) for x in given]
             with np.errstate(over="ignore"):
-                expected = OPERATIONS[name].forward(xp, X, *rest, **row.attributes)
-            found = run(runtime, {"x": X})["h"]
+                expected = OPERATIONS[name].forward(xp, *X, *rest, **row.attributes)
+            found = run(runtime, {f"x{k}": x for k, x in enumerate(X)})["h"]
             assert found.dtype == dtype
             assert_close(found, expected, TOLERANCE[dtype])
 
