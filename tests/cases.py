@@ -1075,8 +1075,7 @@ LIKELY = [
     if name not in NO_KERNEL
 ]
 
-# Networks that branch. Once the native engine runs them, they are AWKWARD as well and meet every test there is.
-NATIVE_BRANCHES = True
+# Networks that branch, which meet every test there is.
 _DIAMOND = Graph(
     [
         ("top", Dense(5, "tanh"), "x"),
