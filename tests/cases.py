@@ -23,9 +23,11 @@ from likeliest import initializers, likelihoods, optimizers
 from likeliest.initializers import Initializer
 from likeliest.layers import (
     Activation,
+    Add,
     AvgPool1D,
     AvgPool2D,
     AvgPool3D,
+    Concatenate,
     Conv1D,
     Conv2D,
     Conv3D,
@@ -36,11 +38,14 @@ from likeliest.layers import (
     Flatten,
     GlobalAvgPool,
     GlobalMaxPool,
+    Graph,
     GroupNorm,
     Layer,
     MaxPool1D,
     MaxPool2D,
     MaxPool3D,
+    Parallel,
+    Residual,
     SeparableConv2D,
     Upsample1D,
     Upsample2D,
@@ -252,6 +257,14 @@ def _torch_average_pool(torch: Any, x: Any, window: Any, stride: Any, padding: A
 _DRAWN = np.random.default_rng(3).normal(size=(4, 6))
 
 OPERATIONS: dict[str, OperationCase] = {
+    "add": OperationCase(
+        ((5, 2, 3),) * 3, lambda *values: np.einsum("k...->...", np.stack(values)), lambda torch, a, b, c: a + b + c
+    ),
+    "concatenate": OperationCase(
+        ((5, 2, 3), (5, 2, 1), (5, 2, 4)),
+        lambda *values: np.moveaxis([plane for x in values for plane in np.moveaxis(x, -1, 0)], 0, -1),
+        lambda torch, *values: torch.cat(values, dim=-1),
+    ),
     "append": OperationCase(
         ((5, 3), (2,)),
         lambda x, c: np.stack([np.append(row, c) for row in x]),
@@ -931,6 +944,7 @@ class NetworkCase:
     shape: tuple[int, ...]
     n: int
     draw: LikelihoodCase | None = None
+    engine: str = "native"
 
     @property
     def id(self) -> str:
@@ -941,8 +955,9 @@ class NetworkCase:
         shape = "x".join(map(str, self.shape))
         return f"{shape}-{layers or 'none'}-{self.likelihood!r}-n{self.n}"
 
-    def network(self, engine: str = "native", dtype: str = "float64", seed: int = 3) -> Network:
+    def network(self, engine: str = "", dtype: str = "float64", seed: int = 3) -> Network:
         """A network with biases away from 0, the same θ (that of float32) for every engine and precision."""
+        engine = engine or self.engine
         net = Network(self.layers, likelihood=self.likelihood, engine=engine, dtype=dtype).build(self.shape, seed=seed)
         rng = np.random.default_rng(seed)
         for name, value in net.parameters.items():
@@ -1056,5 +1071,50 @@ LIKELY = [
     for row, n in product(rows, (1, 5, 37))
     if name not in NO_KERNEL
 ]
+
+# Networks that branch. Once the native engine runs them, they are AWKWARD as well and meet every test there is.
+NATIVE_BRANCHES = False
+_DIAMOND = Graph(
+    [
+        ("top", Dense(5, "tanh"), "x"),
+        ("left", Dense(4, "gelu"), "top"),
+        ("right", [Dense(6, "tanh"), Dense(4)], "top"),
+        ("sum", Add(), ["left", "right"]),
+    ]
+)
+_THRICE = Graph(
+    [
+        ("a", Dense(4, "tanh")),
+        ("b", Dense(4, "logistic")),
+        ("c", Dense(3, "silu"), "a"),
+        ("sum", Add(), ["a", "b", "a"]),
+        ("all", Concatenate(), ["sum", "c", "x", "a"]),
+    ]
+)
+_BRANCHING: list[tuple[Any, ...]] = [
+    ((Residual(Dense(7, "relu"), Dense(6)), Activation("relu")), Categorical(3), (6,), 9),
+    ((Dense(5, "tanh"), Residual(Dense(9, "gelu"), Dense(17))), Bernoulli(), (4,), 33),
+    ((Residual(Dense(3, "tanh"), shortcut=Dense(3, "logistic")),), Categorical(3), (5,), 1),
+    ((Parallel(Dense(3, "tanh"), [Dense(7, "silu"), Dense(2)], []),), Categorical(3), (6,), 9),
+    ((Parallel(Dense(4, "tanh"), Dense(4, "elu"), merge="add"), Dense(3, "tanh")), Bernoulli(), (1,), 5),
+    ((_DIAMOND, Activation("tanh")), Categorical(3), (6,), 9),
+    ((_THRICE,), Bernoulli(), (3,), 7),
+    ((Dense(8), Residual(Parallel(Dense(3, "tanh"), Residual(Dense(5, "tanh"))))), Bernoulli(), (4,), 64),
+    (
+        (Residual(Conv2D(4, 3, "tanh", padding="same"), Conv2D(1, 3, padding="same")), Flatten()),
+        *(Bernoulli(), (4, 5, 1), 5),
+    ),
+    (
+        (
+            Conv2D(4, 3, "silu", padding="same"),
+            Residual(Conv2D(6, 3, "tanh", stride=2, padding="same"), GroupNorm(2)),
+            Parallel(Conv2D(2, 1), [MaxPool2D(3, stride=1, padding="same"), Conv2D(3, 1)], []),
+            GlobalAvgPool(),
+        ),
+        *(Categorical(3), (5, 6), 4),
+    ),
+]
+BRANCHING = [NetworkCase(*row, engine="native" if NATIVE_BRANCHES else "reference") for row in _BRANCHING]
+AWKWARD += BRANCHING if NATIVE_BRANCHES else []
 
 NETWORKS = SMALL + AWKWARD + LIKELY

@@ -44,3 +44,4 @@ def test_every_initializer_has_a_row() -> None:
 def test_every_activation_meets_every_likelihood_width_and_batch() -> None:
     assert len(cases.SMALL) == len(ACTIVATIONS) * len(cases.TRAINED) * 5 * 3
     assert len({case.id for case in cases.NETWORKS}) == len(cases.NETWORKS)
+    assert len({case.id for case in cases.BRANCHING}) == len(cases.BRANCHING)

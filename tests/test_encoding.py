@@ -12,6 +12,7 @@ import pytest
 
 import likeliest as ll
 from likeliest.encoding import DESCRIPTIONS, decode, encode
+from likeliest.grids import Grid
 from likeliest.tables import Table
 
 NEEDED: dict[str, Any] = {
@@ -21,6 +22,7 @@ NEEDED: dict[str, Any] = {
     "augmentation.Scale": ll.augmentation.Scale([0.1, 0.2]),
     "augmentation.Shear": ll.augmentation.Shear(10.0),
     "augmentation.Shift": ll.augmentation.Shift((1, 2), fill=-1.0),
+    "grids.Grid": Grid((4, 3, 2), np.array([0.5, 1.0]), np.array([2.0, 1.0]), True),
     "layers.Activation": ll.Activation("leaky_relu", {"slope": 0.2}),
     "layers.Dense": ll.Dense(3, "elu", initializer=ll.initializers.Normal(0.1), bias=False, max_norm=2),
     **{
@@ -59,8 +61,8 @@ def same(a: Any, b: Any) -> bool:
         return len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, dict):
         return same(list(a.items()), list(b.items()))
-    if isinstance(a, Table):
-        return all(same(getattr(a, field.name), getattr(b, field.name)) for field in fields(Table))
+    if isinstance(a, Table | Grid):
+        return all(same(getattr(a, field.name), getattr(b, field.name)) for field in fields(a))
     return bool(a == b)
 
 

@@ -25,7 +25,7 @@ class Balanced(HTMLParser):
         self.open: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
-        assert tag in {"div", "style", "p", "svg", "title", "path", "rect", "text"}, tag
+        assert tag in {"div", "style", "p", "svg", "title", "path", "rect", "text", "g"}, tag
         assert not any(name.startswith("on") or name in ("href", "src") for name, _ in attrs)
         self.open.append(tag)
 

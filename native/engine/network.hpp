@@ -142,7 +142,11 @@ struct Network {
 
   std::ptrdiff_t size() const { return size_; }
   std::ptrdiff_t width() const { return storages[std::size_t(nodes.back().output)]; }
-  std::ptrdiff_t stride(int storage) const { return row_stride<T>(storages[std::size_t(storage)], table.lanes); }
+  // Of images, two registers behind the last number are still this example's: a register may begin at any number.
+  std::ptrdiff_t stride(int storage) const {
+    const std::ptrdiff_t more = row_shards > 0 ? 2 * table.lanes : 0;
+    return row_stride<T>(storages[std::size_t(storage)] + more, table.lanes);
+  }
   // Floating-point operations of one example, there and back.
   double operations() const {
     double total = 0;

@@ -14,9 +14,9 @@ def fma_peak(threads: int, seconds: float, isa: str) -> float: ...
 class Engine:
     def __init__(
         self,
-        widths: Sequence[int],
-        shapes: Sequence[tuple[int, int]],
-        steps: Sequence[tuple[str, int, int, Sequence[int], Sequence[float]]],
+        values: Sequence[tuple[int, ...]],
+        shapes: Sequence[tuple[int, ...]],
+        steps: Sequence[tuple[str, Sequence[int], int, Sequence[int], Sequence[float]]],
         likelihood: tuple[str, Sequence[float], Sequence[float], int, int, int],
         rules: Sequence[tuple[str, Sequence[float], bool, bool, float]],
         double_precision: bool,

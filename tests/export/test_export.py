@@ -135,7 +135,9 @@ LAYERED = [
     NetworkCase((Dense(8), BatchNorm(0.8, 0.01), Activation("relu")), ll.likelihoods.Categorical(3), (5,), 17),
     NetworkCase((LayerNorm(0.1), Dense(8, "gelu"), RMSNorm(0.1)), ll.likelihoods.Bernoulli(), (5,), 17),
     NetworkCase((Dense(8, "tanh"), Dropout(0.5), GaussianNoise(0.3)), ll.likelihoods.Bernoulli(), (5,), 17),
-    NetworkCase((Flatten(), Dense(8, "silu")), ll.likelihoods.Categorical(3), (4, 3), 17),
+    NetworkCase(
+        (ll.Rescale((0.1, 0.2, 0.3), 2.0), Flatten(), Dense(8, "silu")), ll.likelihoods.Categorical(3), (4, 3), 17
+    ),
     NetworkCase(
         (ll.Conv2D(6, 3, "gelu"), BatchNorm(), Activation("relu"), Dropout(0.5), ll.MaxPool2D(2), ll.GlobalAvgPool()),
         *(ll.likelihoods.Categorical(3), (7, 8), 17),
@@ -146,14 +148,16 @@ LAYERED = [
         *(ll.likelihoods.Bernoulli(), (4, 3, 4, 2), 17),
     ),
 ]
-NETWORKS = [*LAYERED, *cases.AWKWARD, *(case for case in cases.LIKELY if case.n == 37)]
+BRANCHING = [case for case in cases.BRANCHING if case not in cases.AWKWARD]
+NETWORKS = [*LAYERED, *cases.AWKWARD, *BRANCHING, *(case for case in cases.LIKELY if case.n == 37)]
 
 
 def test_every_layer_is_in_a_network_here() -> None:
     used = {type(layer).__name__ for case in NETWORKS for layer in case.layers} | {
         "Embedding"
     }  # which has its own test
-    assert used == set(all_layers.__all__) - {"Layer"}
+    used |= {type(layer).__name__ for case in NETWORKS for one in case.layers for _, layer in one.parts()}
+    assert used == set(all_layers.__all__) - {"Layer", "Merge"}
 
 
 @both
@@ -177,6 +181,18 @@ def test_nothing_is_moved_between_convolutions() -> None:
     assert set(graph.constants) <= read
     size = sum(array.size for name, array in graph.constants.items() if "." in name)
     assert size == net.program.size
+
+
+@both
+def test_branches_of_images_predict_the_same(dtype: str, tmp_path: Path) -> None:
+    inner = [ll.Conv2D(5, 3, "relu", padding="same"), Dropout(0.3), ll.Conv2D(5, 3, padding="same")]
+    layers = [ll.Conv2D(5, 3, "silu"), ll.Residual(*inner), ll.Parallel(ll.MaxPool2D(2), ll.AvgPool2D(2)), Flatten()]
+    net = ll.Network(layers, likelihood=ll.likelihoods.Categorical(3), dtype=dtype).build((8, 7, 2), seed=0)
+    agrees(net, np.random.default_rng(0).normal(size=(17, 8, 7, 2)).astype(dtype), tmp_path)
+    if dtype == "float32":  # at the beginning, and once for each part of the concatenation
+        graph, *_ = described(net)
+        to_bytes(graph, "network", "", {})
+        assert [node.operator for node in graph.nodes].count("Transpose") == 3
 
 
 @both
@@ -372,7 +388,7 @@ def test_what_the_library_refuses_gives_nan(tmp_path: Path) -> None:
 
 
 def test_images(tmp_path: Path) -> None:
-    X = np.random.default_rng(7).normal(100, 30, (N, 4, 3))
+    X = np.random.default_rng(7).normal(100, 30, (N, 4, 3)).astype(np.float32)  # what the network takes as it is
     model = ll.Classifier(layers=[Flatten(), Dense(6, "relu")], max_iter=3, random_state=0).fit(X, np.arange(N) % 3)
     runtime = exported(model, tmp_path)
     assert runtime.get_inputs()[0].shape == ["n", 4, 3]

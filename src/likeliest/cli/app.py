@@ -103,7 +103,8 @@ def digits(
     layer of logistic cells, one logistic output. Shows how likely the network makes the digits it has never seen (LL,
     the log-likelihood), draws those it doubts most, and writes pictures of what it has learned.
 
-    With --all --conv, a convolutional network for all ten, and pictures of its kernels and of what they find in a digit.
+    With --all --conv, a convolutional network for all ten, and pictures of its kernels and of what they find in a
+    digit.
     """
     from likeliest.cli.digits import run
 

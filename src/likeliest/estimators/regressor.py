@@ -28,7 +28,8 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     """A neural network for numbers, which predicts a distribution for each: fit, predict, predict_dist.
 
     X is a table, or an array of images, series or volumes. X and, for likelihoods on all real numbers, y are
-    standardized inside; strings become learned vectors and gaps are told of. The default likelihood is Student's t with location and scale as functions of x, which expects outliers.
+    standardized inside; strings become learned vectors and gaps are told of. The default likelihood is Student's t with
+    location and scale as functions of x, which expects outliers.
 
     Parameters
     ----------

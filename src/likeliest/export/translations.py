@@ -173,8 +173,8 @@ SINGLE: dict[str, Callable[..., Symbol]] = {
 
 def operation(name: str, *values: Symbol, **attributes: Any) -> Symbol:
     """An operation, by its node or from its page."""
-    if name in ACTIVATIONS and values[0].first is not None:
-        return last(operation(name, values[0].first, **attributes))
+    if name in (*ACTIVATIONS, "add") and all(value.first is not None for value in values):
+        return last(operation(name, *map(first, values), **attributes))
     single = values[0].dtype == np.float32
     node = ALWAYS.get(name) or (SINGLE.get(name) if single else None)
     if node is not None:

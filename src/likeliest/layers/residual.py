@@ -94,8 +94,8 @@ class Residual(Layer):
             if all(strides):
                 return POINTWISE[d](h[-1], 1, stride=tuple(strides), bias=False)
         raise ValueError(
-            f"{net.layer}: its layers make {written(h)} of x {written(x)}, which no stride of a 1 × 1 convolution does: "
-            'use padding="same", or give the shortcut, such as shortcut=[Flatten(), Dense(8)]'
+            f"{net.layer}: its layers make {written(h)} of x {written(x)}, which no stride of a 1 × 1 convolution "
+            'does: use padding="same", or give the shortcut, such as shortcut=[Flatten(), Dense(8)]'
         )
 
 
