@@ -25,7 +25,21 @@ def test_lenet5_has_the_shapes_and_the_parameters_of_the_paper() -> None:
     assert {layer.activation for layer in lenet5((28, 28), "tanh") if hasattr(layer, "activation")} == {"tanh"}
 
 
-SHAPES = {"lenet5": [(4, 4), (8, 8), (28, 28, 1), (17, 30, 3)], "fcn": [(1,), (7,), (40, 3)]}
+def test_resnet8_has_the_shapes_and_the_parameters_of_the_paper() -> None:
+    """Section 4.2: maps of 32, 16 and 8 with 16, 32 and 64 filters, global average pooling; shortcuts as in option B."""
+    net = ll.Network("resnet8", likelihood=TEN).build((32, 32, 3))
+    sums = [shape for name, shape in net.program.values.items() if name.startswith("residual") and name.count(".") == 1]
+    assert sums == [(32, 32, 16), (16, 16, 32), (8, 8, 64)]
+    kernels = [3 * 16, 16 * 16, 16 * 16, 16 * 32, 32 * 32, 32 * 64, 64 * 64]
+    norms, shortcuts = 4 * (3 * 16 + 2 * 32 + 2 * 64), 16 * 32 + 32 * 64
+    assert net.program.size == 9 * sum(kernels) + norms + shortcuts + 65 * 10
+
+
+SHAPES = {
+    "lenet5": [(4, 4), (8, 8), (28, 28, 1), (17, 30, 3)],
+    "fcn": [(1,), (7,), (40, 3)],
+    "resnet8": [(1, 1), (8, 8), (13, 9, 3)],
+}
 
 
 @pytest.mark.parametrize(("name", "shape"), [(name, shape) for name, shapes in SHAPES.items() for shape in shapes])
@@ -46,6 +60,7 @@ def test_every_structure_is_tried() -> None:
     [
         ("lenet5", (9,), "lenet5 expects images (n, H, W) or (n, H, W, c) of at least 4 x 4, got (n, 9)"),
         ("lenet5", (3, 28), "lenet5 expects images (n, H, W) or (n, H, W, c) of at least 4 x 4, got (n, 3, 28)"),
+        ("resnet8", (5, 5, 5, 1), "resnet8 expects images (n, H, W) or (n, H, W, c), got (n, 5, 5, 5, 1)"),
         ("fcn", (5, 5, 1), "fcn expects series (n, T) or (n, T, c), got (n, 5, 5, 1)"),
     ],
 )
@@ -59,9 +74,9 @@ def test_other_shapes_are_refused(name: str, shape: tuple[int, ...], message: st
 
 @pytest.mark.parametrize("name", ["lenet", "", "Lenet5"])
 def test_unknown_names_are_refused_with_the_list(name: str) -> None:
-    with pytest.raises(ValueError, match=r"layers: expected a list of layers .*, or one of fcn, lenet5"):
+    with pytest.raises(ValueError, match=r"layers: expected a list of layers .*, or one of fcn, lenet5, resnet8"):
         ll.Network(name, likelihood=TEN)
-    with pytest.raises(ValueError, match=r"layers: expected a list of layers .*, or one of fcn, lenet5"):
+    with pytest.raises(ValueError, match=r"layers: expected a list of layers .*, or one of fcn, lenet5, resnet8"):
         ll.Classifier(layers=name).fit(np.zeros((4, 8, 8)), [0, 1, 0, 1])
 
 

@@ -12,10 +12,13 @@ from typing import Any
 from likeliest.layers import Layer
 from likeliest.structures.fcn import fcn
 from likeliest.structures.lenet5 import lenet5
+from likeliest.structures.resnet8 import resnet8
 
-__all__ = ["STRUCTURES", "fcn", "lenet5"]
+__all__ = ["STRUCTURES", "fcn", "lenet5", "resnet8"]
 
-STRUCTURES: dict[str, Callable[[tuple[int, ...]], list[Layer]]] = {page.__name__: page for page in (fcn, lenet5)}
+STRUCTURES: dict[str, Callable[[tuple[int, ...]], list[Layer]]] = {
+    page.__name__: page for page in (fcn, lenet5, resnet8)
+}
 """Every structure by name."""
 
 
