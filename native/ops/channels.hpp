@@ -31,9 +31,9 @@ LIKELIEST_INLINE void sum_column(std::ptrdiff_t count, std::ptrdiff_t period, st
   for (; k + V * kLanes<T> <= count; k += period)
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) total[v] += f(k + v * kLanes<T>, column + v * kLanes<T>);
-  if (k < count)
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v)
+  for (int v = 0; v < V; ++v)
+    if (k + v * kLanes<T> < count)  // no register beyond the last number: what stands there may be another thread's
       total[v] += within<T>(f(k + v * kLanes<T>, column + v * kLanes<T>), k + v * kLanes<T>, count);
 #pragma GCC unroll 4
   for (int v = 0; v < V; ++v) store(sums + column + v * kLanes<T>, total[v]);
