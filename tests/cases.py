@@ -220,7 +220,8 @@ def _torch_convolution(
 ) -> Any:
     d = len(stride)
     convolve = getattr(torch.nn.functional, f"conv{d}d")
-    z = convolve(_border(torch, _first(x), padding), W.permute(d + 1, d, *range(d)), b, stride, 0, dilation, groups)
+    W = W.permute(d + 1, d, *range(d)).contiguous()
+    z = convolve(_border(torch, _first(x), padding), W, b, stride, 0, dilation, groups)
     return z.movedim(1, -1)
 
 
@@ -261,7 +262,7 @@ OPERATIONS: dict[str, OperationCase] = {
     "add": OperationCase(
         ((5, 2, 3),) * 3,
         lambda *values: np.einsum("k...->...", np.stack(values)),
-        lambda torch, a, b, c: a + b + c,
+        lambda torch, *values: torch.stack(values).sum(dim=0),
         inputs=3,
     ),
     "concatenate": OperationCase(
