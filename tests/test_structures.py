@@ -26,7 +26,7 @@ def test_lenet5_has_the_shapes_and_the_parameters_of_the_paper() -> None:
 
 
 def test_resnet8_has_the_shapes_and_the_parameters_of_the_paper() -> None:
-    """Section 4.2: maps of 32, 16 and 8 with 16, 32 and 64 filters, global average pooling; shortcuts as in option B."""
+    """Section 4.2: maps of 32, 16 and 8 with 16, 32 and 64 filters, and their means; shortcuts as in option B."""
     net = ll.Network("resnet8", likelihood=TEN).build((32, 32, 3))
     sums = [shape for name, shape in net.program.values.items() if name.startswith("residual") and name.count(".") == 1]
     assert sums == [(32, 32, 16), (16, 16, 32), (8, 8, 64)]

@@ -1,7 +1,7 @@
 """ResNet-8: the smallest of the residual networks for small images, 6 n + 2 layers with n = 1.
 
-He, Zhang, Ren and Sun 2016, https://arxiv.org/abs/1512.03385, section 4.2; where the shape changes, the shortcut is a 1 x 1
-convolution (their option B).
+He, Zhang, Ren and Sun 2016, https://arxiv.org/abs/1512.03385, section 4.2; where the shape changes, the shortcut is a
+1 x 1 convolution (their option B).
 """
 
 from __future__ import annotations
