@@ -66,3 +66,31 @@ def test_peers_of_a_least_squares_workload_agree_on_its_log_likelihood():
     rmse, log_likelihood = peer(T1, None, None, 1).evaluate(None, y)
     assert rmse == pytest.approx(np.sqrt(np.mean((y - mean) ** 2)))
     assert log_likelihood == pytest.approx(stats.norm.logpdf(y, mean, 1).mean())
+
+
+def test_arithmetic_of_a_network_of_convolutions():
+    """W3, layer by layer: 28 - 26 - 13 - 11 - 5; the first layer needs no gradient of its input."""
+    from benchmarks.workloads import DEPTHWISE, W3
+
+    first, second = 2 * 26 * 26 * 9 * 32, 2 * 11 * 11 * 9 * 32 * 64
+    dense = 2 * 5 * 5 * 64 * 128 + 2 * 128 * 10
+    assert W3.shapes == [(28, 28, 1), (26, 26, 32), (13, 13, 32), (11, 11, 64), (5, 5, 64), (1600,), (128,)]
+    assert W3.flop_per_example == 2 * first + 3 * (second + dense)
+    assert DEPTHWISE.flop_per_example == 2 * (2 * 54**2 * 9 * 128) + 3 * (2 * 52**2 * 9 * 128 + 2 * 128 * 10)
+
+
+def test_generated_examples_carry_their_class():
+    """A texture repeats itself after five steps, noise does not; the same data each time, and others to test on."""
+    from benchmarks.data import patterns
+    from benchmarks.workloads import CONV1D
+
+    x, y = patterns("train", CONV1D)
+    again, _ = patterns("train", CONV1D)
+    assert x.shape == (4000, 100, 16)
+    assert np.array_equal(x, again)
+    # The textures have variance 0.09.
+    assert np.mean(x[:, :-5] * x[:, 5:]) == pytest.approx(0.09, abs=0.015)
+    assert np.mean(x[:, :-4] * x[:, 4:]) < 0.03
+    held_out, _ = patterns("test", CONV1D)
+    assert not np.array_equal(x, held_out)
+    assert set(y) == set(range(10))
