@@ -1,0 +1,149 @@
+// The buffers that a network is run in: one arena, cut up.
+#pragma once
+#include <algorithm>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "engine/columns.hpp"
+#include "engine/memory.hpp"
+#include "engine/network.hpp"
+
+namespace likeliest {
+
+// More than padding adds to a row, in numbers: how far apart the threads' parts of x are, for each row.
+template <class T>
+inline constexpr std::ptrdiff_t kApart = 4 * std::ptrdiff_t(kLine / sizeof(T));
+
+// Whether x has so few columns that the search for idle ones would cost more than it saves.
+template <class T>
+bool has_few_columns(const Network<T>& network) {
+  return network.storages[0] <= 2 * network.table.lanes || !network.has_columns;
+}
+
+// What a node on images needs besides its values, in numbers.
+template <class T>
+struct ImageSizes {
+  std::ptrdiff_t padded = 0, channels = 0;        // of each thread: a padded example, and room for sums of channels
+  std::ptrdiff_t packed = 0, packed_back = 0;     // weights as the kernels take them, on the way there and back
+  std::ptrdiff_t weight = 0, shard = 0;           // of a shard: the gradient of W, and that of b behind it
+  std::ptrdiff_t group_step = 0, group_back = 0;  // from one group's weights to the next
+  std::ptrdiff_t statistics = 0;                  // of each example
+  bool is_depthwise = false;
+
+  ImageSizes(const Network<T>& network, const Node<T>& node) {
+    const Window& w = node.window;
+    const std::ptrdiff_t lanes = network.table.lanes;
+    const auto period = [&](std::ptrdiff_t c) { return std::lcm(c, lanes); };
+    if (node.kind == Kind::rescale) channels = 4 * period(w.c);
+    if (node.kind == Kind::channel_norm || node.kind == Kind::group_norm) {
+      channels = 4 * period(w.c) + 6 * round_up(w.c, lanes);
+      statistics = kStatistics * round_up(w.c, lanes);
+    }
+    if (!node.convolves()) return;
+    const std::ptrdiff_t c = w.c / w.groups, q = w.q / w.groups;
+    is_depthwise = w.groups > 1 && c == 1 && q == 1;
+    padded = w.padded_places() * w.c + 4 * lanes;
+    channels = 4 * period(std::max(w.c, w.q)) + 4 * period(std::min(w.c, w.q));
+    if (is_depthwise) {
+      packed = packed_back = weight = w.taps() * round_up(w.c, lanes);
+    } else {
+      group_step = Slice{0, w.taps() * c, q, lanes}.size(), group_back = Slice{0, w.taps() * q, c, lanes}.size();
+      packed = w.groups > 1 ? w.groups * group_step : 0;
+      packed_back = w.groups * group_back;
+      weight = w.groups * group_step;
+    }
+    shard = weight + round_up(node.kind == Kind::convolution ? w.q : w.c, lanes);
+  }
+  static constexpr std::ptrdiff_t kStatistics = 4;
+};
+
+// The buffers for a block of examples: one arena, cut up.
+template <class T>
+struct Workspace {
+  std::ptrdiff_t rows;
+  std::vector<T*> values, gradients;   // by storage
+  std::vector<T*> transposed, shards;  // by node: W^T, and the shards' sums
+  std::vector<T*> saved, inverse;      // by node: a mask or x_hat, and 1 / sigma
+  std::vector<T*> sums;                // by node: the gradients of a narrow weight and of the bias before it
+  std::vector<T*> packed, statistics;  // by node: weights of groups; of each example's channels
+  T *images, *channels;                // two padded images and some channels for each thread
+  std::ptrdiff_t image_size = 0, channels_size = 0;
+  T *y, *weight, *log_prob;
+  UsedColumns<T> used;  // of x
+  T* scratch;           // of a likelihood or a row of any value, one part a thread
+  std::ptrdiff_t scratch_size;
+  T* augmented = nullptr;  // x, changed, before it is shared out
+
+  Workspace(const Network<T>& network, int threads, std::ptrdiff_t rows, bool training, bool augments = false)
+      : rows(rows),
+        used(threads, network.storages[0], network.stride(0), network.shards_of_x),
+        scratch_size(network.table.lanes * (2 * network.width() + network.targets + kSpare)),
+        network_(&network) {
+    std::vector<std::pair<T**, std::ptrdiff_t>> pieces;
+    const std::size_t storages = network.storages.size(), nodes = network.nodes.size();
+    values.resize(storages), gradients.resize(storages), transposed.resize(nodes), shards.resize(nodes);
+    saved.resize(nodes), inverse.resize(nodes), sums.resize(nodes), packed.resize(nodes), statistics.resize(nodes);
+    for (std::size_t s = 0; s < storages; ++s) {
+      // x may be kept in parts, one a thread; see part_of_x.
+      const std::ptrdiff_t apart = s == 0 ? threads * kApart<T> : 0;
+      scratch_size = std::max(scratch_size, network.stride(int(s)));
+      if (s < network.values) pieces.emplace_back(&values[s], rows * (network.stride(int(s)) + apart));
+      if (training && s > 0) pieces.emplace_back(&gradients[s], rows * network.stride(int(s)));
+    }
+    for (std::size_t k = 0; k < nodes; ++k) {
+      const Node<T>& node = network.nodes[k];
+      if (node.normalizes() || (training && node.kind == Kind::dropout))
+        pieces.emplace_back(&saved[k], rows * network.stride(node.input));
+      if (node.normalizes()) pieces.emplace_back(&inverse[k], std::max(rows, network.stride(node.input)));
+      const ImageSizes<T> image(network, node);
+      image_size = std::max(image_size, image.padded), channels_size = std::max(channels_size, image.channels);
+      if (image.packed > 0) pieces.emplace_back(&packed[k], image.packed);
+      if (training && node.convolves() && node.window.groups > 1)
+        pieces.emplace_back(&sums[k], network.slices[std::size_t(node.weight)].size());
+      if (image.packed_back > 0) pieces.emplace_back(&transposed[k], image.packed_back);
+      if (training && image.shard > 0) pieces.emplace_back(&shards[k], network.row_shards * image.shard);
+      if (training && node.kind == Kind::max_pool) pieces.emplace_back(&saved[k], rows * network.stride(node.output));
+      if (image.statistics > 0) pieces.emplace_back(&statistics[k], image.statistics * (rows + threads));
+      if (node.kind != Kind::affine) continue;
+      const Slice& W = network.slices[std::size_t(node.weight)];
+      if (training && node.gradient() >= 0 && !node.narrow)
+        pieces.emplace_back(&transposed[k], Slice{0, W.columns, W.height, W.lanes}.size());
+      if (node.shards > 1) pieces.emplace_back(&shards[k], node.shards * rows * network.stride(node.output));
+      if (training && node.narrow)
+        pieces.emplace_back(&sums[k], W.size() + round_up(network.stride(node.input), kLine / sizeof(T)));
+    }
+    if (augments) pieces.emplace_back(&augmented, rows * network.stride(0));
+    for (T** piece : {&weight, &log_prob}) pieces.emplace_back(piece, rows);
+    pieces.emplace_back(&y, rows * network.targets + network.table.lanes);
+    const std::ptrdiff_t line = std::ptrdiff_t(kLine / sizeof(T));
+    scratch_size = round_up(scratch_size, line);
+    pieces.emplace_back(&scratch, threads * scratch_size);
+    image_size = round_up(image_size, line), channels_size = round_up(channels_size, line);
+    pieces.emplace_back(&images, 2 * threads * image_size);
+    pieces.emplace_back(&channels, threads * channels_size);
+    if (has_few_columns(network)) used.take_all();
+    std::ptrdiff_t total = 0;
+    for (const auto& [piece, count] : pieces) total += round_up(count, line);
+    arena_ = Memory<T>(std::size_t(total + 4 * network.table.lanes));  // a register may begin at any number
+    T* next = arena_.data();
+    for (const auto& [piece, count] : pieces) {
+      *piece = next;
+      next += round_up(count, line);
+    }
+  }
+  Workspace(Workspace&&) = default;
+  Workspace& operator=(Workspace&&) = default;
+
+  Block<const T> eta(std::ptrdiff_t n) const {
+    const int storage = network_->nodes.back().output;
+    return {values[std::size_t(storage)], n, round_up(network_->width(), network_->table.lanes),
+            network_->stride(storage)};
+  }
+
+ private:
+  const Network<T>* network_;
+  Memory<T> arena_;
+};
+
+}  // namespace likeliest
