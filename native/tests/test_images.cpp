@@ -1,7 +1,9 @@
 // Operations on images against plain loops over every index, gradients against central differences, and the same bits
 // for any number of threads.
+#include <algorithm>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <limits>
 
 #include "engine/engine.hpp"
@@ -329,6 +331,77 @@ void test_threads(const Net& net, std::ptrdiff_t n, std::ptrdiff_t batch, const 
   }
 }
 
+// One step of gradient ascent, in training: how far each parameter goes, and the log-likelihood before.
+struct Stride {
+  std::vector<std::vector<double>> moved;
+  double total;
+};
+Stride stride_of(Engine& engine, const Program& program, const Data<double>& data,
+                 const std::vector<std::vector<double>>& theta, double clip_norm) {
+  for (std::size_t k = 0; k < theta.size(); ++k) engine.set(int(k), Engine::kTheta, theta[k].data());
+  engine.start("gradient_ascent", {1.0}, {1.0});
+  const std::vector<std::int64_t> bounds{0, data.n};
+  const std::vector<double> factors{1};
+  Stride stride;
+  const Steps steps{data.order.data(), bounds.data(), factors.data(), nullptr, 1, 7};
+  CHECK(engine.train(data.examples(), steps, {0.0, clip_norm, {3, 4}}, -1e300, 2, &stride.total) == 1);
+  for (std::size_t k = 0; k < theta.size(); ++k) {
+    std::vector<double> now(theta[k].size());
+    engine.get(int(k), Engine::kTheta, now.data());
+    for (std::size_t i = 0; i < now.size(); ++i) now[i] -= theta[k][i];
+    stride.moved.push_back(std::move(now));
+  }
+  return stride;
+}
+
+// What training climbs, with the statistics of its minibatch and its noise: the same step again, from somewhere else,
+// tells how the log-likelihood changes. A step that is cut back has the length that it is cut to.
+void test_training(const Net& net, const std::string& isa, const char* what) {
+  constexpr double kAnyNorm = std::numeric_limits<double>::infinity();
+  const Program& program = net.program;
+  const auto engine = make_engine(program, true, isa);
+  const std::vector<std::vector<double>> theta = start<double>(*engine, program);
+  const Data<double> data(program, 21);
+  stride_of(*engine, program, data, theta, kAnyNorm);  // so that buffers have numbers of an earlier step
+  const Stride whole = stride_of(*engine, program, data, theta, kAnyNorm);
+  double length = 0, cut = 0;
+  for (std::size_t k = 0; k < theta.size(); ++k) {
+    if (!program.rules[k].learned) continue;
+    double expected = 0, size = 0;
+    std::vector<std::vector<double>> there = theta, back = theta;
+    constexpr double epsilon = 1e-6;
+    for (std::size_t i = 0; i < theta[k].size(); ++i) {
+      const double direction = number(i + 2), gradient = whole.moved[k][i] * double(data.n);
+      expected += gradient * direction, size += std::abs(gradient), length += whole.moved[k][i] * whole.moved[k][i];
+      there[k][i] += epsilon * direction, back[k][i] -= epsilon * direction;
+    }
+    const double slope = (stride_of(*engine, program, data, there, kAnyNorm).total -
+                          stride_of(*engine, program, data, back, kAnyNorm).total) /
+                         (2 * epsilon);
+    if (!CHECK(std::abs(slope - expected) < 2e-6 * (1 + size)))
+      std::printf("  %s %s: training, parameter %zu, %g instead of %g\n", isa.c_str(), what, k, expected, slope);
+  }
+  const double longest = std::sqrt(length) / 3;
+  const Stride short_one = stride_of(*engine, program, data, theta, longest);
+  for (std::size_t k = 0; k < theta.size(); ++k)
+    if (program.rules[k].learned)
+      for (const double x : short_one.moved[k]) cut += x * x;
+  if (!CHECK(std::abs(std::sqrt(cut) / longest - 1) < 1e-9)) std::printf("  %s %s: clipped\n", isa.c_str(), what);
+}
+
+// Of numbers that are equal the first is the largest, and a NaN is larger than any, wherever it stands.
+template <class T>
+void test_largest(const Table<T>& table) {
+  Window w;
+  w.in[2] = 6, w.out[2] = 2, w.size[2] = w.stride[2] = 3;
+  const T nan = std::numeric_limits<T>::quiet_NaN();
+  std::vector<T> x(64), h(64), index(64);
+  const T numbers[] = {1, 2, 2, 5, nan, 7};
+  std::copy(std::begin(numbers), std::end(numbers), x.begin());
+  table.max_pool({&w, x.data(), h.data(), index.data(), nullptr});
+  CHECK(h[0] == T(2) && index[0] == T(1) && std::isnan(h[1]));
+}
+
 // The networks that gradients and threads are tested on.
 std::vector<std::pair<const char*, Net>> networks() {
   std::vector<std::pair<const char*, Net>> all;
@@ -362,6 +435,12 @@ std::vector<std::pair<const char*, Net>> networks() {
         net.pool("max_pool", lie({2, 2, 2}, 1, 0, 1, 1));
     net.convolution(lie({2, 1, 2}, 1, 0, 0, 1), 3), net.step("global_average_pool", {3}, {}, {}), net.affine(3);
     add("volume", net);
+  }
+  {
+    Net net({5, 5, 4, 2}, "categorical", 3);
+    net.convolution(lie({2, 3, 2}, 2, 1, 0, 1), 5), net.activation("tanh");
+    net.convolution(lie({2, 2, 1}, 2, 0, 1, 1), 3), net.flatten(), net.affine(3);
+    add("volume, strides", net);
   }
   {
     Net net({4, 4, 3}, "categorical", 3);
@@ -452,8 +531,11 @@ void test_images(bool quick) {
                 }
           }
     test_forward<float>(lie({3, 3}, 1, 1, 1, 1), {28, 28, 3}, 70, "convolution", isa);
+    test_largest(*tables_for(isa).single);
+    test_largest(*tables_for(isa).twice);
     for (const auto& [name, net] : networks()) {
       test_gradient(net, isa, name);
+      test_training(net, isa, name);
       test_threads<float>(net, 50, 20, isa, name);
       test_threads<double>(net, 23, 9, isa, name);
     }
