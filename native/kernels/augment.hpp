@@ -93,13 +93,12 @@ void resample(const Resampling<T>& s) noexcept {
       }
       const Integers<T> at = (whole[0] * std::int32_t(W + 3) + whole[1]) * std::int32_t(c);
       if (c == 1) {
-        Vector<T> corner[4];
+        Vector<T> a{}, b{}, p{}, q{};  // the corners: a b above, p q below
         for (int n = 0; n < kLanes<T>; ++n) {
-          const T* p = s.padded + at[n];
-          corner[0][n] = p[0], corner[1][n] = p[1], corner[2][n] = p[line], corner[3][n] = p[line + 1];
+          const T* first = s.padded + at[n];
+          a[n] = first[0], b[n] = first[1], p[n] = first[line], q[n] = first[line + 1];
         }
-        const Vector<T> top = corner[0] + rest[1] * (corner[1] - corner[0]);
-        const Vector<T> bottom = corner[2] + rest[1] * (corner[3] - corner[2]);
+        const Vector<T> top = a + rest[1] * (b - a), bottom = p + rest[1] * (q - p);
         store_first<T>(s.out + y * W + x, top + rest[0] * (bottom - top), count);
         continue;
       }
