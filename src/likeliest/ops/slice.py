@@ -9,7 +9,7 @@ import numpy as np
 
 
 def forward(xp: Any, x: Any, *, begin: int, end: int, shape: tuple[int, ...]) -> Any:
-    """x laid out in rows (n, m), some of its columns, laid out anew."""
+    """All in rows (n, m), some columns of them, laid out anew."""
     rows = xp.reshape(x, (x.shape[0], int(np.prod(x.shape[1:]))))
     return xp.reshape(rows[:, begin:end], (x.shape[0], *shape))
 
