@@ -230,7 +230,7 @@ def by_operations(program: Program, theta: dict[str, Any], X: Any, run: Any) -> 
 @pytest.mark.slow
 def test_jax_differentiates_the_pages_to_the_same_gradient() -> None:
     jax = pytest.importorskip("jax")
-    xp = Namespace(jax.numpy, "jax.scipy.special")
+    xp = Namespace(jax.numpy, "jax.scipy.special", "jax.lax")
     before = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", True)
     try:
