@@ -315,19 +315,20 @@ def _gru_step(
     return (1 - z) * n + z * h, rest
 
 
-def _torch_recurrence(step: Callable[..., Any]) -> Callable[..., Any]:
+def _torch_recurrence(step: Callable[..., Any], parts: int) -> Callable[..., Any]:
     """All sequences at once in PyTorch, by masks; its own layers, which take no keep, are in test_recurrence.py."""
 
     def run(
-        torch: Any, x: Any, ends: Any, s: Any, mask: Any, *parameters: Any,
-        every: bool, reverse: bool, truncate: int = 0, cell: bool = False, **has: Any,
-    ) -> Any:  # fmt: skip
-        q, more = len(parameters[1]), {k: v for k, v in has.items() if k not in ("lengths", "state", "keep")}
-        states = {}
+        torch: Any, x: Any, *values: Any, every: bool, reverse: bool, truncate: int = 0, cell: bool = False, **more: Any
+    ) -> Any:
+        rest, states = list(values), {}
+        ends, s, mask = (rest.pop(0) if more.pop(name) else None for name in ("lengths", "state", "keep"))
+        q = len(rest[1])
+        s = x.new_zeros(len(x), parts * q) if s is None else s
         for t in range(x.shape[1])[::-1] if reverse else range(x.shape[1]):
-            h, *rest = s.split(q, dim=1)
-            after = torch.cat(step(torch, x[:, t], h, h * mask, rest, *parameters, **more), dim=1)
-            runs = t < ends
+            h, *other = s.split(q, dim=1)
+            after = torch.cat(step(torch, x[:, t], h, h if mask is None else h * mask, other, *rest, **more), dim=1)
+            runs = torch.ones(len(x), 1, dtype=bool) if ends is None else t < ends
             s = torch.where(runs, after, s)
             states[t] = runs * s[:, :q]
         if every:
@@ -527,7 +528,7 @@ OPERATIONS: dict[str, OperationCase] = {
     "last_step": OperationCase(
         ((4, 5, 3), (4, 1)),
         lambda x, ends, **_: np.stack([i[int(k) - 1] for i, k in zip(x, ends[:, 0], strict=True)]),
-        lambda torch, x, ends, **_: x[torch.arange(len(x)), ends[:, 0].long() - 1],
+        lambda torch, x, ends=None, **_: x[torch.arange(len(x)), -1 if ends is None else ends[:, 0].long() - 1],
         {"lengths": True},
         adjust=_lengths,
         observed=(1,),
@@ -536,7 +537,7 @@ OPERATIONS: dict[str, OperationCase] = {
     "rnn": OperationCase(
         ((4, 5, 3), (4, 1), (4, 2), (4, 2), (3, 2), (2, 2), (2,)),
         _recurrence(_rnn_step, 1),
-        _torch_recurrence(_torch_rnn),
+        _torch_recurrence(_torch_rnn, 1),
         {**_ALL, "every": True, "reverse": False, "relu": True},
         adjust=_lengths,
         observed=(1,),
@@ -545,7 +546,7 @@ OPERATIONS: dict[str, OperationCase] = {
     "lstm": OperationCase(
         ((4, 5, 3), (4, 1), (4, 4), (4, 2), (3, 8), (2, 8), (8,)),
         _recurrence(_lstm_step, 2),
-        _torch_recurrence(_torch_lstm),
+        _torch_recurrence(_torch_lstm, 2),
         {**_ALL, "every": False, "cell": True, "reverse": True},
         adjust=_lengths,
         observed=(1,),
@@ -554,7 +555,7 @@ OPERATIONS: dict[str, OperationCase] = {
     "layer_norm_lstm": OperationCase(
         ((4, 5, 3), (4, 1), (4, 6), (4, 3), (3, 12), (3, 12), (12,), (12,), (12,), (3,), (3,)),
         _recurrence(_layer_norm_lstm_step, 2),
-        _torch_recurrence(_torch_layer_norm_lstm),
+        _torch_recurrence(_torch_layer_norm_lstm, 2),
         {**_ALL, "every": True, "reverse": True, "epsilon": 0.5},
         adjust=_lengths,
         observed=(1,),
@@ -563,7 +564,7 @@ OPERATIONS: dict[str, OperationCase] = {
     "gru": OperationCase(
         ((4, 5, 3), (4, 1), (4, 2), (4, 2), (3, 6), (2, 6), (6,), (6,)),
         _recurrence(_gru_step, 1),
-        _torch_recurrence(_torch_gru),
+        _torch_recurrence(_torch_gru, 1),
         {**_ALL, "every": True, "reverse": False, "reset_after": False},
         adjust=_lengths,
         observed=(1,),
@@ -1153,7 +1154,7 @@ class NetworkCase:
         net = Network(self.layers, likelihood=self.likelihood, engine=engine, dtype=dtype).build(self.shape, seed=seed)
         rng = np.random.default_rng(seed)
         for name, value in net.parameters.items():
-            if name.endswith((".b", ".c")):
+            if name.endswith((".b", ".c", ".state")):
                 value = 0.3 * rng.normal(size=value.shape)
             net.parameters[name] = value.astype(np.float32)
         return net
@@ -1315,7 +1316,7 @@ RECURRENT = [
     NetworkCase((LSTM(7),), Bernoulli(), (1, 4), 5),
     NetworkCase((LSTM(16, layers=2, return_sequences=True), Dense(6, "tanh"), Flatten()), Categorical(3), (4, 3), 1),
     NetworkCase((LSTM(5, bidirectional=True, initial_state="learned", recurrent_dropout=0.3),), Bernoulli(), (6, 2), 9),
-    NetworkCase((LSTM(4, layer_norm=True, return_sequences=True), GlobalAvgPool()), Categorical(3), (5, 6), 9),
+    NetworkCase((LSTM(6, layer_norm=True, return_sequences=True), GlobalAvgPool()), Categorical(3), (5, 6), 9),
     NetworkCase((GRU(9, reset_after=False, layers=2, dropout=0.5, input_dropout=0.2),), Categorical(4), (7, 5), 17),
     NetworkCase((Bidirectional(GRU(3, initial_state="learned", return_sequences=True)), GRU(4)), Bernoulli(), (8,), 7),
     NetworkCase((Residual(GRU(3, return_sequences=True)), LSTM(33)), Categorical(3), (9, 3), 65),

@@ -346,36 +346,6 @@ def test_the_last_step_and_a_learned_start_are_those_of_torch(kind: Any, bidirec
         np.testing.assert_allclose(gradient[name], one.grad.numpy(), rtol=1e-10, atol=1e-12)
 
 
-LAYERS = [
-    ll.RNN(3, "relu", truncate=6),  # which is no less than all
-    ll.LSTM(3, layer_norm=True),
-    ll.LSTM(2, layers=2, bidirectional=True, initial_state="learned", return_sequences=True),
-    ll.GRU(3, reset_after=False, layers=3),
-]
-
-
-@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.prefix())
-@pytest.mark.parametrize("shape", [(6,), (1,), (6, 2), (1, 1)])
-def test_networks_of_recurrences_climb_the_gradient_that_they_say(layer: Any, shape: tuple[int, ...]) -> None:
-    """By central differences, on numbers (n, T) and on steps of one number or several."""
-    layers = [layer, ll.Dense(3, "tanh"), ll.Last()] if layer.return_sequences else [layer]
-    net = ll.Network(layers, likelihood=ll.likelihoods.Categorical(3), engine="reference", dtype="float64")
-    net.build(shape, seed=2)
-    rng = np.random.default_rng(8)
-    for name, value in net.parameters.items():
-        net.parameters[name] = value + 0.2 * rng.normal(size=value.shape)
-    X, y = rng.normal(size=(5, *shape)), rng.integers(0, 3, 5)
-    gradient = net.gradient(X, y)
-    for name, g in gradient.items():
-        value, d = net.parameters[name], rng.normal(size=g.shape)
-        ends = []
-        for step in (1e-5, -1e-5):
-            net.parameters[name] = value + step * d
-            ends.append(net.log_likelihood(X, y))
-        net.parameters[name] = value
-        assert (g * d).sum() == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-6, abs=1e-8), name
-
-
 def test_parameters_and_where_they_start() -> None:
     layer = ll.LSTM(6, layers=2, bidirectional=True)
     net = ll.Network([layer], likelihood="bernoulli", engine="reference", dtype="float64").build((9, 4), seed=1)
