@@ -90,7 +90,7 @@ class PerStep(Likelihood):
                 "sequence, end the layers with Last() or return_sequences=False"
             )
         y = y.copy()
-        seen: Array = self._observed(np, y)
+        seen = self._observed(np, y)
         where = np.argwhere(seen)
         try:
             y[seen] = self.base.check(y[seen]) if len(where) else 0
@@ -102,7 +102,7 @@ class PerStep(Likelihood):
                     text = str(one).removeprefix("y: ").replace(" in row 0", "")
                     raise ValueError(f"y: in row {i}, at step {t}: {text}") from None
             raise error
-        return y
+        return np.asarray(y)
 
     def observed(self, y: Array, weights: Array | None = None) -> tuple[Array, Array | None]:
         """The steps that count, as rows, with the weights of their sequences."""
