@@ -13,12 +13,13 @@ from cases import Array
 import likeliest as ll
 from likeliest.assembly import assemble
 from likeliest.engines import reference
-from likeliest.engines.reference import Training
+from likeliest.engines.reference import Reference, Training
 from likeliest.initializers import Constant
 from likeliest.layers import Layer
 from likeliest.layers.base import chain
 from likeliest.ops import OPERATIONS
 from likeliest.program import OUTPUT, Builder, Program
+from likeliest.random import stream
 from likeliest.xp import Namespace
 from likeliest.xp import numpy_namespace as xp
 
@@ -411,7 +412,8 @@ def test_a_mask_is_the_same_at_every_step_and_another_for_each_sequence() -> Non
 
 
 def test_dropout_between_layers() -> None:
-    program, _ = built(ll.GRU(3, layers=3, dropout=0.3))
+    program, _ = built(ll.GRU(3, layers=3, dropout=0.3, recurrent_dropout=0.0))
+    assert [step.attributes["rate"] for step in program.steps if step.operation == "dropout"] == [0.3, 0.3]
     assert [step.operation for step in program.steps] == ["gru", "dropout", "gru", "dropout", "gru", "identity"]
     assert [step.attributes["every"] for step in program.steps if step.operation == "gru"] == [True, True, False]
 
@@ -444,6 +446,30 @@ def test_lengths_of_numbers_and_of_steps() -> None:
         assert Program.from_json(program.to_json()) == program
     assert Builder((T, P)).lengths is None
     assert Builder((T, P)).input.name == "x"
+
+
+def test_a_network_of_sequences_is_the_sum_of_its_sequences() -> None:
+    """Log-likelihoods and gradients from rows with lengths, against a program for each length by itself."""
+    layers = [ll.Dense(4, "tanh"), ll.LSTM(3, bidirectional=True, return_sequences=True), ll.GRU(Q), ll.Dense(2)]
+    likelihood = ll.likelihoods.Categorical(3)
+    program, draws = assemble(layers, likelihood, None, (T, P), lengths=True)
+    theta = {name: draw(stream(0, 0, k), program.parameters[name]) for k, (name, draw) in enumerate(draws.items())}
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(N, T, P)), rng.integers(0, 3, N)
+    both = []
+    for one, x, labels in [
+        (program, rows(X), y),
+        *((assemble(layers, likelihood, None, (int(ENDS[i, 0]), P))[0], X[i : i + 1, : int(ENDS[i, 0])], y[i : i + 1])
+          for i in range(N)),
+    ]:  # fmt: skip
+        engine = Reference(one, likelihood, "float64", {})
+        for name, value in theta.items():
+            engine.set(name, value)
+        both.append((engine.log_likelihood(x, labels, 1), engine.gradient(x, labels, None, 1)))
+    (LL, gradient), *alone = both
+    np.testing.assert_allclose(LL, np.concatenate([one for one, _ in alone]), rtol=1e-12)
+    for name, g in gradient.items():
+        np.testing.assert_allclose(g, sum(one[name] for _, one in alone), rtol=1e-9, atol=1e-13)
 
 
 def test_dense_is_the_same_at_every_step() -> None:
