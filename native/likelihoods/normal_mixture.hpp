@@ -29,17 +29,17 @@ struct NormalMixture {
     Vector<T> top = l[0], all{};
     for (std::ptrdiff_t k = 1; k < K; ++k) top = l[k] > top ? l[k] : top;
     for (std::ptrdiff_t k = 0; k < K; ++k) all += of_l[k] = exp<T>(l[k] - top);
-    // e^r waits where the score of r will be, if r is a column.
+    // d log s^2 / dr waits where the score of r will be, if r is a column, and the first few 1 / s^2 here.
+    constexpr std::ptrdiff_t kept = 8;
+    Vector<T> inverse[kept];
     const bool fixed = constants.scale.given > T(0);
-    const T min_squared = constants.scale.min_squared;
-    const auto scale = [&](std::ptrdiff_t k) __attribute__((always_inline)) {
-      return fixed ? constants.scale.fixed : SquaredScale<T>(r[k], of_r[k], min_squared);
-    };
+    const auto scale = [&](std::ptrdiff_t k) __attribute__((always_inline)) { return constants.scale(r + k); };
     // Of e^L the same: first L without log(all), then e^(L - highest), where the score of mu will be.
     Vector<T> highest = broadcast(T(-__builtin_inf())), some{};
     for (std::ptrdiff_t k = 0; k < K; ++k) {
-      if (!fixed) of_r[k] = SquaredScale<T>::exponential(r[k]);
       const SquaredScale<T> s = scale(k);
+      if (!fixed) of_r[k] = s.share;
+      if (k < kept) inverse[k] = s.inverse;
       const Vector<T> error = y[0] - mu[k];
       of_mu[k] = (l[k] - top) - T(0.5) * (s.log + error * error * s.inverse);
       highest = of_mu[k] > highest ? of_mu[k] : highest;
@@ -47,11 +47,11 @@ struct NormalMixture {
     for (std::ptrdiff_t k = 0; k < K; ++k) some += of_mu[k] = exp<T>(of_mu[k] - highest);
     const Vector<T> share = T(1) / some, share_before = T(1) / all;
     for (std::ptrdiff_t k = 0; k < K; ++k) {
-      const SquaredScale<T> s = scale(k);
       const Vector<T> error = y[0] - mu[k], rho = of_mu[k] * share;
+      const Vector<T> scaled = error * (k < kept ? inverse[k] : scale(k).inverse);
       of_l[k] = rho - of_l[k] * share_before;
-      of_mu[k] = rho * error * s.inverse;
-      if (!fixed) of_r[k] = T(0.5) * rho * (error * error * s.inverse - T(1)) * s.share;
+      of_mu[k] = rho * scaled;
+      if (!fixed) of_r[k] = T(0.5) * rho * (error * scaled - T(1)) * of_r[k];
     }
     return highest + log<T>(some * share_before) - T(0.91893853320467274178);
   }

@@ -24,12 +24,9 @@ inline constexpr double kLogMean = 40;  // the bound of logs of rates, means and
 template <class T>
 struct SquaredScale {
   Vector<T> inverse, log, share;  // 1 / s^2, log s^2 and d log s^2 / dr
-  LIKELIEST_INLINE SquaredScale(Vector<T> r, T min_squared) : SquaredScale(r, exponential(r), min_squared) {}
-  static LIKELIEST_INLINE Vector<T> exponential(Vector<T> r) { return exp<T>(Cut<T>(r, T(kLogMean)).value); }
-  // With `exponential` of r, where it is known.
-  LIKELIEST_INLINE SquaredScale(Vector<T> r, Vector<T> e, T min_squared) {
+  LIKELIEST_INLINE SquaredScale(Vector<T> r, T min_squared) {
     const Cut<T> cut(r, T(kLogMean));
-    const Vector<T> squared = e + min_squared;
+    const Vector<T> e = exp<T>(cut.value), squared = e + min_squared;
     inverse = T(1) / squared;
     log = min_squared == T(0) ? cut.value : ::likeliest::LIKELIEST_ISA::log<T>(squared);
     share = e * inverse * cut.slope;

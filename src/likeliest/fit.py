@@ -379,7 +379,7 @@ class _Best:
 
 def _few(X: Array) -> int:
     """How many examples are enough to see whether training has diverged: of large ones fewer."""
-    return max(16, min(256, 2**15 // math.prod(X.shape[1:])))
+    return max(4, min(256, 2**13 // math.prod(X.shape[1:])))
 
 
 def _floor(engine: Engine, X: Array, y: Array, rows: Any, threads: int) -> float:
