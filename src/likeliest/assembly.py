@@ -9,7 +9,7 @@ from likeliest.layers import Dense, Layer
 from likeliest.layers.base import chain
 from likeliest.layers.dense import affine
 from likeliest.likelihoods import Likelihood
-from likeliest.program import INPUT, OUTPUT, Builder, Draw, Program, Shape, Value, layers_of
+from likeliest.program import OUTPUT, Builder, Draw, Program, Shape, layers_of
 
 
 def assemble(
@@ -18,8 +18,12 @@ def assemble(
     initializer: Initializer | str | Mapping[str, Initializer | str] | None,
     input_shape: Shape,
     expected: Mapping[str, Shape] | None = None,
+    lengths: bool = False,
 ) -> tuple[Program, Mapping[str, Draw]]:
     """The program for examples of a shape, and where each of its parameters starts.
+
+    With ``lengths``, the shape is that of the longest sequence, and examples are rows that end in the length; see
+    `Builder`.
 
     Raises
     ------
@@ -27,8 +31,8 @@ def assemble(
         When a layer does not fit the one before it, an initializer is for a layer that is not there, or a parameter is
         not of the shape that is ``expected``.
     """
-    net = Builder(input_shape, initializer, expected)
-    x = chain(net, layers, Value(INPUT, input_shape))
+    net = Builder(input_shape, initializer, expected, lengths)
+    x = chain(net, layers, net.input)
     shared = likelihood.shared
     with net.within("output"):
         eta = affine(net, x, Dense(likelihood.width - shared), name="z" if shared else OUTPUT)

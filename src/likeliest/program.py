@@ -150,6 +150,11 @@ class Builder:
     those of the layers that it is in: ``"residual_1.dense_1.W"``. Shapes come from running the operation's page once,
     on no examples. Where the shapes of all parameters are ``expected``, the first one that is of another is an error,
     before anything so large is made.
+
+    With ``lengths``, examples are sequences of that ``input_shape``, (T, p) or (T,), that may be shorter: the program's
+    input is a row (T · p + 1,), the sequence with zeros after its end and then its length. The builder takes it apart
+    itself: layers begin with ``input``, and those that mix steps look at ``lengths`` (n, 1), which is None where all
+    sequences have T steps.
     """
 
     def __init__(
@@ -157,9 +162,11 @@ class Builder:
         input_shape: Shape,
         initializer: Initializer | str | Mapping[str, Initializer | str] | None = None,
         expected: Mapping[str, Shape] | None = None,
+        lengths: bool = False,
     ) -> None:
+        size = math.prod(input_shape)
         self.steps: list[Step] = []
-        self.values: dict[str, Shape] = {INPUT: input_shape}
+        self.values: dict[str, Shape] = {INPUT: (size + 1,) if lengths else input_shape}
         self.parameters: dict[str, Shape] = {}
         self.draws: dict[str, Draw] = {}
         self.weights: list[str] = []
@@ -168,6 +175,12 @@ class Builder:
         self.layer = ""
         self._initializer = initializer
         self._expected = expected
+        self.input = Value(INPUT, self.values[INPUT])
+        self.lengths: Value | None = None
+        if lengths:
+            x = self.input
+            self.input = self.emit("slice", x, name="sequence", begin=0, end=size, shape=input_shape)
+            self.lengths = self.emit("slice", x, name="lengths", begin=size, end=size + 1, shape=(1,))
 
     @property
     def initializer(self) -> Initializer | str | None:
@@ -221,7 +234,7 @@ class Builder:
 
         The arguments are values, then names of parameters.
         """
-        full = name if name == OUTPUT else f"{self.layer}.{name}"
+        full = f"{self.layer}.{name}" if self.layer and name != OUTPUT else name
         inputs = [one for one in arguments if isinstance(one, Value)]
         parameters = tuple(one for one in arguments if isinstance(one, str))
         zero = np.zeros(())  # broadcast, since parameters may be large

@@ -6,6 +6,7 @@ runs on any array library that has NumPy's names.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy
@@ -20,11 +21,15 @@ class Namespace:
         ``numpy``, or a module with the same names.
     special : str
         Where to import special functions from, on first use.
+    control : str, optional
+        Where to import ``scan`` and ``stop_gradient`` from, for a library that differentiates and compiles: "jax.lax".
+        Without it, a scan is a loop.
     """
 
-    def __init__(self, library: Any, special: str) -> None:
+    def __init__(self, library: Any, special: str, control: str | None = None) -> None:
         self.library = library
         self.special = special
+        self.control = control
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.library, name)
@@ -45,6 +50,24 @@ class Namespace:
         """Log Σ_k e^(z_k) over the last axis, which is kept; without overflow."""
         top = self.library.max(z, axis=-1, keepdims=True)
         return top + self.library.log(self.library.sum(self.library.exp(z - top), axis=-1, keepdims=True))
+
+    def scan(self, step: Any, carry: Any, xs: Any, reverse: bool = False) -> tuple[Any, Any]:
+        """``carry, y_t = step(carry, x_t)`` for every t: the last carry, and the y_t as one array, y_t at place t.
+
+        ``xs`` is a tuple of arrays (T, ...), and x_t the tuple of their rows t; a None stays None. In ``reverse``, from
+        the last t to the first.
+        """
+        if self.control is not None:
+            return import_module(self.control).scan(step, carry, xs, reverse=reverse)  # type: ignore[no-any-return]
+        T = next(x.shape[0] for x in xs if x is not None)
+        ys: list[Any] = [None] * T
+        for t in reversed(range(T)) if reverse else range(T):
+            carry, ys[t] = step(carry, tuple(None if x is None else x[t] for x in xs))
+        return carry, self.library.stack(ys)
+
+    def stop_gradient(self, z: Any) -> Any:
+        """The value z, as a constant to what is differentiated."""
+        return z if self.control is None else import_module(self.control).stop_gradient(z)
 
     def erfc(self, z: Any) -> Any:
         """The complementary error function 1 − erf(z)."""
@@ -84,14 +107,10 @@ class Namespace:
         return self.library.where(small, self.digamma(s) - self.library.log(s), series)
 
     def _special(self, name: str) -> Any:
-        from importlib import import_module
-
         return getattr(import_module(self.special), name)
 
     def scaled_exp1(self, u: Any) -> Any:
         """e^u E₁(u) for u > 0, with E₁ the exponential integral; by its asymptotic series where e^u might overflow."""
-        from importlib import import_module
-
         near, far = self.library.minimum(u, 50.0), self.library.maximum(u, 50.0)
         series = 0.0
         for k in range(20, 0, -1):
