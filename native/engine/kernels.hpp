@@ -79,9 +79,14 @@ struct Update {
   }
 };
 
+// K rows of A and of B that stand together, `a` and `b` numbers behind where A and B begin.
+struct Piece {
+  std::ptrdiff_t K, a, b;
+};
+
 // C = A^T B in panels (height x columns): the rows of C in `rows`, which are 0 where a segment is not used; of its
-// tiles the part'th of `parts` equal shares. A is (K, height), B (K, columns) with its rows in one piece. With an
-// update, C is not stored but applied.
+// tiles the part'th of `parts` equal shares. A is (K, height), B (K, columns), all in one piece or in those of a list,
+// one after the other. With an update, C is applied, and not stored unless it is given: then it may be added to.
 template <class T>
 struct MultiplyTransposed {
   std::ptrdiff_t K;
@@ -95,6 +100,9 @@ struct MultiplyTransposed {
   Start start;
   const Update<T>* update;
   Ahead* ahead;
+  const Piece* pieces = nullptr;
+  std::ptrdiff_t piece_count = 0;
+  bool packed = false;  // the rows of B have no padding: the next one begins where one ends
 };
 
 // z = h W + b with a W of few columns (p x q), which stands turned, (q x p) in panels; see kernels/narrow.hpp. So many
