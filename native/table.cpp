@@ -26,6 +26,7 @@
 #include "ops/depthwise.hpp"
 #include "ops/dropout.hpp"
 #include "ops/elu.hpp"
+#include "ops/filtering.hpp"
 #include "ops/gaussian_noise.hpp"
 #include "ops/gelu.hpp"
 #include "ops/identity.hpp"
@@ -159,6 +160,10 @@ constexpr Table<T> table{
     depthwise<T>,
     depthwise_back<T>,
     depthwise_gradient<T>,
+    filter_input<T>,
+    filter_output<T>,
+    filter_output_back<T>,
+    filter_input_back<T>,
     max_pool<T>,
     max_pool_back<T>,
     average_pool<T>,

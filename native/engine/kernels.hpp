@@ -164,6 +164,19 @@ struct Convolution {
   bool relu;
 };
 
+// Rows of places of one example, and what stands at the points of their tiles: (points, planes, rows, tiles, channels).
+// `width` places of a row are there. See engine/filtering.hpp.
+template <class T>
+struct Filter {
+  std::ptrdiff_t outputs, tiles, planes, rows;
+  std::ptrdiff_t plane_step, row_step, width, channels;
+  T* places;
+  T* points;
+  std::ptrdiff_t point_step;
+  const T* bias;  // of filter_output; may be null
+  bool relu;
+};
+
 // A pool of one example; `index` has which place of its window each largest number came from. Where `positive` is not
 // null, on the way back, only what went to a number above 0 of it goes on: the chain rule of a relu before the pool.
 template <class T>
@@ -321,6 +334,11 @@ struct Table {
   void (*depthwise)(const Convolution<T>&) noexcept;
   void (*depthwise_back)(const Convolution<T>&) noexcept;
   void (*depthwise_gradient)(const Convolution<T>&) noexcept;
+  // B^T of the places of x; A^T of the points, to h; and what these two maps are transposed: A, and B, which adds.
+  void (*filter_input)(const Filter<T>&) noexcept;
+  void (*filter_output)(const Filter<T>&) noexcept;
+  void (*filter_output_back)(const Filter<T>&) noexcept;
+  void (*filter_input_back)(const Filter<T>&) noexcept;
   void (*max_pool)(const Pool<T>&) noexcept;
   void (*max_pool_back)(const Pool<T>&) noexcept;
   void (*average_pool)(const Pool<T>&) noexcept;

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/filtering.hpp"
 #include "engine/kernels.hpp"
 #include "engine/layout.hpp"
 #include "engine/program.hpp"
@@ -59,6 +60,7 @@ struct Node {
   std::ptrdiff_t shards = 1;
   Window window;              // of a convolution or a pool; else `in` and c are the places and channels of the input
   std::vector<Segment> runs;  // of a convolution
+  Filtering filtering;        // of a convolution that takes fewer multiplications
 
   int gradient() const { return gradients[0]; }
   bool convolves() const { return kind == Kind::convolution || kind == Kind::transposed_convolution; }
@@ -137,6 +139,8 @@ struct Network {
       has_columns = has_columns || (node.kind == Kind::affine && node.input == 0);
     }
     leave_out();
+    for (Node<T>& node : nodes)
+      if (node.kind == Kind::convolution) node.filtering = Filtering(node.window, table.lanes);
     place_images();
   }
 

@@ -852,9 +852,12 @@ class Plan {
   // In plan_images.hpp.
   static bool is_of_images(const Node<T>& node);
   void pack(std::size_t k);
+  void pack_points(std::size_t k);
   void forward_convolution(std::size_t k);
   void backward_convolution(std::size_t k);
   void sum_convolution(std::size_t k);
+  void sum_points(const Node<T>& node, const ImageSizes<T>& sizes, const T* from, std::ptrdiff_t count,
+                  const Worker<T>& w) const;
   void forward_image(std::size_t k);
   void backward_image(std::size_t k);
   void forward_channels(std::size_t k);
@@ -865,8 +868,8 @@ class Plan {
   void sum_gradients(int to, int from);
   images::Pass<T> pass_of(std::size_t k, const ImageSizes<T>& sizes, const Worker<T>& w) const {
     const Node<T>& node = network_.nodes[k];
-    const T* there = node.window.groups > 1 ? w.space->packed[k] : w.theta + slice_of(node.weight).offset;
-    return {network_.table, node, sizes, there, w.space->transposed[k], w.image(0), w.image(1)};
+    const T* there = sizes.packed > 0 ? w.space->packed[k] : w.theta + slice_of(node.weight).offset;
+    return {network_.table, node, sizes, there, w.space->transposed[k], w.image(0), w.image(1), w.image(2), w.image(3)};
   }
   // The statistics of an example; see forward_channels.
   T* statistics(std::size_t k, std::ptrdiff_t i, const Worker<T>& w) const {

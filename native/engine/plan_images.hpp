@@ -26,11 +26,13 @@ inline bool turns_round(const Window& w, Window& back) {
 }
 inline bool is_padded(const Window& w) { return w.padded_places() != w.places(); }
 
-// The weights of a convolution as its kernels take them: by groups, and for the way back with channels exchanged.
+// The weights of a convolution as its kernels take them: by groups or points, and for the way back with channels
+// exchanged.
 template <class T>
 void Plan<T>::pack(std::size_t k) {
   const Node<T>& node = network_.nodes[k];
   const ImageSizes<T> sizes(network_, node);
+  if (node.filtering) return pack_points(k);
   const bool transposed_one = node.kind == Kind::transposed_convolution;
   const bool there = node.window.groups > 1, back = transposed_one || (training_ && node.gradient() >= 0);
   if (!there && !back) return;
@@ -65,6 +67,41 @@ void Plan<T>::pack(std::size_t k) {
   });
 }
 
+// G w: the taps along the last axis at each point, for every tap of the others.
+template <class T>
+void Plan<T>::pack_points(std::size_t k) {
+  const Node<T>& node = network_.nodes[k];
+  const ImageSizes<T> sizes(network_, node);
+  const bool back = training_ && node.gradient() >= 0;
+  const Split rows{Split::columns, node.filtering.point.taps() * node.window.c};
+  add({{slice(node.weight), kWhole, false}, {transposed(k), rows, true}}, [=, this, &node](Worker<T>& w) {
+    const Slice W = slice_of(node.weight);
+    const std::ptrdiff_t c = node.window.c, q = node.window.q, taps = node.window.size[2], outer = rows.parts / c;
+    const Slice point{0, outer * c, q, W.lanes}, point_back{0, outer * q, c, W.lanes};
+    const T* theta = w.theta + W.offset;
+    const Range mine = w.my(rows.parts);
+    for (std::ptrdiff_t p = 0; p < kPoints; ++p) {
+      T* const to = w.space->packed[k] + p * sizes.group_step;
+      T* const to_back = w.space->transposed[k] + p * sizes.group_back;
+      T factor[kPoints];
+      for (std::ptrdiff_t t = 0; t < taps; ++t) factor[t] = T(tap_at_point(p, t, taps));
+      for (std::ptrdiff_t row = mine.begin; row < mine.end; ++row) {
+        const std::ptrdiff_t tap = row / c, channel = row % c;
+        for (std::ptrdiff_t o = 0; o < q; o += W.lanes) {
+          T* const U = to + point.index(row, o);
+          std::fill_n(U, W.lanes, T(0));
+          for (std::ptrdiff_t t = 0; t < taps; ++t) {
+            const T* const from = theta + W.index((tap * taps + t) * c + channel, o);
+            for (std::ptrdiff_t j = 0; j < W.lanes; ++j) U[j] += factor[t] * from[j];
+          }
+          for (std::ptrdiff_t j = 0; back && j < W.lanes; ++j)
+            to_back[point_back.index(tap * q + o + j, channel)] = U[j];
+        }
+      }
+    }
+  });
+}
+
 namespace images {
 
 // One example's part of a convolution, whichever way: x and h are the large side and the small one.
@@ -75,6 +112,7 @@ struct Pass {
   ImageSizes<T> sizes;
   const T *there, *back;  // weights
   T *image, *other;       // padded examples of this thread
+  T *large, *small;       // points of this thread
 
   const T* padded(const Window& w, std::ptrdiff_t channels, const T* x, T* to) const {
     if (!is_padded(w)) return x;
@@ -85,15 +123,63 @@ struct Pass {
     return {&node.window, {node.runs.data(), std::ptrdiff_t(node.runs.size())}, W, step, x, h, out, nullptr, false};
   }
 
+  Filter<T> of_large(const T* x) const {
+    const Window& w = node.window;
+    const Filtering& f = node.filtering;
+    const std::ptrdiff_t row = w.padded(2) * w.c;
+    return {f.outputs, f.tiles,           f.planes, f.rows,    w.padded(1) * row, row,  w.padded(2),
+            w.c,       const_cast<T*>(x), large,    f.large(), nullptr,           false};
+  }
+  Filter<T> of_small(const T* h) const {
+    const Window& w = node.window;
+    const Filtering& f = node.filtering;
+    const std::ptrdiff_t row = w.out[2] * w.q;
+    return {f.outputs, f.tiles,           w.used[0], w.used[1], w.out[1] * row, row,  w.used[2],
+            w.q,       const_cast<T*>(h), small,     f.small(), nullptr,        false};
+  }
+  // The convolution of a point: f(convolution) with its weights, or the gradient of those, `step` apart.
+  template <class F>
+  void each_point(const T* W, T* gradient, std::ptrdiff_t step, F&& f) const {
+    const Filtering& how = node.filtering;
+    for (std::ptrdiff_t p = 0; p < kPoints; ++p) {
+      T *const x = large + p * how.large(), *const h = small + p * how.small();
+      Convolution<T> c = call(W ? W + p * step : nullptr, 0, x, h, gradient ? gradient + p * step : nullptr);
+      c.window = &how.point, c.runs = {how.runs.data(), std::ptrdiff_t(how.runs.size())};
+      f(c, x, h);
+    }
+  }
+
   void to_small(const T* x, T* h, const T* bias, bool relu) const {
+    if (node.filtering) {
+      table.filter_input(of_large(padded(node.window, node.window.c, x, image)));
+      each_point(there, nullptr, sizes.group_step, [&](Convolution<T>& c, T*, T* to) {
+        c.out = to;
+        table.convolve(c);
+      });
+      Filter<T> out = of_small(h);
+      out.bias = bias, out.relu = relu;
+      return table.filter_output(out);
+    }
     Convolution<T> c = call(there, sizes.group_step, padded(node.window, node.window.c, x, image), nullptr, h);
     c.bias = bias, c.relu = relu;
     sizes.is_depthwise ? table.depthwise(c) : table.convolve(c);
   }
 
-  // x = the transpose of the above; the numbers of x are contiguous.
+  // x = the transpose of the above; the numbers of x are contiguous. The points of h are those that to_weight left.
   void to_large(const T* h, T* x) const {
     const Window& w = node.window;
+    if (node.filtering) {
+      std::fill_n(large, kPoints * node.filtering.large(), T(0));
+      each_point(back, nullptr, sizes.group_back, [&](Convolution<T>& c, T* to, T*) {
+        c.out = to;
+        table.convolve_back(c);
+      });
+      T* to = is_padded(w) ? other : x;
+      std::fill_n(to, w.padded_places() * w.c, T(0));
+      table.filter_input_back(of_large(to));
+      if (to != x) crop(w, w.c, to, x);
+      return;
+    }
     Window turned;
     if (sizes.is_depthwise && turns_round(w, turned)) {
       Convolution<T> c = call(back, 0, padded(turned, w.c, h, image), nullptr, x);
@@ -108,6 +194,12 @@ struct Pass {
   }
 
   void to_weight(const T* x, const T* h, T* gradient) const {
+    if (node.filtering) {
+      table.filter_input(of_large(padded(node.window, node.window.c, x, image)));
+      table.filter_output_back(of_small(h));
+      return each_point(nullptr, gradient, sizes.group_step,
+                        [&](Convolution<T>& c, T*, T*) { table.convolve_gradient(c); });
+    }
     const Convolution<T> c = call(nullptr, sizes.group_step, padded(node.window, node.window.c, x, image), h, gradient);
     sizes.is_depthwise ? table.depthwise_gradient(c) : table.convolve_gradient(c);
   }
@@ -189,7 +281,7 @@ void Plan<T>::sum_convolution(std::size_t k) {
   const Node<T>& node = network_.nodes[k];
   const ImageSizes<T> sizes(network_, node);
   const Slice W = slice_of(node.weight);
-  const bool in_groups = node.window.groups > 1;
+  const bool in_groups = node.window.groups > 1, points = bool(node.filtering);
   const Split split = in_groups ? kSingle : Split{Split::tiles, W.size()};
   std::vector<Access> accesses{{shards(k), kWhole, false}, {slice(node.weight), split, true}};
   if (node.bias >= 0) accesses.push_back({slice(node.bias), kSingle, true});
@@ -206,6 +298,7 @@ void Plan<T>::sum_convolution(std::size_t k) {
       }
     };
     if (node.bias >= 0 && w.thread == 0) apply(node.bias, sizes.weight, {0, slice_of(node.bias).size()});
+    if (points) return sum_points(node, sizes, from, count, w);
     if (!in_groups) {
       const Range mine = w.my(W.size() / W.lanes);
       return apply(node.weight, 0, {mine.begin * W.lanes, mine.end * W.lanes});
@@ -225,6 +318,31 @@ void Plan<T>::sum_convolution(std::size_t k) {
       }
     finish_gradient(w, node.weight, 0, sums, W.size());
   });
+}
+
+// dw = G^T of what the shards have at the points.
+template <class T>
+void Plan<T>::sum_points(const Node<T>& node, const ImageSizes<T>& sizes, const T* from, std::ptrdiff_t count,
+                         const Worker<T>& w) const {
+  const Slice W = slice_of(node.weight);
+  const std::ptrdiff_t c = node.window.c, q = node.window.q, taps = node.window.size[2];
+  const Slice point{0, node.filtering.point.taps() * c, q, W.lanes};
+  const Range mine = w.my(point.height);
+  for (std::ptrdiff_t row = mine.begin; row < mine.end; ++row)
+    for (std::ptrdiff_t panel = 0; panel < W.panels(); ++panel) {
+      const std::ptrdiff_t o = panel * W.panel_width(), width = W.width_of(panel);
+      alignas(kLine) T at_point[kMaxPanel], sums[kPoints][kMaxPanel] = {};
+      for (std::ptrdiff_t p = 0; p < kPoints; ++p) {
+        network_.table.sum_shards(from + p * sizes.group_step + point.index(row, o), sizes.shard, count, nullptr,
+                                  {at_point, 1, width, width});
+        for (std::ptrdiff_t t = 0; t < taps; ++t) {
+          const T factor = T(tap_at_point(p, t, taps));
+          for (std::ptrdiff_t j = 0; j < width; ++j) sums[t][j] += factor * at_point[j];
+        }
+      }
+      for (std::ptrdiff_t t = 0; t < taps; ++t)
+        finish_gradient(w, node.weight, W.index((row / c * taps + t) * c + row % c, o), sums[t], width);
+    }
 }
 
 template <class T>

@@ -77,7 +77,7 @@ struct Worker {
   }
   Range mine() const { return part.end >= 0 ? part : rows_of(rows); }
   // Space for images of this thread.
-  T* image(int which) const { return space->images + (2 * thread + which) * space->image_size; }
+  T* image(int which) const { return space->images + (Workspace<T>::kImages * thread + which) * space->image_size; }
   T* channels() const { return space->channels + thread * space->channels_size; }
   T* scratch() const { return space->scratch + thread * space->scratch_size; }
 };

@@ -25,9 +25,10 @@ bool has_few_columns(const Network<T>& network) {
 template <class T>
 struct ImageSizes {
   std::ptrdiff_t padded = 0, channels = 0;        // of each thread: a padded example, and room for sums of channels
+  std::ptrdiff_t points = 0;                      // of each thread: the points of an example
   std::ptrdiff_t packed = 0, packed_back = 0;     // weights as the kernels take them, on the way there and back
   std::ptrdiff_t weight = 0, shard = 0;           // of a shard: the gradient of W, and that of b behind it
-  std::ptrdiff_t group_step = 0, group_back = 0;  // from one group's weights to the next
+  std::ptrdiff_t group_step = 0, group_back = 0;  // from one group's weights, or one point's, to the next
   std::ptrdiff_t statistics = 0;                  // of each example
   bool is_depthwise = false;
 
@@ -45,7 +46,13 @@ struct ImageSizes {
     is_depthwise = w.groups > 1 && c == 1 && q == 1;
     padded = w.padded_places() * w.c + 4 * lanes;
     channels = 4 * period(std::max(w.c, w.q)) + 4 * period(std::min(w.c, w.q));
-    if (is_depthwise) {
+    if (node.filtering) {
+      const Window& point = node.filtering.point;
+      points = kPoints * std::max(node.filtering.large(), node.filtering.small());
+      group_step = Slice{0, point.taps() * c, q, lanes}.size(),
+      group_back = Slice{0, point.taps() * q, c, lanes}.size();
+      packed = weight = kPoints * group_step, packed_back = kPoints * group_back;
+    } else if (is_depthwise) {
       packed = packed_back = weight = w.taps() * round_up(w.c, lanes);
     } else {
       group_step = Slice{0, w.taps() * c, q, lanes}.size(), group_back = Slice{0, w.taps() * q, c, lanes}.size();
@@ -67,7 +74,8 @@ struct Workspace {
   std::vector<T*> saved, inverse;      // by node: a mask or x_hat, and 1 / sigma
   std::vector<T*> sums;                // by node: the gradients of a narrow weight and of the bias before it
   std::vector<T*> packed, statistics;  // by node: weights of groups; of each example's channels
-  T *images, *channels;                // two padded images and some channels for each thread
+  T *images, *channels;                // kImages images and some channels for each thread
+  static constexpr int kImages = 4;
   std::ptrdiff_t image_size = 0, channels_size = 0;
   T *y, *weight, *log_prob;
   UsedColumns<T> used;  // of x
@@ -97,7 +105,8 @@ struct Workspace {
         pieces.emplace_back(&saved[k], rows * network.stride(node.input));
       if (node.normalizes()) pieces.emplace_back(&inverse[k], std::max(rows, network.stride(node.input)));
       const ImageSizes<T> image(network, node);
-      image_size = std::max(image_size, image.padded), channels_size = std::max(channels_size, image.channels);
+      image_size = std::max({image_size, image.padded, image.points}),
+      channels_size = std::max(channels_size, image.channels);
       if (image.packed > 0) pieces.emplace_back(&packed[k], image.packed);
       if (training && node.convolves() && node.window.groups > 1)
         pieces.emplace_back(&sums[k], network.slices[std::size_t(node.weight)].size());
@@ -120,7 +129,7 @@ struct Workspace {
     scratch_size = round_up(scratch_size, line);
     pieces.emplace_back(&scratch, threads * scratch_size);
     image_size = round_up(image_size, line), channels_size = round_up(channels_size, line);
-    pieces.emplace_back(&images, 2 * threads * image_size);
+    pieces.emplace_back(&images, kImages * threads * image_size);
     pieces.emplace_back(&channels, threads * channels_size);
     if (has_few_columns(network)) used.take_all();
     std::ptrdiff_t total = 0;
