@@ -36,7 +36,7 @@ class EngineOf final : public Engine {
   EngineOf(const Program& program, const Table<T>& table)
       : network_(program, table),
         theta_(std::size_t(network_.size())),
-        predict_rows_(rows_within(kPredictRows, kPredictNumbers)),
+        predict_rows_(rows_within(kPredictRows, kPredictNumbers, false)),
         predict_(network_, 1, predict_rows_, false) {}
 
   void get(int parameter, int which, void* out) const override {
@@ -242,11 +242,13 @@ class EngineOf final : public Engine {
     squares_.resize(std::size_t(divide_up(network_.size(), kPiece)));
   }
 
-  // How many rows fit into so many numbers, at most `rows`: images are large.
-  std::ptrdiff_t rows_within(std::ptrdiff_t rows, std::ptrdiff_t numbers) const {
-    if (network_.row_shards == 0) return rows;
+  // How many rows fit into so many numbers, at most `rows`: images and sequences are large.
+  std::ptrdiff_t rows_within(std::ptrdiff_t rows, std::ptrdiff_t numbers, bool training = true) const {
+    if (network_.row_shards == 0 && !network_.sequences) return rows;
     std::ptrdiff_t each = 0;
     for (const std::ptrdiff_t width : network_.storages) each += width;
+    for (const Node<T>& node : network_.nodes)
+      if (node.recurrence) each += Recurrent<T>::numbers(network_, node, training);
     return std::clamp<std::ptrdiff_t>(numbers / each, 1, rows);
   }
   std::ptrdiff_t most_rows() const { return rows_within(kMaxRows, kTrainingNumbers); }

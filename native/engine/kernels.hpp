@@ -177,6 +177,27 @@ struct Filter {
   bool relu;
 };
 
+// One step of a recurrence, for some rows of q cells; see ops/recurrence.hpp. All that has q numbers a row is `ld` apart
+// unless it says otherwise, z and v are `ldz` apart.
+template <class T>
+struct Cell {
+  std::ptrdiff_t rows, q, ldz, ld;
+  bool keeps, relu;  // whether the way back will follow; of rnn, whether f is max(z, 0)
+  T *z, *v;          // what the gates take, of x and of the state where these are apart; then the gates
+  const T *before, *c_before;
+  T *after, *c, *tanh_c;
+  const T* keep;  // may be null: what multiplies h where it goes into U, and
+  std::ptrdiff_t ld_keep;
+  T* held;  // the product
+  T* out;   // null, or h goes there too
+  std::ptrdiff_t ld_out;
+  // The way back: the gradients of z and v replace the gates. That of the output may be null; those of the state after
+  // the step become those of the state before it, but for what comes to it through U.
+  const T* g;
+  std::ptrdiff_t ld_g;
+  T *dh, *dc;
+};
+
 // A pool of one example; `index` has which place of its window each largest number came from. Where `positive` is not
 // null, on the way back, only what went to a number above 0 of it goes on: the chain rule of a relu before the pool.
 template <class T>
@@ -339,6 +360,12 @@ struct Table {
   void (*filter_output)(const Filter<T>&) noexcept;
   void (*filter_output_back)(const Filter<T>&) noexcept;
   void (*filter_input_back)(const Filter<T>&) noexcept;
+  void (*lstm)(const Cell<T>&) noexcept;
+  void (*lstm_back)(const Cell<T>&) noexcept;
+  void (*gru)(const Cell<T>&) noexcept;
+  void (*gru_back)(const Cell<T>&) noexcept;
+  void (*rnn)(const Cell<T>&) noexcept;
+  void (*rnn_back)(const Cell<T>&) noexcept;
   void (*max_pool)(const Pool<T>&) noexcept;
   void (*max_pool_back)(const Pool<T>&) noexcept;
   void (*average_pool)(const Pool<T>&) noexcept;
