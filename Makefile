@@ -9,7 +9,7 @@ PARALLEL := -n 2
 SANITIZE_FLAGS := -DCMAKE_BUILD_TYPE=Debug -DLIKELIEST_NATIVE_TESTS=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help digits test test-fast test-native lint format types sanitize wheel bench bench-uci bench-classifiers .venv-bench clean
+.PHONY: help digits test test-fast test-native lint format types sanitize wheel bench bench-mnist bench-uci bench-classifiers .venv-bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,10 @@ bench: ## speed against PyTorch, JAX, scikit-learn and Keras; LIKELIEST_DATA nam
 	@test -n "$(LIKELIEST_DATA)" || { echo "set LIKELIEST_DATA to a folder with MNIST's IDX files"; exit 2; }
 	@$(MAKE) -s .venv-bench
 	@.venv-bench/bin/python -m benchmarks.run
+
+bench-mnist: $(VENV)/.installed ## misread digits of MNIST, in about 15 minutes; LIKELIEST_DATA names a folder with it
+	@test -n "$(LIKELIEST_DATA)" || { echo "set LIKELIEST_DATA to a folder with MNIST's IDX files"; exit 2; }
+	@$(BIN)/python -m benchmarks.mnist
 
 bench-uci: ## Regressor() on the published splits; LIKELIEST_DATA_UCI names a folder with the .npz files
 	@test -n "$(LIKELIEST_DATA_UCI)" || { echo "set LIKELIEST_DATA_UCI to a folder with concrete.npz and others"; exit 2; }

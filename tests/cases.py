@@ -22,11 +22,15 @@ import scipy.stats
 from likeliest import initializers, likelihoods, optimizers
 from likeliest.initializers import Initializer
 from likeliest.layers import (
+    GRU,
+    LSTM,
+    RNN,
     Activation,
     Add,
     AvgPool1D,
     AvgPool2D,
     AvgPool3D,
+    Bidirectional,
     Concatenate,
     Conv1D,
     Conv2D,
@@ -40,6 +44,7 @@ from likeliest.layers import (
     GlobalMaxPool,
     Graph,
     GroupNorm,
+    Last,
     Layer,
     MaxPool1D,
     MaxPool2D,
@@ -256,6 +261,124 @@ def _torch_average_pool(torch: Any, x: Any, window: Any, stride: Any, padding: A
     return (total / share).movedim(1, -1)
 
 
+def _recurrence(step: Callable[..., Any], parts: int) -> Callable[..., Array]:
+    """The definition, one sequence and one step at a time; ``step`` is (x_t, h, rest of the state, *parameters)."""
+
+    def formula(
+        x: Array, ends: Array, first: Array, mask: Array, *parameters: Array,
+        every: bool, reverse: bool, truncate: int = 0, cell: bool = False, **has: Any,
+    ) -> Array:  # fmt: skip
+        q, more = len(parameters[1]), {k: v for k, v in has.items() if k not in ("lengths", "state", "keep")}
+        out = np.zeros((len(x), x.shape[1], q)) if every else np.zeros((len(x), parts * q if cell else q))
+        for i, sequence in enumerate(x):
+            h, rest, end = first[i, :q], first[i, q:], int(ends[i, 0])
+            for t in range(end)[::-1] if reverse else range(end):
+                h, rest = step(sequence[t], h, h * mask[i], rest, *parameters, **more)
+                if every:
+                    out[i, t] = h
+            if not every:
+                out[i] = np.append(h, rest) if cell else h
+        return out
+
+    return formula
+
+
+def _rnn_step(x: Array, h: Array, held: Array, rest: Array, W: Array, U: Array, b: Array, relu: bool) -> Any:
+    z = np.einsum("i,ij->j", x, W) + np.einsum("i,ij->j", held, U) + b
+    return (z * (z > 0) if relu else 2 * scipy.special.expit(2 * z) - 1), rest
+
+
+def _lstm_cells(z: Array, c: Array, shown: Callable[[Array], Array] = lambda c: c) -> Any:
+    i, f, g, o = np.split(z, 4)
+    c = scipy.special.expit(f) * c + scipy.special.expit(i) * np.tanh(g)
+    return scipy.special.expit(o) * np.tanh(shown(c)), c
+
+
+def _lstm_step(x: Array, h: Array, held: Array, c: Array, W: Array, U: Array, b: Array) -> Any:
+    return _lstm_cells(np.einsum("i,ij->j", x, W) + np.einsum("i,ij->j", held, U) + b, c)
+
+
+def _layer_norm_lstm_step(
+    x: Array, h: Array, held: Array, c: Array, W: Array, U: Array, b: Array, *normalized: Array, epsilon: float
+) -> Any:
+    gamma_x, gamma_h, gamma_c, beta_c = normalized
+    z = _layer_norm((x @ W)[None], gamma_x, b, epsilon) + _layer_norm((held @ U)[None], gamma_h, 0 * b, epsilon)
+    return _lstm_cells(z[0], c, lambda c: _layer_norm(c[None], gamma_c, beta_c, epsilon)[0])
+
+
+def _gru_step(
+    x: Array, h: Array, held: Array, rest: Array, W: Array, U: Array, b: Array, c: Array, reset_after: bool
+) -> Any:
+    (xr, xz, xn), (U_r, U_z, U_n), (c_r, c_z, c_n) = np.split(x @ W + b, 3), np.split(U, 3, axis=1), np.split(c, 3)
+    r, z = scipy.special.expit(xr + held @ U_r + c_r), scipy.special.expit(xz + held @ U_z + c_z)
+    n = np.tanh(xn + (r * (held @ U_n + c_n) if reset_after else (r * held) @ U_n + c_n))
+    return (1 - z) * n + z * h, rest
+
+
+def _torch_recurrence(step: Callable[..., Any], parts: int) -> Callable[..., Any]:
+    """All sequences at once in PyTorch, by masks; its own layers, which take no keep, are in test_recurrence.py."""
+
+    def run(
+        torch: Any, x: Any, *values: Any, every: bool, reverse: bool, truncate: int = 0, cell: bool = False, **more: Any
+    ) -> Any:
+        rest, states = list(values), {}
+        ends, s, mask = (rest.pop(0) if more.pop(name) else None for name in ("lengths", "state", "keep"))
+        q = len(rest[1])
+        s = x.new_zeros(len(x), parts * q) if s is None else s
+        for t in range(x.shape[1])[::-1] if reverse else range(x.shape[1]):
+            h, *other = s.split(q, dim=1)
+            after = torch.cat(step(torch, x[:, t], h, h if mask is None else h * mask, other, *rest, **more), dim=1)
+            runs = torch.ones(len(x), 1, dtype=bool) if ends is None else t < ends
+            s = torch.where(runs, after, s)
+            states[t] = runs * s[:, :q]
+        if every:
+            return torch.stack([states[t] for t in range(x.shape[1])], dim=1)
+        return s if cell else s[:, :q]
+
+    return run
+
+
+def _torch_rnn(torch: Any, x: Any, h: Any, held: Any, rest: Any, W: Any, U: Any, b: Any, relu: bool) -> Any:
+    z = x @ W + held @ U + b
+    return [torch.relu(z) if relu else torch.tanh(z)]
+
+
+def _torch_lstm(torch: Any, x: Any, h: Any, held: Any, rest: Any, W: Any, U: Any, b: Any) -> Any:
+    i, f, g, o = (x @ W + held @ U + b).chunk(4, dim=1)
+    c = f.sigmoid() * rest[0] + i.sigmoid() * g.tanh()
+    return [o.sigmoid() * c.tanh(), c]
+
+
+def _torch_layer_norm_lstm(
+    torch: Any, x: Any, h: Any, held: Any, rest: Any, W: Any, U: Any, b: Any, *normalized: Any, epsilon: float
+) -> Any:
+    gamma_x, gamma_h, gamma_c, beta_c = normalized
+    norm = torch.nn.functional.layer_norm
+    z = norm(x @ W, b.shape, gamma_x, b, epsilon) + norm(held @ U, b.shape, gamma_h, None, epsilon)
+    i, f, g, o = z.chunk(4, dim=1)
+    c = f.sigmoid() * rest[0] + i.sigmoid() * g.tanh()
+    return [o.sigmoid() * norm(c, gamma_c.shape, gamma_c, beta_c, epsilon).tanh(), c]
+
+
+def _torch_gru(
+    torch: Any, x: Any, h: Any, held: Any, rest: Any, W: Any, U: Any, b: Any, c: Any, reset_after: bool
+) -> Any:
+    (xr, xz, xn), (U_r, U_z, U_n), (c_r, c_z, c_n) = (x @ W + b).chunk(3, 1), U.chunk(3, 1), c.chunk(3)
+    r, z = (xr + held @ U_r + c_r).sigmoid(), (xz + held @ U_z + c_z).sigmoid()
+    n = (xn + (r * (held @ U_n + c_n) if reset_after else (r * held) @ U_n + c_n)).tanh()
+    return [(1 - z) * n + z * h]
+
+
+def _lengths(values: list[Array]) -> list[Array]:
+    """Lengths from T down to 1, and a half, so that a small step leaves them what they are."""
+    x, lengths, *rest = values
+    lengths[:, 0] = np.maximum(x.shape[1] - 2 * np.arange(len(x)), 1)
+    return [x, lengths, *rest]
+
+
+_ALL = {"lengths": True, "state": True, "keep": True}
+
+
 _DRAWN = np.random.default_rng(3).normal(size=(4, 6))
 
 OPERATIONS: dict[str, OperationCase] = {
@@ -382,6 +505,70 @@ OPERATIONS: dict[str, OperationCase] = {
         lambda x, shape: np.stack([np.fromiter(row.flat, float).reshape(shape) for row in x]),
         lambda torch, x, shape: x.reshape(-1, *shape),
         {"shape": (6,)},
+    ),
+    "slice": OperationCase(
+        ((4, 3, 4),),
+        lambda x, begin, end, shape: np.stack([np.array(list(i.flat)[begin:end]).reshape(shape) for i in x]),
+        lambda torch, x, begin, end, shape: x.flatten(1)[:, begin:end].reshape(-1, *shape),
+        {"begin": 2, "end": 8, "shape": (3, 2)},
+    ),
+    "fill": OperationCase(
+        ((4, 3),),
+        lambda x, value, width: np.array([[value] * width for _ in x]),
+        lambda torch, x, value, width: torch.full((len(x), width), value, dtype=x.dtype),
+        {"value": 1.5, "width": 2},
+        observed=(0,),
+    ),
+    "gate": OperationCase(
+        ((4, 3, 5), (4, 5)),
+        lambda x, k: np.einsum("itp,ip->itp", x, k),
+        lambda torch, x, k: x * k.unsqueeze(1),
+        inputs=2,
+    ),
+    "last_step": OperationCase(
+        ((4, 5, 3), (4, 1)),
+        lambda x, ends, **_: np.stack([i[int(k) - 1] for i, k in zip(x, ends[:, 0], strict=True)]),
+        lambda torch, x, ends=None, **_: x[torch.arange(len(x)), -1 if ends is None else ends[:, 0].long() - 1],
+        {"lengths": True},
+        adjust=_lengths,
+        observed=(1,),
+        inputs=2,
+    ),
+    "rnn": OperationCase(
+        ((4, 5, 3), (4, 1), (4, 2), (4, 2), (3, 2), (2, 2), (2,)),
+        _recurrence(_rnn_step, 1),
+        _torch_recurrence(_torch_rnn, 1),
+        {**_ALL, "every": True, "reverse": False, "relu": True},
+        adjust=_lengths,
+        observed=(1,),
+        inputs=4,
+    ),
+    "lstm": OperationCase(
+        ((4, 5, 3), (4, 1), (4, 4), (4, 2), (3, 8), (2, 8), (8,)),
+        _recurrence(_lstm_step, 2),
+        _torch_recurrence(_torch_lstm, 2),
+        {**_ALL, "every": False, "cell": True, "reverse": True},
+        adjust=_lengths,
+        observed=(1,),
+        inputs=4,
+    ),
+    "layer_norm_lstm": OperationCase(
+        ((4, 5, 3), (4, 1), (4, 6), (4, 3), (3, 12), (3, 12), (12,), (12,), (12,), (3,), (3,)),
+        _recurrence(_layer_norm_lstm_step, 2),
+        _torch_recurrence(_torch_layer_norm_lstm, 2),
+        {**_ALL, "every": True, "reverse": True, "epsilon": 0.5},
+        adjust=_lengths,
+        observed=(1,),
+        inputs=4,
+    ),
+    "gru": OperationCase(
+        ((4, 5, 3), (4, 1), (4, 2), (4, 2), (3, 6), (2, 6), (6,), (6,)),
+        _recurrence(_gru_step, 1),
+        _torch_recurrence(_torch_gru, 1),
+        {**_ALL, "every": True, "reverse": False, "reset_after": False},
+        adjust=_lengths,
+        observed=(1,),
+        inputs=4,
     ),
     "identity": OperationCase(_Z, lambda z: z, lambda torch, z: z),
     "logistic": OperationCase(_Z, scipy.special.expit, lambda torch, z: torch.sigmoid(z)),
@@ -904,6 +1091,7 @@ class InitializerCase:
     mean: float
     variance: float
     bound: float = math.inf  # of |W − mean|; uniform draws come close to it
+    drawn: bool = True
 
     @property
     def id(self) -> str:
@@ -927,12 +1115,13 @@ def _truncated(scale: float, low: float, high: float) -> InitializerCase:
 
 
 INITIALIZERS: list[InitializerCase] = [
-    InitializerCase(initializers.Zeros(), 0, 0, 0),
-    InitializerCase(initializers.Constant(-0.3), -0.3, 0, 0),
+    InitializerCase(initializers.Zeros(), 0, 0, 0, drawn=False),
+    InitializerCase(initializers.Constant(-0.3), -0.3, 0, 0, drawn=False),
     InitializerCase(initializers.Normal(0.4, mean=2.0), 2, 0.16),
     InitializerCase(initializers.Uniform(-0.1, 0.5), 0.2, 0.6**2 / 12, 0.3),
     *(_truncated(*arguments) for arguments in ((0.3, -2.0, 2.0), (0.1, -1.0, 0.5), (2.0, 0.5, 3.0), (1.0, 5.0, 5.5))),
     InitializerCase(initializers.Orthogonal(1.5), 0, 1.5**2 / 300),
+    InitializerCase(initializers.Identity(1.5), 1.5 / 300, 1.5**2 / 300 * (1 - 1 / 300), 1.5 - 1.5 / 300, drawn=False),
     *_scaled(initializers.Glorot, 2 / 500),
     *_scaled(initializers.He, 2 / 200),
     *_scaled(initializers.LeCun, 1 / 200),
@@ -965,7 +1154,7 @@ class NetworkCase:
         net = Network(self.layers, likelihood=self.likelihood, engine=engine, dtype=dtype).build(self.shape, seed=seed)
         rng = np.random.default_rng(seed)
         for name, value in net.parameters.items():
-            if name.endswith((".b", ".c")):
+            if name.endswith((".b", ".c", ".state")):
                 value = 0.3 * rng.normal(size=value.shape)
             net.parameters[name] = value.astype(np.float32)
         return net
@@ -1119,5 +1308,19 @@ _BRANCHING: list[tuple[Any, ...]] = [
 ]
 BRANCHING = [NetworkCase(*row) for row in _BRANCHING]
 AWKWARD += BRANCHING
+
+# Recurrences, on numbers (n, T) and on steps of several.
+RECURRENT = [
+    NetworkCase((RNN(5),), Categorical(3), (6, 3), 9),
+    NetworkCase((RNN(17, "relu", bidirectional=True, return_sequences=True), Last()), Bernoulli(), (5,), 33),
+    NetworkCase((LSTM(7),), Bernoulli(), (1, 4), 5),
+    NetworkCase((LSTM(16, layers=2, return_sequences=True), Dense(6, "tanh"), Flatten()), Categorical(3), (4, 3), 1),
+    NetworkCase((LSTM(5, bidirectional=True, initial_state="learned", recurrent_dropout=0.3),), Bernoulli(), (6, 2), 9),
+    NetworkCase((LSTM(6, layer_norm=True, return_sequences=True), GlobalAvgPool()), Categorical(3), (5, 6), 9),
+    NetworkCase((GRU(9, reset_after=False, layers=2, dropout=0.5, input_dropout=0.2),), Categorical(4), (7, 5), 17),
+    NetworkCase((Bidirectional(GRU(3, initial_state="learned", return_sequences=True)), GRU(4)), Bernoulli(), (8,), 7),
+    NetworkCase((Residual(GRU(3, return_sequences=True)), LSTM(33)), Categorical(3), (9, 3), 65),
+    NetworkCase((LSTM(64),), Categorical(10), (28, 28), 40),
+]
 
 NETWORKS = SMALL + AWKWARD + LIKELY

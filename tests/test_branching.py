@@ -444,7 +444,7 @@ def test_descriptions_that_cannot_be(make: Any, message: str) -> None:
             4,
             "graph_1.sum: only values of one shape can be added, got graph_1.a.h (n, 3) and x (n, 4)",
         ),
-        (ll.Graph([A, ("b", [ll.Dense(2), ll.Dense(3)])]), (4, 4), "graph_1.a expects (n, p), got (n, 4, 4)"),
+        (ll.Graph([A, ("b", [ll.Dense(2), ll.Dense(3)])]), (4, 4, 2), "graph_1.a expects (n, p), got (n, 4, 4, 2)"),
     ],
 )
 def test_shapes_that_do_not_fit(layer: Layer, shape: Any, message: str) -> None:

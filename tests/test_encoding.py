@@ -31,6 +31,10 @@ NEEDED: dict[str, Any] = {
         for d in (1, 2, 3)
     },
     "layers.Embedding": ll.Embedding([(2, 7, 4), (0, 3, 2)], initializer="zeros"),
+    "layers.Bidirectional": ll.Bidirectional(ll.LSTM(3, forget_bias=2.0)),
+    "layers.GRU": ll.GRU(3, reset_after=False, layers=2, dropout=0.1, truncate=5),
+    "layers.LSTM": ll.LSTM(4, layer_norm=True, initial_state="learned", recurrent_dropout=0.2),
+    "layers.RNN": ll.RNN(2, "relu", recurrent_initializer=ll.initializers.Identity(0.5), return_sequences=True),
     "layers.Graph": ll.Graph(
         [("a", ll.Dense(3)), ("b", [ll.Dense(2, "relu"), ll.Dropout()], "x"), ("c", ll.Concatenate(), ["x", "a", "b"])]
     ),

@@ -14,6 +14,7 @@ from cases import (
     NETWORKS,
     NO_KERNEL,
     OPERATIONS,
+    RECURRENT,
     Array,
     LikelihoodCase,
     NetworkCase,
@@ -101,7 +102,7 @@ def test_native_gradient_equals_central_differences(case: NetworkCase) -> None:
     assert error_against_central_differences(net, X, y, scale=scale) <= 1e-7
 
 
-@every(AWKWARD)
+@every(AWKWARD + RECURRENT)
 def test_reference_gradient_equals_central_differences(case: NetworkCase) -> None:
     assert error_against_central_differences(case.network("reference"), *case.data()) <= 1e-7
 
@@ -230,7 +231,7 @@ def by_operations(program: Program, theta: dict[str, Any], X: Any, run: Any) -> 
 @pytest.mark.slow
 def test_jax_differentiates_the_pages_to_the_same_gradient() -> None:
     jax = pytest.importorskip("jax")
-    xp = Namespace(jax.numpy, "jax.scipy.special")
+    xp = Namespace(jax.numpy, "jax.scipy.special", "jax.lax")
     before = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", True)
     try:
@@ -255,8 +256,8 @@ def test_jax_differentiates_the_pages_to_the_same_gradient() -> None:
 
 def test_torch_differentiates_the_same_network_to_the_same_gradient() -> None:
     torch = pytest.importorskip("torch")
-    for case in AWKWARD:
-        net, (X, y) = case.network("native"), case.data()
+    for case in AWKWARD + RECURRENT:
+        net, (X, y) = case.network("reference" if case in RECURRENT else "native"), case.data()
         theta = {name: torch.tensor(value, requires_grad=True) for name, value in net.parameters.items()}
         eta = by_operations(
             net.program, theta, torch.tensor(X.astype(float)), lambda o, v, a: OPERATIONS[o].torch(torch, *v, **a)

@@ -31,7 +31,7 @@ def test_mean_variance_and_bounds(case: InitializerCase) -> None:
     assert np.abs(W - case.mean).max() <= case.bound + 1e-15
     if np.isfinite(case.bound):
         assert np.abs(W - case.mean).max() >= 0.999 * case.bound
-    elif case.variance:
+    elif case.drawn:
         z = np.abs(W - case.mean) / np.sqrt(case.variance)  # normal: 4.55 % beyond 2, none of 60 000 beyond 6
         assert np.mean(z > 2) == pytest.approx(0.0455, abs=0.005)
         assert 3.5 < z.max() < 6
@@ -40,7 +40,7 @@ def test_mean_variance_and_bounds(case: InitializerCase) -> None:
 @every
 def test_the_stream_decides(case: InitializerCase) -> None:
     assert np.array_equal(draw(case), draw(case))
-    assert np.array_equal(draw(case), draw(case, index=1)) == (case.variance == 0)
+    assert np.array_equal(draw(case), draw(case, index=1)) != case.drawn
 
 
 @pytest.mark.parametrize(("low", "high"), [(-2, 2), (-1, 0.3), (-9, -5), (5, 9), (30, 31), (-0.1, 40)])
@@ -58,6 +58,11 @@ def test_orthogonal(shape: tuple[int, ...]) -> None:
     W = W.reshape(-1, shape[-1])
     product = W.T @ W if len(W) >= shape[-1] else W @ W.T
     np.testing.assert_allclose(product, 0.25 * np.eye(len(product)), atol=1e-15)
+
+
+def test_identity() -> None:
+    W = initializers.Identity(2.0).sample(random.stream(3, random.PARAMETERS), (2, 3), 2, 3)
+    assert W.tolist() == [[2, 0, 0], [0, 2, 0]]
 
 
 def test_orthogonal_matrices_are_equally_likely() -> None:
@@ -110,7 +115,20 @@ def test_a_layer_chooses_he_for_relu_and_glorot_for_the_rest_unless_told() -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["zeros", "normal", "uniform", "glorot", "he", "lecun", "orthogonal", "truncated_normal", "He", "GLOROT"]
+    "name",
+    [
+        "zeros",
+        "normal",
+        "uniform",
+        "glorot",
+        "he",
+        "lecun",
+        "orthogonal",
+        "identity",
+        "truncated_normal",
+        "He",
+        "GLOROT",
+    ],
 )
 def test_names(name: str) -> None:
     kind = type(initializers.resolve(name, "initializer", Constant(1))).__name__
@@ -127,6 +145,7 @@ def test_names(name: str) -> None:
         (lambda: Normal(1, np.nan), "mean: expected a finite number, found nan"),
         (lambda: Constant(np.inf), "value: expected a finite number, found inf"),
         (lambda: Uniform(1, 1), "high: expected a number above low = 1, found 1"),
+        (lambda: initializers.Identity(-1), "gain: expected a positive number, found -1"),
         (lambda: Orthogonal(0), "gain: expected a positive number, found 0"),
         (lambda: TruncatedNormal(0), "scale: expected a positive number, found 0"),
         (lambda: TruncatedNormal(1, 2, 2), "high: expected a number above low = 2, found 2"),

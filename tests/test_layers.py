@@ -20,8 +20,8 @@ def build(*layers: Layer, shape: Any = (4, 5)) -> ll.Network:
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ([ll.Dense(3)], "dense_1 expects (n, p), got (n, 4, 5): is a Flatten missing?"),
-        ([ll.Activation("tanh"), ll.Dense(3)], "dense_1 expects (n, p), got (n, 4, 5): is a Flatten missing?"),
+        ([ll.Dense(3)], "output expects (n, p), got (n, 4, 3): is a Flatten missing?"),
+        ([ll.Activation("tanh"), ll.Dense(3)], "output expects (n, p), got (n, 4, 3): is a Flatten missing?"),
         ([], "output expects (n, p), got (n, 4, 5): is a Flatten missing?"),
     ],
 )
@@ -38,9 +38,9 @@ def test_dense_on_images_asks_for_a_flatten(layers: list[Layer], message: str) -
 def test_the_second_of_a_kind_is_named() -> None:
     class Unflatten(Layer):
         def build(self, net: Builder, x: Value) -> Value:
-            return net.emit("reshape", x, name="h", shape=(2, 3))
+            return net.emit("reshape", x, name="h", shape=(2, 3, 1))
 
-    with pytest.raises(ValueError, match=re.escape("dense_2 expects (n, p), got (n, 2, 3)")):
+    with pytest.raises(ValueError, match=re.escape("dense_2 expects (n, p), got (n, 2, 3, 1): is a Flatten missing?")):
         build(ll.Dense(6), Unflatten(), ll.Dense(3), shape=6)
 
 

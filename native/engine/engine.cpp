@@ -412,7 +412,7 @@ class EngineOf final : public Engine {
   void blocks(Plan<T>& plan, Worker<T>& w, Team& team, const std::uint32_t* order, std::ptrdiff_t begin,
               std::ptrdiff_t end) const noexcept {
     double total = 0;
-    const std::ptrdiff_t count = divide_up(end - begin, most_rows());
+    const std::ptrdiff_t count = divide_up(end - begin, network_.whole_batches ? plan.space.rows : most_rows());
     for (std::ptrdiff_t block = 0; block < count; ++block) {
       const Range rows = share(end - begin, block, count);
       w.order = order, w.first = begin + rows.begin, w.rows = rows.end - rows.begin, w.accumulate = block > 0;

@@ -234,6 +234,18 @@ std::vector<std::pair<const char*, Net>> networks() {
     add("volume, strides", net);
   }
   {
+    Images net({5, 10, 16}, "categorical", 3);  // of which the pool leaves windows out, and the last tiles are not full
+    net.convolution(lie({3, 3}, 1, 1, 1, 1), 16), net.activation("relu"), net.pool("max_pool", lie({2, 2}, 2, 0, 0, 1));
+    net.convolution(lie({2, 5}, 1, 0, 3, 1), 32, false), net.activation("tanh"), net.flatten(), net.affine(3);
+    add("minimal filtering", net);
+  }
+  {
+    Images net({4, 3, 6, 16}, "categorical", 3);
+    net.convolution(lie({3, 2, 3}, 1, 0, 1, 1), 16), net.activation("relu");
+    net.convolution(lie({1, 3, 5}, 1, 2, 0, 1), 16), net.step("global_average_pool", {16}, {}, {}), net.affine(3);
+    add("minimal filtering of volumes", net);
+  }
+  {
     Images net({4, 4, 3}, "categorical", 3);
     net.step("rescale", {4, 4, 3}, {}, {0.1, 0.2, 0.3, 2, 1.5, 0.7});
     net.transposed(lie({3, 3}, 2, 1, 1, 1), 5, 1), net.activation("tanh"),
@@ -322,6 +334,12 @@ void test_images(bool quick) {
                 }
           }
     test_forward<float>(lie({3, 3}, 1, 1, 1, 1), {28, 28, 3}, 70, "convolution", isa);
+    for (const std::ptrdiff_t taps : {3, 5})  // of minimal filtering, with every number of places in the last tile
+      for (std::ptrdiff_t places = 5; places < 14; ++places) {
+        test_forward<float>(lie({taps}, 1, 1, 1, 1), {places, 32}, 48, "convolution", isa);
+        test_forward<double>(lie({2, taps}, 1, 0, 2, 1), {3, places, 16}, 16, "convolution", isa);
+        test_forward<float>(lie({2, 3, taps}, 1, 1, 1, 1), {3, 4, places, 16}, 32, "convolution", isa);
+      }
     test_largest(*tables_for(isa).single);
     test_largest(*tables_for(isa).twice);
     for (const auto& [name, net] : networks()) {

@@ -8,8 +8,9 @@ from likeliest.initializers import Initializer, Zeros
 from likeliest.layers import Dense, Layer
 from likeliest.layers.base import chain
 from likeliest.layers.dense import affine
+from likeliest.layers.space import written
 from likeliest.likelihoods import Likelihood
-from likeliest.program import OUTPUT, Builder, Draw, Program, Shape, layers_of
+from likeliest.program import OUTPUT, Builder, Draw, Program, Shape, Value, layers_of
 
 
 def assemble(
@@ -33,6 +34,7 @@ def assemble(
     """
     net = Builder(input_shape, initializer, expected, lengths)
     x = chain(net, layers, net.input)
+    _check_row(x)
     shared = likelihood.shared
     with net.within("output"):
         eta = affine(net, x, Dense(likelihood.width - shared), name="z" if shared else OUTPUT)
@@ -44,3 +46,16 @@ def assemble(
         for wrong in initializer.keys() - set(named):
             raise ValueError(f"initializer: there is no layer {wrong!r}; there are {', '.join(sorted(named))}")
     return program, net.draws
+
+
+def _check_row(x: Value) -> None:
+    """A ValueError unless the last hidden value is a row (n, p), which one η is made of."""
+    if len(x.shape) == 1:
+        return
+    cure = "is a Flatten missing?"
+    if len(x.shape) == 2:
+        cure = (
+            "is a Flatten missing? Of a sequence (n, T, p), Last() or return_sequences=False gives the last step, "
+            "GlobalAvgPool() the mean of all"
+        )
+    raise ValueError(f"output expects (n, p), got {written(x.shape)}: {cure}")

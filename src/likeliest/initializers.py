@@ -139,6 +139,29 @@ class Orthogonal(Initializer):
 
 
 @dataclass(frozen=True)
+class Identity(Initializer):
+    """W = gain · I, with zeros or cut off where W is not square: a recurrence that begins as a memory.
+
+    Le, Jaitly and Hinton 2015, https://arxiv.org/abs/1504.00941. A W of more than two dimensions counts as
+    (everything before, fan_out).
+
+    Parameters
+    ----------
+    gain : float
+        Positive.
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_scale("gain", self.gain)
+
+    def sample(self, key: random.Key, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
+        """Nothing is drawn."""
+        return np.reshape(self.gain * np.eye(math.prod(shape[:-1]), shape[-1]), shape)
+
+
+@dataclass(frozen=True)
 class Uniform(Initializer):
     """θ ~ U(low, high)."""
 
@@ -220,7 +243,7 @@ def resolve(value: Any, argument: str, default: Initializer) -> Initializer:
     """An initializer from an object, a name such as ``"he"``, or None for the default."""
     names: dict[str, type[Initializer]] = {
         "zeros": Zeros, "normal": Normal, "uniform": Uniform, "glorot": Glorot, "he": He, "lecun": LeCun,
-        "orthogonal": Orthogonal, "truncated_normal": TruncatedNormal,
+        "orthogonal": Orthogonal, "identity": Identity, "truncated_normal": TruncatedNormal,
     }  # fmt: skip
     if value is None:
         return default

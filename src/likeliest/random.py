@@ -69,10 +69,15 @@ def stream(seed: int, *indices: int) -> Key:
     """
     key: Key = _words(seed)
     for index in indices:
-        low, high = _words(index)
-        x0, x1 = threefry(key, np.array([low], np.uint32), np.array([high], np.uint32))
-        key = (int(x0[0]), int(x1[0]))
+        key = substream(key, index)
     return key
+
+
+def substream(key: Key, index: int) -> Key:
+    """The key of the stream ``index`` within a stream, from which nothing else is drawn then."""
+    low, high = _words(index)
+    x0, x1 = threefry(key, np.array([low], np.uint32), np.array([high], np.uint32))
+    return int(x0[0]), int(x1[0])
 
 
 def _words(integer: int) -> Key:

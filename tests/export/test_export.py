@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import stat
@@ -156,11 +157,46 @@ NETWORKS = [*LAYERED, *cases.AWKWARD, *(case for case in cases.LIKELY if case.n 
 
 
 def test_every_layer_is_in_a_network_here() -> None:
-    used = {type(layer).__name__ for case in NETWORKS for layer in case.layers} | {
-        "Embedding"
-    }  # which has its own test
+    used = {type(layer).__name__ for case in [*NETWORKS, *cases.RECURRENT] for layer in case.layers}
+    used |= {"Embedding"}  # which has its own test
     used |= {type(layer).__name__ for case in NETWORKS for one in case.layers for _, layer in one.parts()}
     assert used == set(all_layers.__all__) - {"Layer", "Merge"}
+
+
+@both
+@pytest.mark.parametrize("case", cases.RECURRENT, ids=lambda case: case.id)
+def test_recurrences_predict_the_same(case: NetworkCase, dtype: str, tmp_path: Path) -> None:
+    net = case.network("reference", dtype)
+    agrees(net, np.resize(case.data()[0], (17, *case.shape)).astype(dtype), tmp_path)
+    if dtype == "float32":  # a node each, and masks that drop nothing are gone
+        graph, *_ = described(net)
+        wanted = [step.operation.upper() for step in net.program.steps if step.operation in ("rnn", "lstm", "gru")]
+        assert [node.operator for node in graph.nodes if node.operator in ("RNN", "LSTM", "GRU")] == wanted
+        assert len([node for node in graph.nodes if "mask" in node.output]) == 0 or "layer_norm" in repr(case.layers)
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("lengths", [False, True])
+@pytest.mark.parametrize("state", [False, True])
+def test_nodes_of_recurrences_are_their_pages(name: str, lengths: bool, state: bool) -> None:
+    rng = np.random.default_rng(1)
+    row = cases.OPERATIONS[name]
+    x, ends, first, _, *theta = (v.astype("f4") for v in row.adjust([rng.normal(size=shape) for shape in row.shapes]))
+    given = [x, *([ends] if lengths else []), *([first] if state else [])]
+    own: list[Any] = {"rnn": [{"relu": False}, {"relu": True}], "lstm": [{}, {"cell": True}]}.get(
+        name, [{"reset_after": False}, {"reset_after": True}]
+    )
+    for more, every, reverse in itertools.product(own, (False, True), (False, True)):
+        how = {"lengths": lengths, "state": state, "keep": False, "every": every, "reverse": reverse, "truncate": 2}
+        graph = Graph(np.dtype("f4"))
+        inputs = [graph.input(f"x{k}", (Rows(), *one.shape[1:]), "f4") for k, one in enumerate(given)]
+        constants = [graph.constant(value, "f4", f"value_{k}") for k, value in enumerate(theta)]
+        with graph.within("operation"):
+            graph.output("h", translations.operation(name, *inputs, *constants, **how, **more))
+        data = to_bytes(graph, name, "", {})
+        assert (name.upper() in {node.operator for node in graph.nodes}) == ("cell" not in more)
+        found = run(session(data), {f"x{k}": one for k, one in enumerate(given)})["h"]
+        assert_close(found, OPERATIONS[name].forward(xp, *given, *theta, **how, **more), 1e-5)
 
 
 @both

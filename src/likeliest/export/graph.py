@@ -36,13 +36,17 @@ Shape = tuple[Size, ...]
 
 @dataclass
 class Node:
-    """output = operator(*inputs, **attributes); values by name."""
+    """output = operator(*inputs, **attributes); values by name, "" for one that is left out.
+
+    Of an operator with several outputs, the one at a ``place``.
+    """
 
     operator: str
     inputs: list[str]
     output: str
     attributes: dict[str, Any]
     domain: str = ""
+    place: int = 0
 
 
 @dataclass
@@ -98,12 +102,21 @@ class Graph:
         return self._known[key]
 
     def emit(
-        self, operator: str, *inputs: Symbol, shape: Shape, dtype: Any = None, domain: str = "", **attributes: Any
+        self,
+        operator: str,
+        first: Symbol,
+        *others: Symbol | None,
+        shape: Shape,
+        dtype: Any = None,
+        domain: str = "",
+        place: int = 0,
+        **attributes: Any,
     ) -> Symbol:
         """Appends a node. Its dtype is by default that of the first input."""
         name = self.unique(f"{self.scope}.{operator}" if self.scope else operator)
-        self.nodes.append(Node(operator, [one.name for one in inputs], name, attributes, domain))
-        return Symbol(self, name, shape, np.dtype(inputs[0].dtype if dtype is None else dtype))
+        inputs = ["" if one is None else one.name for one in (first, *others)]
+        self.nodes.append(Node(operator, inputs, name, attributes, domain, place))
+        return Symbol(self, name, shape, np.dtype(first.dtype if dtype is None else dtype))
 
     def call(self, symbol: Symbol, name: str) -> Symbol:
         """The symbol under a better name, if it is what the last node gave."""
@@ -111,7 +124,7 @@ class Graph:
             return symbol
         self.nodes[-1].output = self.unique(name)
         named = Symbol(self, self.nodes[-1].output, symbol.shape, symbol.dtype)
-        named.first = symbol.first
+        named.first, named.filled = symbol.first, symbol.filled
         return named
 
     def prune(self) -> None:
@@ -144,6 +157,7 @@ class Symbol:
     def __init__(self, graph: Graph, name: str, shape: Shape, dtype: np.dtype[Any]) -> None:
         self.graph, self.name, self.shape, self.dtype = graph, name, shape, dtype
         self.first: Symbol | None = None  # of images, the same with the channels first, where there is such a symbol
+        self.filled: float | None = None  # what all of its numbers are, if that is known
 
     def __repr__(self) -> str:
         return f"Symbol({self.name!r}, {self.shape}, {self.dtype})"

@@ -52,8 +52,9 @@ def to_bytes(graph: Graph, name: str, doc: str, metadata: Mapping[str, str]) -> 
     nodes = []
     for node in graph.nodes:
         attributes = {k: tensor_type(v) if isinstance(v, np.dtype) else v for k, v in node.attributes.items()}
+        outputs = [*[""] * node.place, node.output]
         nodes.append(
-            helper.make_node(node.operator, node.inputs, [node.output], node.output, domain=node.domain, **attributes)
+            helper.make_node(node.operator, node.inputs, outputs, node.output, domain=node.domain, **attributes)
         )
     tensors = [onnx.numpy_helper.from_array(array, key) for key, array in graph.constants.items()]
     proto = helper.make_model(

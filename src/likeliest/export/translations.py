@@ -21,8 +21,10 @@ from likeliest.xp import numpy_namespace
 
 
 def affine(x: Symbol, W: Symbol, b: Symbol | None = None) -> Symbol:
-    """Gemm."""
-    return x @ W if b is None else x.graph.emit("Gemm", x, W, b, shape=(x.shape[0], W.shape[1]))
+    """Gemm, of rows; MatMul and Add at every step of a sequence."""
+    if b is None or x.ndim > 2:
+        return x @ W if b is None else x @ W + b
+    return x.graph.emit("Gemm", x, W, b, shape=(x.shape[0], W.shape[1]))
 
 
 def logistic(z: Symbol) -> Symbol:
@@ -163,7 +165,95 @@ def _global(operator: str, x: Symbol) -> Symbol:
     return result
 
 
-ALWAYS: dict[str, Callable[..., Symbol]] = {f.__name__: f for f in (logistic, relu)}
+# Sequences ------------------------------------------------------------------------------------------------------------
+#
+# ONNX has time first, an axis for the direction, weights turned round, and its gates in an order of its own.
+
+
+def fill(x: Symbol, *, value: float, width: int) -> Symbol:
+    """From the page; that it is filled is remembered."""
+    h: Symbol = OPERATIONS["fill"].forward(xp, x, value=value, width=width)
+    h.filled = value
+    return h
+
+
+def gate(x: Symbol, k: Symbol) -> Symbol:
+    """Nothing where the gate is open for all, as a dropout's is in prediction."""
+    return x if k.filled == 1 else OPERATIONS["gate"].forward(xp, x, k)
+
+
+def rnn(x: Symbol, *values: Symbol, relu: bool = False, **given: Any) -> Symbol:
+    """RNN."""
+    return _recurrence("rnn", "RNN", (0,), x, values, given, {"relu": relu}, activations=["Relu" if relu else "Tanh"])
+
+
+def lstm(x: Symbol, *values: Symbol, cell: bool = False, **given: Any) -> Symbol:
+    """LSTM, whose gates are i, o, f and c there; a whole state is written out, since a node here has one output."""
+    if cell:
+        return _written_out("lstm", x, values, given, {"cell": True})
+    return _recurrence("lstm", "LSTM", (0, 3, 1, 2), x, values, given, {})
+
+
+def gru(x: Symbol, *values: Symbol, reset_after: bool = True, **given: Any) -> Symbol:
+    """GRU, whose gates are z, r and h there."""
+    more = {"linear_before_reset": int(reset_after)}
+    return _recurrence("gru", "GRU", (1, 0, 2), x, values, given, {"reset_after": reset_after}, **more)
+
+
+def layer_norm_lstm(x: Symbol, *values: Symbol, **given: Any) -> Symbol:
+    """Written out, step by step."""
+    return _written_out("layer_norm_lstm", x, values, given, {})
+
+
+def _written_out(page: str, x: Symbol, values: tuple[Symbol, ...], given: Any, own: Any) -> Symbol:
+    """From the page, without a mask that drops nothing; what is about gradients only is left out."""
+    values, given = _without_mask(values, given)
+    result: Symbol = OPERATIONS[page].forward(xp, x, *values, **{**given, **own, "truncate": 0})
+    return result
+
+
+def _without_mask(values: tuple[Symbol, ...], given: Any) -> tuple[tuple[Symbol, ...], dict[str, Any]]:
+    at = given.get("lengths", False) + given.get("state", False)
+    if given.get("keep") and values[at].filled == 1:
+        return (*values[:at], *values[at + 1 :]), {**given, "keep": False}
+    return values, given
+
+
+def _recurrence(
+    page: str, operator: str, order: tuple[int, ...], x: Symbol, values: tuple[Symbol, ...], given: Any, own: Any,
+    **more: Any,
+) -> Symbol:  # fmt: skip
+    """A node for all steps, if there is one for what is given: single precision, and no mask."""
+    values, given = _without_mask(values, given)
+    if given.get("keep") or x.dtype != np.float32:
+        return _written_out(page, x, values, given, own)
+    graph, (n, T, _), rest = x.graph, x.shape, list(values)
+    lengths = rest.pop(0) if given.get("lengths") else None
+    state = rest.pop(0) if given.get("state") else None
+    if lengths is not None:
+        lengths = xp.reshape(xp.minimum(lengths, float(T)), (n,)).astype(np.int32)  # type: ignore[arg-type]
+    arrays = [graph.constants[one.name] for one in rest]
+    q = arrays[1].shape[0]
+    W, U, *biases = (
+        np.concatenate([one[..., k * q : (k + 1) * q] for k in order], axis=-1).T.astype(x.dtype) for one in arrays
+    )
+    b = np.concatenate([*biases, np.zeros_like(biases[0])][:2])  # one for x W and one for h U
+    named = zip(rest, (W, U, b), strict=False)
+    theta = [graph.constant(array[None], name=f"{one.name}.{operator}") for one, array in named]
+    parts = range(0 if state is None else 2 if page == "lstm" else 1)
+    starts = [xp.reshape(state[:, k * q : (k + 1) * q], (1, n, q)) for k in parts]  # type: ignore[index]
+    every = given.get("every", False)
+    shape = (T, 1, n, q) if every else (1, n, q)
+    more |= {"hidden_size": q, "direction": "reverse" if given.get("reverse") else "forward"}
+    h = graph.emit(
+        operator, xp.swapaxes(x, 0, 1), *theta, lengths, *starts, shape=shape, place=0 if every else 1, **more
+    )
+    return xp.swapaxes(h[:, 0], 0, 1) if every else h[0]
+
+
+ALWAYS: dict[str, Callable[..., Symbol]] = {
+    f.__name__: f for f in (logistic, relu, fill, gate, rnn, lstm, gru, layer_norm_lstm)
+}
 SINGLE: dict[str, Callable[..., Symbol]] = {
     **{f.__name__: f for f in (affine, silu, leaky_relu, elu, softplus, gelu, layer_norm, batch_norm)},
     **{f.__name__: f for f in (convolution, transposed_convolution, max_pool, average_pool)},

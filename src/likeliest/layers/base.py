@@ -75,6 +75,16 @@ def as_layers(argument: str, given: Any) -> Layer | tuple[Layer, ...]:
     return given if isinstance(given, Layer) else tuple(layers)
 
 
+def check_no_padding(net: Builder, x: Value, cure: str = "") -> None:
+    """A ValueError when x is a sequence with padding at its end, which this layer would take for numbers."""
+    sequence = x.name == net.input.name or (len(x.shape) > 1 and x.shape[0] == net.input.shape[0])
+    if net.lengths is not None and sequence:
+        cure = cure or "put a recurrence such as LSTM(32) before it, or Last(); or cut all sequences to one length"
+        raise ValueError(
+            f"{net.layer} would mix what stands beyond the end of shorter sequences into its numbers: {cure}"
+        )
+
+
 def check_activation(activation: Any) -> None:
     """A ValueError unless there is an activation of that name."""
     if activation not in ACTIVATIONS:
@@ -89,10 +99,23 @@ def check_rows(net: Builder, x: Value) -> int:
     return x.shape[0]
 
 
+def check_steps(net: Builder, x: Value) -> int:
+    """P, the width of x (n, p) or of every step of x (n, T, p), or a ValueError that names the layer and the cure."""
+    if len(x.shape) == 2:
+        return x.shape[1]
+    return check_rows(net, x)
+
+
 def check_positive(name: str, value: Any) -> None:
     """A ValueError unless value is a positive, finite number."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < float(value) < math.inf:
         raise ValueError(f"{name}: expected a positive number, found {value!r}")
+
+
+def check_finite(name: str, value: Any) -> None:
+    """A ValueError unless value is a finite number."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise ValueError(f"{name}: expected a finite number, found {value!r}")
 
 
 def check_fraction(name: str, value: Any) -> None:

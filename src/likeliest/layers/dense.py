@@ -1,4 +1,4 @@
-"""Dense: h = f(x W + b),  x (n, p), W (p, q), b (q,), h (n, q)."""
+"""Dense: h = f(x W + b),  x (n, p) or (n, T, p), W (p, q), b (q,), h (n, q) or (n, T, q)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 from likeliest import initializers
 from likeliest.initializers import Initializer, Zeros
-from likeliest.layers.base import Layer, check_activation, check_positive, check_rows, check_width
+from likeliest.layers.base import Layer, check_activation, check_positive, check_steps, check_width
 from likeliest.program import Builder, Value
 
 
 @dataclass(frozen=True)
 class Dense(Layer):
     """A layer of cells, each connected to every input: h_j = f(Σ_i x_i θ_ij), the handout's equation (2).
+
+    Of a sequence x (n, T, p), every step by itself, with the same weights: h (n, T, q).
 
     Parameters
     ----------
@@ -65,7 +67,7 @@ class Dense(Layer):
 
 def affine(net: Builder, x: Value, dense: Dense, name: str) -> Value:
     """Declares W and b and emits z = x W + b."""
-    p, q = check_rows(net, x), int(dense.width)
+    p, q = check_steps(net, x), int(dense.width)
     default = initializers.for_activation(dense.activation)
     chosen = net.initializer if dense.initializer is None else dense.initializer
     W = net.parameter(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from likeliest.layers.base import Layer
+from likeliest.layers.base import Layer, check_no_padding
 from likeliest.program import Builder, Value
 
 
@@ -22,4 +22,5 @@ class Flatten(Layer):
 
     def build(self, net: Builder, x: Value) -> Value:
         """One row per example."""
+        check_no_padding(net, x)
         return net.emit("reshape", x, name="h", shape=(math.prod(x.shape),))

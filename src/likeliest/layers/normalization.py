@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from likeliest.initializers import Constant, Zeros
-from likeliest.layers.base import Layer, check_fraction, check_positive, check_rows
+from likeliest.layers.base import Layer, check_fraction, check_no_padding, check_positive, check_rows
 from likeliest.layers.space import check_sizes, written
 from likeliest.program import Builder, Value
 
@@ -41,6 +41,7 @@ class BatchNorm(Layer):
 
     def build(self, net: Builder, x: Value) -> Value:
         """γ starts at 1, β at 0; the statistics at those of standardized data."""
+        check_no_padding(net, x, "use LayerNorm(), which takes each step by itself")
         shape = x.shape[-1:]
         parameters = (
             net.parameter("gamma", shape, Constant(1.0)),
@@ -148,6 +149,7 @@ class GroupNorm(Layer):
 
     def build(self, net: Builder, x: Value) -> Value:
         """γ starts at 1, β at 0."""
+        check_no_padding(net, x, "use LayerNorm(), which takes each step by itself")
         c, groups = x.shape[-1], int(self.groups)
         if c % groups:
             divisors = [k for k in range(1, c + 1) if c % k == 0]

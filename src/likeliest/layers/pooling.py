@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from likeliest.layers.base import Layer
+from likeliest.layers.base import Layer, check_no_padding
 from likeliest.layers.space import check_padding, check_reach, check_sizes, pairs, per_axis, with_channels, written
 from likeliest.ops.windows import Sizes
 from likeliest.program import Builder, Value
@@ -176,6 +176,7 @@ class GlobalPooling(Layer):
                 f"{net.layer} expects channels and at least one axis of space, such as (n, H, W, c); "
                 f"got {written(x.shape)}: leave it out"
             )
+        check_no_padding(net, x)
         return net.emit(self.operation, x, name="h")
 
 

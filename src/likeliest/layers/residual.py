@@ -29,7 +29,8 @@ class Residual(Layer):
     shortcut : Layer or list of Layer, optional
         s, what is done to x before it is added. By default x is added as it is, and where f changes its shape, what
         a linear layer makes of it, ``"residual_1.shortcut.W"``: W x for rows (n, p), for images a 1 × 1 convolution
-        whose stride is the smallest that gives the size of f(x); neither has a bias.
+        whose stride is the smallest that gives the size of f(x), and for sequences that differ in length W x at every
+        step; none has a bias.
 
     Raises
     ------
@@ -89,6 +90,8 @@ class Residual(Layer):
         d = len(h) - 1
         if len(x) == 1 and d == 0:
             return Dense(h[0], bias=False)
+        if d == 1 and net.lengths is not None and x[:1] == h[:1]:
+            return Dense(h[1], bias=False)
         if d in POINTWISE and len(x) in (d, d + 1):
             strides = [_stride(size, out) for size, out in zip(x[:d], h[:-1], strict=True)]
             if all(strides):

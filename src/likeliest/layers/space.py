@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from likeliest.layers.base import check_no_padding
 from likeliest.ops.windows import Padding, Sizes, out_sizes
 from likeliest.program import INPUT, Builder, Shape, Value
 
@@ -78,6 +79,7 @@ def with_channels(net: Builder, x: Value, d: int) -> Value:
     ValueError
         When x is neither, or the images that a network gets seem to have their channels first.
     """
+    check_no_padding(net, x)
     shape = x.shape
     if len(shape) == d:
         return net.emit("reshape", x, name="x", shape=(*shape, 1))

@@ -10,7 +10,8 @@ import numpy as np
 
 def forward(xp: Any, x: Any, *, value: float, width: int) -> Any:
     """h_ij = value."""
-    return xp.broadcast_to(np.full((1, width), value, x.dtype), (x.shape[0], width))
+    rows = xp.reshape(x, (x.shape[0], int(np.prod(x.shape[1:]))))
+    return xp.zeros_like(rows[:, :1]) + np.full((1, width), value, x.dtype)
 
 
 def backward(g: Any, h: Any, x: Any, *, value: float, width: int) -> tuple[Any]:

@@ -122,8 +122,8 @@ def backward(
 
 def start(xp: Any, k: int, given: Given) -> Any:
     """The state before the first step; 0 where none is given."""
-    n, zeros = given.x.shape[0], np.zeros((1, k), given.x.dtype)
-    return xp.broadcast_to(zeros, (n, k)) if given.state is None else given.state
+    x = given.x
+    return xp.zeros_like(x[:, 0, :1]) + np.zeros((1, k), x.dtype) if given.state is None else given.state
 
 
 def running(given: Given) -> Any:
