@@ -21,7 +21,7 @@ likelihood_check tables grids tensor_file
 program
 layers engines
 structures
-tracing gradient_check summary parameters history progress data_dependent assembly encoding
+tracing gradient_check summary stream parameters history progress data_dependent assembly encoding
 fit html
 preparation callbacks
 state

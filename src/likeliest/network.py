@@ -39,6 +39,7 @@ from likeliest.priors import Prior
 from likeliest.program import OUTPUT, Program, priors_by_name
 from likeliest.schedules import Schedule
 from likeliest.state import arrays, places, put
+from likeliest.stream import Stream, one_step
 from likeliest.summary import summary
 from likeliest.threads import resolve_threads
 from likeliest.xp import numpy_namespace
@@ -414,6 +415,35 @@ class Network:
         for name in program.parameters:
             twin.set(name, theta[name])
         return twin.output(X, count)
+
+    def stream(self, examples: int | None = None) -> Stream:
+        """The network one step at a time, for a sequence that is not over yet: its state is kept between calls.
+
+        Parameters
+        ----------
+        examples : int, optional
+            How many sequences go on side by side; by default one, without an axis for it.
+
+        Returns
+        -------
+        Stream
+            With θ as it is now, at the first step.
+
+        Raises
+        ------
+        ValueError
+            When a layer looks at several steps at once, or backwards.
+        """
+        if examples is not None and (isinstance(examples, bool) or not isinstance(examples, int) or examples < 1):
+            raise ValueError(f"examples: expected a whole number of at least 1, found {examples!r}")
+        engine = self._built()
+        program, states = one_step(engine.program)
+        twin = make_engine(self.engine, program, _NoLikelihood(program.values[OUTPUT][0]), self.dtype)
+        for name in program.parameters:
+            twin.set(name, engine.get(name))
+        starts = {state.start: engine.get(state.start) for state in states if state.start is not None}
+        shape = program.values[program.steps[0].output][1:]
+        return Stream(twin, states, starts, self.likelihood.of_step, shape, examples, self.dtype)
 
     def predict_dist(self, X: Any, *, threads: int | None = None) -> Distribution:
         """The distribution of y for each example, with the method names of SciPy's: ``mean``, ``ppf``, ``interval`` ….
