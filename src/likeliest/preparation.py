@@ -18,6 +18,7 @@ from likeliest.data import as_examples
 from likeliest.engines.base import Engine
 from likeliest.fit import Validation
 from likeliest.likelihoods import Likelihood
+from likeliest.ops import RECURRENCES
 from likeliest.optimizers import Optimizer
 from likeliest.program import Program
 from likeliest.schedules import Constant, Schedule
@@ -108,7 +109,7 @@ def _cells_of_cells(program: Program) -> list[tuple[str, str]]:
             if before.operation == "affine":
                 found.append((before.parameters[0], step.parameters[0]))
                 break
-            before = made.get(before.inputs[0])
+            before = None if before.operation in RECURRENCES else made.get(before.inputs[0])
     return found
 
 

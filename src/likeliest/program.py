@@ -27,6 +27,8 @@ Draw = Callable[[random.Key, Shape], Any]
 """The first value of a parameter, from a stream of random numbers and its shape."""
 
 INPUT, OUTPUT = "x", "eta"
+SEQUENCE, LENGTHS = "sequence", "lengths"
+"""What an input is taken apart into where sequences differ in length."""
 
 
 @dataclass(frozen=True)
@@ -179,8 +181,8 @@ class Builder:
         self.lengths: Value | None = None
         if lengths:
             x = self.input
-            self.input = self.emit("slice", x, name="sequence", begin=0, end=size, shape=input_shape)
-            self.lengths = self.emit("slice", x, name="lengths", begin=size, end=size + 1, shape=(1,))
+            self.input = self.emit("slice", x, name=SEQUENCE, begin=0, end=size, shape=input_shape)
+            self.lengths = self.emit("slice", x, name=LENGTHS, begin=size, end=size + 1, shape=(1,))
 
     @property
     def initializer(self) -> Initializer | str | None:
