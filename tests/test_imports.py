@@ -18,7 +18,7 @@ ORDER = """
 xp random
 augmentation ops likelihoods priors optimizers initializers schedules averaging threads data atomic calibration
 likelihood_check tables grids tensor_file
-program
+sequences program
 layers engines
 structures
 tracing gradient_check summary parameters history progress data_dependent assembly encoding

@@ -19,13 +19,14 @@ from likeliest.averaging import Averaging
 from likeliest.checkpoint import Checkpoints
 from likeliest.data import as_examples, as_weights, check_codes, check_same_length, non_finite_message
 from likeliest.engines import ENGINES, make_engine
+from likeliest.engines.any_length import AnyLength
 from likeliest.engines.base import Engine
 from likeliest.fit import Callback, Position
 from likeliest.fitting import fit_network
 from likeliest.history import History
 from likeliest.initializers import Initializer
 from likeliest.layers import Layer
-from likeliest.likelihoods import Likelihood
+from likeliest.likelihoods import Likelihood, PerStep
 from likeliest.network_file import write_network
 from likeliest.optimizers import Adam, Optimizer
 from likeliest.optimizers.base import check_positive
@@ -36,8 +37,9 @@ from likeliest.preparation import (
     check_seed,
 )
 from likeliest.priors import Prior
-from likeliest.program import OUTPUT, Program, priors_by_name
+from likeliest.program import OUTPUT, Form, Program, priors_by_name
 from likeliest.schedules import Schedule
+from likeliest.sequences import Ragged, as_sequences, as_step_targets, as_user_had
 from likeliest.state import arrays, places, put
 from likeliest.summary import summary
 from likeliest.threads import resolve_threads
@@ -185,23 +187,58 @@ class Network:
         if not shape or min(shape) < 1:
             raise ValueError(f"input_shape: expected positive sizes, found {input_shape!r}")
         seed = check_seed(seed)
-        self._settle(shape)
-        program, draws = assemble(self.layers, self.likelihood, self.initializer, shape)
+        self._start_anew(Form(shape), seed)
+        return self
+
+    def _start_anew(self, form: Form, seed: int) -> None:
+        """The first θ, for examples of a form."""
+        self._settle(form)
+        program, draws = assemble(self.layers, self.likelihood, self.initializer, form.shape, lengths=form.lengths)
         engine = self._make_engine(program)
         for index, (name, parameter_shape) in enumerate(program.parameters.items()):
             engine.set(name, draws[name](random.stream(seed, random.PARAMETERS, index), parameter_shape))
         self._engine, self._later = engine, None
         self._position, self.history = Position(seed=seed), None
-        return self
 
-    def _settle(self, input_shape: tuple[int, ...], y: Any = None) -> None:
+    def _settle(self, form: Form, y: Any = None) -> None:
         """Writes out what depends on the shape: the layers of a structure given by name, the steps of a likelihood."""
         if self._structure is not None:
-            self.layers = tuple(structures.STRUCTURES[self._structure](input_shape))
-        self.likelihood = settled(self.layers, self.likelihood, input_shape, y=y)
+            self.layers = tuple(structures.STRUCTURES[self._structure](form.shape))
+        self.likelihood = settled(self.layers, self.likelihood, form.shape, form.lengths, y)
 
     def _make_engine(self, program: Program) -> Engine:
-        return make_engine(self.engine, program, self.likelihood, self.dtype, priors_by_name(self.prior, program))
+        """The engine for a program; it has others beside it for sequences of other lengths."""
+        priors = priors_by_name(self.prior, program)
+        return AnyLength(make_engine(self.engine, program, self.likelihood, self.dtype, priors), self._make_other)
+
+    def _make_other(self, form: Form) -> Engine:
+        """An engine for the same θ, and sequences of another length."""
+        shapes = dict(self.program.parameters)
+        program, _ = assemble(
+            self.layers, self._likelihood_for(form), self.initializer, form.shape, shapes, form.lengths
+        )
+        if dict(program.parameters) != shapes:
+            raise ValueError(f"θ is for examples of shape {self.program.form.shape}")
+        return make_engine(self.engine, program, self._likelihood_for(form), self.dtype)
+
+    def _likelihood_for(self, form: Form) -> Likelihood:
+        """The likelihood where sequences have so many steps."""
+        if not isinstance(self.likelihood, PerStep) or form == self.program.form:
+            return self.likelihood
+        return settled(self.layers, self.likelihood, form.shape, form.lengths)
+
+    def _reshape(self, form: Form) -> None:
+        """Goes on with the same θ, and all that a fit keeps, on sequences of another length."""
+        old, position = self._built(), self._position
+        names = places(old.program, position.optimizer, position.averaged)
+        values = dict(zip(names, arrays(old, names), strict=True))
+        likelihood = self._likelihood_for(form)
+        program, _ = assemble(
+            self.layers, likelihood, self.initializer, form.shape, dict(old.program.parameters), form.lengths
+        )
+        self.likelihood = likelihood
+        self._engine = self._make_engine(program)
+        put(self._engine, names, values, position.optimizer)
 
     @property
     def program(self) -> Program:

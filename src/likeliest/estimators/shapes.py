@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 from likeliest.assembly import assemble
@@ -17,13 +16,6 @@ OVER_SPACE = ("convolution", "transposed_convolution", "max_pool", "average_pool
 def of_examples(X: Any) -> tuple[int, ...]:
     """The shape of one example: (p,) of a table."""
     return (len(columns_of(X)),) if is_frame(X) else tuple(int(size) for size in X.shape[1:])
-
-
-def all_of(layers: Iterable[Layer]) -> Iterator[Layer]:
-    """Layers, and those that they are made of."""
-    for layer in layers:
-        yield layer
-        yield from all_of(part for _, part in getattr(layer, "parts", list)())
 
 
 def has_channels(layers: list[Layer], shape: tuple[int, ...]) -> bool:
