@@ -42,11 +42,6 @@ class AnyLength:
 
         return counted
 
-    @property
-    def lengths(self) -> list[int]:
-        """The T of all engines for sequences of different lengths."""
-        return [form.shape[0] for form in (self.main.program.form, *self._others) if form.lengths]
-
     def of(self, form: Form) -> Engine:
         """The engine for examples of a form, with θ as it is now.
 
