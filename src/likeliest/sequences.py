@@ -132,6 +132,8 @@ def as_sequences(X: Any, lengths: Any = None, argument: str = "X", lengths_name:
     ValueError
         When X holds no examples, or a sequence is empty or of another width; or the lengths are not those of X.
     """
+    if isinstance(X, Ragged):
+        return X
     if lengths is not None:
         return _with_lengths(X, lengths, argument, lengths_name)
     if not is_list(X):

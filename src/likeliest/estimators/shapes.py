@@ -8,13 +8,17 @@ from likeliest.assembly import assemble
 from likeliest.estimators.arguments import is_frame
 from likeliest.layers import Layer
 from likeliest.likelihoods import Bernoulli
+from likeliest.sequences import Ragged
 from likeliest.tables import columns_of
 
+OVER_TIME = ("rnn", "lstm", "gru", "layer_norm_lstm", "last_step")
 OVER_SPACE = ("convolution", "transposed_convolution", "max_pool", "average_pool", "upsample")
 
 
 def of_examples(X: Any) -> tuple[int, ...]:
-    """The shape of one example: (p,) of a table."""
+    """The shape of one example: (p,) of a table; of sequences that of the longest."""
+    if isinstance(X, Ragged):
+        return X.shape
     return (len(columns_of(X)),) if is_frame(X) else tuple(int(size) for size in X.shape[1:])
 
 
@@ -37,6 +41,6 @@ def has_channels(layers: list[Layer], shape: tuple[int, ...]) -> bool:
                 return False
             if len(made) == 1:
                 break
-        elif step.operation in OVER_SPACE:
+        elif step.operation in OVER_SPACE or step.operation in OVER_TIME:
             return True
     return len(shape) > 2
