@@ -18,6 +18,10 @@ from likeliest.ops import ACTIVATIONS
 from likeliest.program import INPUT, Builder, Value
 
 
+CLIP_NORM = 1.0
+"""How long a gradient may be in the fit of a network with such a layer, if nothing else is said."""
+
+
 @dataclass(frozen=True, repr=False)
 class Recurrent(Layer):
     """What RNN, LSTM and GRU have in common; see `LSTM` for the parameters."""
