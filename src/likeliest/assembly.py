@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from likeliest.initializers import Initializer, Zeros
@@ -9,7 +10,7 @@ from likeliest.layers import Dense, Layer
 from likeliest.layers.base import chain
 from likeliest.layers.dense import affine
 from likeliest.layers.space import written
-from likeliest.likelihoods import Likelihood
+from likeliest.likelihoods import Likelihood, PerStep
 from likeliest.program import OUTPUT, Builder, Draw, Program, Shape, Value, layers_of
 
 
@@ -29,17 +30,20 @@ def assemble(
     Raises
     ------
     ValueError
-        When a layer does not fit the one before it, an initializer is for a layer that is not there, or a parameter is
+        When a layer does not fit the one before it, a likelihood of steps is given no sequence, an initializer is for a layer that is not there, or a parameter is
         not of the shape that is ``expected``.
     """
     net = Builder(input_shape, initializer, expected, lengths)
     x = chain(net, layers, net.input)
-    _check_row(x)
-    shared = likelihood.shared
+    sequence = _check_output(net, x, likelihood)
+    step = likelihood.step
     with net.within("output"):
-        eta = affine(net, x, Dense(likelihood.width - shared), name="z" if shared else OUTPUT)
-        if shared:
-            net.emit("append", eta, net.parameter("c", (shared,), Zeros()), name=OUTPUT)
+        eta = affine(net, x, Dense(step.width - step.shared), name="z" if step.shared or sequence else OUTPUT)
+        if step.shared:
+            c = net.parameter("c", (step.shared,), Zeros())
+            eta = net.emit("append", eta, c, name="eta_t" if sequence else OUTPUT)
+        if sequence:
+            net.emit("reshape", eta, name=OUTPUT, shape=(math.prod(eta.shape),))
     program = net.finish()
     if isinstance(initializer, Mapping):
         named = layers_of(program.parameters)
@@ -48,14 +52,24 @@ def assemble(
     return program, net.draws
 
 
-def _check_row(x: Value) -> None:
-    """A ValueError unless the last hidden value is a row (n, p), which one η is made of."""
-    if len(x.shape) == 1:
-        return
-    cure = "is a Flatten missing?"
-    if len(x.shape) == 2:
-        cure = (
-            "is a Flatten missing? Of a sequence (n, T, p), Last() or return_sequences=False gives the last step, "
-            "GlobalAvgPool() the mean of all"
+def settled(likelihood: Likelihood, program: Program) -> Likelihood:
+    """The likelihood of what a program gives: where its last hidden value is a sequence, one for each of its steps."""
+    last = program.steps[-1]
+    if last.operation != "reshape":
+        return likelihood
+    T, _ = program.values[last.inputs[0]]
+    return PerStep(likelihood.step, T)
+
+
+def _check_output(net: Builder, x: Value, likelihood: Likelihood) -> bool:
+    """Whether the last hidden value, which η is made of, is a sequence (n, T, q); a ValueError unless it or a row is."""
+    sequence = len(x.shape) == 2
+    if len(x.shape) > 2:
+        raise ValueError(f"output expects (n, p) or (n, T, p), got {written(x.shape)}: is a Flatten missing?")
+    if isinstance(likelihood, PerStep) and not sequence:
+        raise ValueError(
+            f"output expects a sequence (n, T, p) for {likelihood!r}, got {written(x.shape)}: keep every step, with "
+            "return_sequences=True in the last recurrence and without Last() or Flatten(); or take a likelihood of one "
+            "y for each sequence"
         )
-    raise ValueError(f"output expects (n, p), got {written(x.shape)}: {cure}")
+    return sequence

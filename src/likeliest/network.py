@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest import gradient_check, initializers, likelihoods, optimizers, random, schedules, structures, tracing
-from likeliest.assembly import assemble
+from likeliest.assembly import assemble, settled
 from likeliest.augmentation import Augmentation
 from likeliest.augmentation import check as check_augment
 from likeliest.averaging import Averaging
@@ -36,7 +37,7 @@ from likeliest.preparation import (
     check_seed,
 )
 from likeliest.priors import Prior
-from likeliest.program import OUTPUT, Program, priors_by_name
+from likeliest.program import OUTPUT, Draw, Program, priors_by_name
 from likeliest.schedules import Schedule
 from likeliest.state import arrays, places, put
 from likeliest.summary import summary
@@ -186,7 +187,7 @@ class Network:
             raise ValueError(f"input_shape: expected positive sizes, found {input_shape!r}")
         seed = check_seed(seed)
         self._settle(shape)
-        program, draws = assemble(self.layers, self.likelihood, self.initializer, shape)
+        program, draws = self._assemble(shape)
         engine = self._make_engine(program)
         for index, (name, parameter_shape) in enumerate(program.parameters.items()):
             engine.set(name, draws[name](random.stream(seed, random.PARAMETERS, index), parameter_shape))
@@ -195,12 +196,17 @@ class Network:
         return self
 
     def _settle(self, input_shape: tuple[int, ...]) -> None:
-        """Writes out the layers of a structure that was given by name, for examples of this shape."""
+        """Writes out what was given by name or in short, for examples of this shape: a structure, `PerStep`."""
         if self._structure is not None:
             self.layers = tuple(structures.STRUCTURES[self._structure](input_shape))
+        self.likelihood = settled(self.likelihood, self._assemble(input_shape)[0])
+
+    def _assemble(self, input_shape: tuple[int, ...]) -> tuple[Program, Mapping[str, Draw]]:
+        return assemble(self.layers, self.likelihood, self.initializer, input_shape)
 
     def _make_engine(self, program: Program) -> Engine:
-        return make_engine(self.engine, program, self.likelihood, self.dtype, priors_by_name(self.prior, program))
+        likelihood = settled(self.likelihood, program)
+        return make_engine(self.engine, program, likelihood, self.dtype, priors_by_name(self.prior, program))
 
     @property
     def program(self) -> Program:
@@ -376,7 +382,7 @@ class Network:
 
         Returns
         -------
-        (n, classes) array
+        (n, classes) array, or (n, T, classes) with a label at each step
             Rows sum to 1. For Bernoulli the columns are P(Y = 0) and P(Y = 1) = ŷ.
         """
         engine = self._built()
@@ -389,10 +395,13 @@ class Network:
         return probabilities
 
     def predict(self, X: Any, *, threads: int | None = None) -> Array:
-        """The most probable class of each example, or the mean of y where y has no classes: (n, ...) -> (n,)."""
+        """The most probable class of each example, or the mean of y where y has no classes: (n, ...) -> (n,).
+
+        Where y is of steps, (n, T): of each step.
+        """
         if self.likelihood.classes is None:
             return np.asarray(self.likelihood.mean(numpy_namespace, self.output(X, threads=threads)))
-        return np.asarray(np.argmax(self.predict_proba(X, threads=threads), axis=1))
+        return np.asarray(np.argmax(self.predict_proba(X, threads=threads), axis=-1))
 
     def output(self, X: Any, *, threads: int | None = None) -> Array:
         """η, what the last layer gives and the likelihood makes a probability of: (n, ...) -> (n, width)."""
@@ -400,7 +409,7 @@ class Network:
         return self._built().output(self._examples(X, count), count)
 
     def hidden(self, X: Any, *, threads: int | None = None) -> Array:
-        """h, the values of the last hidden layer, which the output layer takes: (n, ...) -> (n, m_h).
+        """h, the values of the last hidden layer, which the output layer takes: (n, ...) -> (n, m_h) or (n, T, m_h).
 
         Without hidden layers, the examples themselves.
         """
@@ -409,10 +418,11 @@ class Network:
         program, theta = engine.program.hidden(), {name: engine.get(name) for name in engine.program.parameters}
         if all(step.operation == "reshape" for step in program.steps):
             return np.asarray(X.reshape(len(X), -1), self.dtype)
-        twin = make_engine(self.engine, program, _NoLikelihood(program.values[OUTPUT][0]), self.dtype)
+        shape = program.values[OUTPUT]
+        twin = make_engine(self.engine, program.flat(), _NoLikelihood(math.prod(shape)), self.dtype)
         for name in program.parameters:
             twin.set(name, theta[name])
-        return twin.output(X, count)
+        return twin.output(X, count).reshape(len(X), *shape)
 
     def predict_dist(self, X: Any, *, threads: int | None = None) -> Distribution:
         """The distribution of y for each example, with the method names of SciPy's: ``mean``, ``ppf``, ``interval`` ….

@@ -31,7 +31,9 @@ class SymmetryWarning(UserWarning):
 
 def start_output(engine: Engine, likelihood: Likelihood, y: Array, weights: Array | None) -> None:
     """Starts the output where η fits y as well as it can without x: its biases, and nothing of x in its scales."""
-    start, own = likelihood.start(y, weights), likelihood.width - likelihood.shared
+    start, likelihood = likelihood.start(y, weights), likelihood.step  # of several steps, the first is as the others
+    own = likelihood.width - likelihood.shared
+    start = start[: likelihood.width]
     if start.any():
         engine.set("output.b", start[:own])
     if likelihood.shared:

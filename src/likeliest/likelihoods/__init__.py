@@ -23,6 +23,7 @@ from likeliest.likelihoods.negative_binomial import NegativeBinomial
 from likeliest.likelihoods.normal import Normal
 from likeliest.likelihoods.normal_mixture import NormalMixture
 from likeliest.likelihoods.ordinal import Ordinal
+from likeliest.likelihoods.per_step import PerStep
 from likeliest.likelihoods.poisson import Poisson
 from likeliest.likelihoods.quantile import Quantile
 from likeliest.likelihoods.student_t import StudentT
@@ -33,6 +34,7 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
     "bernoulli": Bernoulli,
     "categorical": Categorical,
     "independent": Independent,
+    "per_step": PerStep,
     "ordinal": Ordinal,
     "normal": Normal,
     "multivariate_normal": MultivariateNormal,
@@ -77,6 +79,7 @@ def resolve(value: Any) -> Likelihood:
                 Categorical: "Categorical(10)",
                 Ordinal: "Ordinal(5)",
                 Independent: "Independent(Normal(), 3)",
+                PerStep: "PerStep(Normal())",
             }
             cure = examples.get(kind, f"{kind.__name__}(3)" if issubclass(kind, Likelihood) else "an object of it")
             raise ValueError(f"likelihood: {kind.__name__} needs arguments; give an object such as {cure}") from None
@@ -118,6 +121,7 @@ __all__ = [
     "Normal",
     "NormalMixture",
     "Ordinal",
+    "PerStep",
     "Poisson",
     "Quantile",
     "StudentT",

@@ -52,6 +52,8 @@ class Likelihood(ABC):
     """Whether y may be shifted and scaled before fitting: for location-scale families on all real numbers."""
     support: tuple[float, float] = (-np.inf, np.inf)
     """The smallest and the largest y; open ends, unless y is discrete."""
+    steps: int | None = 1
+    """How many steps of a sequence y is of; None in a `PerStep` that has not been told yet."""
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         """A class with a log_prob or a score of its own inherits nothing of another one that would compute them."""
@@ -86,6 +88,16 @@ class Likelihood(ABC):
     def targets(self) -> int:
         """How many numbers y has per example: with 1, y is (n,), else (n, targets)."""
         return 1
+
+    @property
+    def row(self) -> tuple[int, ...]:
+        """The shape of y for one example: (), (targets,), or with steps (T, ...)."""
+        return () if self.targets == 1 else (self.targets,)
+
+    @property
+    def step(self) -> Likelihood:
+        """The likelihood of one step: this one, unless it is `PerStep`."""
+        return self
 
     @property
     def draws(self) -> int:
