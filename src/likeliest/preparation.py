@@ -143,7 +143,7 @@ def compose_for(augment: tuple[Augmentation, ...], program: Program) -> Composit
     """
     if any(isinstance(one, Mixup) for one in augment):
         for step in program.steps:
-            if step.operation == "embedding":
+            if step.operation in ("embedding", "token_embedding"):
                 raise ValueError("augment: Mixup mixes numbers, but X holds the codes of categories; leave it out")
     axes = None
     for step in program.steps:
