@@ -1,4 +1,4 @@
-"""Attention:  x (n, T, p) -> h (n, T, q);  with a memory of S steps, x (n, T, p), m (n, S, r) -> h (n, T, q)."""
+"""Attention:  x (n, T, p) -> h (n, T, width);  with a memory of S steps, m (n, S, r), too."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from likeliest.program import Builder, Value
 class Attention(Merge):
     """Each step looks at all others: h_t = Σ_s a_ts v_s, a_ts = softmax over s of q_t · k_s / √d, with several heads.
 
-    q = x W_q + b_q, k = x W_k + b_k and v = x W_v + b_v, each head has d = q/heads columns of them, and what the heads
-    give goes through W_o, b_o: the multi-head attention of Vaswani et al. 2017, https://arxiv.org/abs/1706.03762. Steps
-    beyond the end of a shorter sequence are not looked at.
+    q = x W_q + b_q, k = x W_k and v = x W_v + b_v, each head has d = width/heads columns of them, and what the heads give
+    goes through W_o, b_o: the multi-head attention of Vaswani et al. 2017, https://arxiv.org/abs/1706.03762. A bias of k
+    would add the same to all products of a step, which changes no a_ts; there is a b_k only with ``rotary``, where it
+    does. Steps beyond the end of a shorter sequence are not looked at.
 
     In a list of layers it is self-attention. In a `Graph`, with the inputs ``["x", "memory"]``, x asks and the memory
     answers (cross-attention); a third input (n, 1) tells how many steps of the memory count.
@@ -29,7 +30,7 @@ class Attention(Merge):
     heads : int
         How many, each with its own part of the columns.
     width : int, optional
-        q, how many columns h has, a multiple of ``heads``; by default as many as x.
+        How many columns h has, a multiple of ``heads``; by default as many as x.
     causal : bool
         Whether a step sees itself and earlier ones only, so that h_t does not hang on what comes after t.
     rotary : bool
@@ -113,7 +114,7 @@ class Attention(Merge):
         chosen = net.initializer if self.initializer is None else self.initializer
         start = initializers.resolve(chosen, "initializer", initializers.Glorot())
         parameters = [net.parameter(f"W_{which}", (x.shape[1], q), start, weight=True)]
-        if self.bias:
+        if self.bias and (which != "k" or self.rotary):
             parameters.append(net.parameter(f"b_{which}", (q,), Zeros()))
         return net.emit("affine", x, *parameters, name=name or which)
 
