@@ -206,7 +206,7 @@ class Network:
         """Writes out what depends on the shape: the layers of a structure given by name, the steps of a likelihood."""
         if self._structure is not None:
             self.layers = tuple(structures.STRUCTURES[self._structure](form.shape))
-        self.likelihood = settled(self.layers, self.likelihood, form.shape, form.lengths, y)
+        self.likelihood = settled(self.layers, self.likelihood, form.shape, form.lengths)
 
     def _make_engine(self, program: Program) -> Engine:
         """The engine for a program; it has others beside it for sequences of other lengths."""

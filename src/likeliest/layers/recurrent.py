@@ -17,7 +17,6 @@ from likeliest.layers.space import written
 from likeliest.ops import ACTIVATIONS
 from likeliest.program import INPUT, Builder, Value
 
-
 CLIP_NORM = 1.0
 """How long a gradient may be in the fit of a network with such a layer, if nothing else is said."""
 
