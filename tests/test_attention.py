@@ -139,7 +139,7 @@ NETWORKS: list[tuple[Any, ...]] = [
     (ll.Attention(1, 6, causal=True, bias=False),),
     (ll.Attention(2, rotary=True), ll.Last()),
     (ll.Positions(9), ll.TransformerBlock(4, 5, causal=True), ll.LayerNorm()),
-    (ll.Positions(kind="sinusoidal"), ll.RMSNorm(), ll.BatchNorm(), ll.Attention(2), ll.LSTM(3)),
+    (ll.BatchNorm(), ll.Positions(kind="sinusoidal"), ll.RMSNorm(), ll.Attention(2), ll.LSTM(3)),
     (_DECODER,),
 ]
 
