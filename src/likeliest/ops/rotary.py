@@ -16,11 +16,11 @@ def forward(xp: Any, x: Any, *, heads: int = 1, base: float = 10000.0) -> Any:
 
 
 def _turned(xp: Any, x: Any, heads: int, base: float, direction: int) -> Any:
-    (n, T, width), d = x.shape, x.shape[2] // heads
+    (n, T, _width), d = x.shape, x.shape[2] // heads
     angle = direction * np.arange(T)[:, None, None] * base ** (-2 * np.arange(d // 2) / d)
     cos, sin = (xp.asarray(f(angle).astype(x.dtype)) for f in (np.cos, np.sin))
     pairs = xp.reshape(x, (n, T, heads, d // 2, 2))
-    a, b = pairs[..., 0], pairs[..., 1]
+    a, b = pairs[:, :, :, :, 0], pairs[:, :, :, :, 1]
     return xp.reshape(xp.stack([a * cos - b * sin, a * sin + b * cos], axis=-1), x.shape)
 
 
