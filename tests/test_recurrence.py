@@ -505,11 +505,6 @@ def test_what_would_mix_padding_into_its_numbers_says_so(layer: Layer) -> None:
         (lambda: ll.Bidirectional(ll.Dense(3)), "layer: expected a recurrence such as LSTM(32), found Dense("),
         (lambda: built(ll.LSTM(3), shape=(4, 4, 2)), "lstm_1 expects sequences (n, T, p), or numbers (n, T); got (n"),
         (lambda: built(ll.LSTM(3), ll.Last()), "last_1 expects sequences (n, T, p), got (n, 3): is return_seq"),
-        (
-            lambda: assemble([ll.GRU(3, return_sequences=True)], ll.likelihoods.Bernoulli(), None, (T, P)),
-            "output expects (n, p), got (n, 7, 3): is a Flatten missing? Of a sequence (n, T, p), Last() or "
-            "return_sequences=False gives the last step, GlobalAvgPool() the mean of all",
-        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(make: Any, message: str) -> None:

@@ -64,9 +64,7 @@ class Positions(Layer):
             )
         T, p = x.shape
         if self.longest is not None and self.longest < T:
-            raise ValueError(
-                f"{net.layer}: a sequence has {T} steps, and longest is {self.longest}: make it {T} or more"
-            )
+            raise ValueError(f"{net.layer}: a sequence has {T} steps, and longest is {self.longest}: raise it")
         if self.kind == "sinusoidal":
             return net.emit("sinusoidal", x, name="h", base=10000.0)
         start = initializers.resolve(self.initializer, "initializer", Normal(0.02))

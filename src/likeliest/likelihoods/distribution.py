@@ -213,7 +213,7 @@ class Distribution:
     def _together(self, values: Any) -> Array:
         """What a likelihood gave for each row: (n, …) or, from (n·T, …), (n, T, …)."""
         values = np.asarray(values)
-        return values.reshape(*self._shape, *values.shape[1:])
+        return np.reshape(values, (*self._shape, *values.shape[1:]))
 
     def _plain(self, y: Any) -> Array:
         """Y = (y − loc) / scale."""

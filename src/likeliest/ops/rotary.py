@@ -1,7 +1,7 @@
 """h_t = R_t x_t:  x (n, T, H·d), d even, h (n, T, H·d): each pair of columns of a head is turned by t times an angle.
 
-Pair j of d/2 is columns 2j and 2j + 1, and turns by t base^(−2j/d) at step t. Done to q and k before attention, q_t · k_s
-then hangs on how far t and s are apart, not on where they are (RoFormer: Su et al. 2021,
+Pair j of d/2 is columns 2j and 2j + 1, and turns by t base^(−2j/d) at step t. Done to q and k before attention, q_t ·
+k_s then hangs on how far t and s are apart, not on where they are (RoFormer: Su et al. 2021,
 https://arxiv.org/abs/2104.09864).
 """
 
