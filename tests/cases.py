@@ -145,7 +145,7 @@ def _attention(
     h = np.zeros((*q.shape[:2], v.shape[2]))
     d, e = q.shape[2] // heads, v.shape[2] // heads
     for i, head, t in product(range(len(q)), range(heads), range(q.shape[1])):
-        last = k.shape[1] if not limits else int(limits[0][i, 0])
+        last = k.shape[1] if not limits else math.ceil(limits[0][i, 0])
         seen = slice(min(last, t + 1) if causal else last)
         columns = slice(head * d, (head + 1) * d)
         a = scipy.special.softmax(k[i, seen, columns] @ q[i, t, columns] / math.sqrt(d))
@@ -878,10 +878,6 @@ def _asymmetric(taus: tuple[float, ...], s: float = 1.0) -> tuple[Any, Any, Any]
 
 LIKELIHOODS: dict[str, list[LikelihoodCase]] = {
     "per_step": [
-        LikelihoodCase(
-            likelihoods.PerStep(Bernoulli(), 3),
-            lambda eta: [scipy.stats.bernoulli(p) for p in scipy.special.expit(eta)],
-        ),
         LikelihoodCase(
             likelihoods.PerStep(likelihoods.Normal(scale="function"), 2),
             lambda eta: [scipy.stats.norm(eta[t], _scale(eta[t + 1])) for t in (0, 2)],

@@ -139,7 +139,7 @@ NETWORKS: list[tuple[Any, ...]] = [
     (ll.Attention(1, 6, causal=True, bias=False),),
     (ll.Attention(2, rotary=True), ll.Last()),
     (ll.Positions(9), ll.TransformerBlock(4, 5, causal=True), ll.LayerNorm()),
-    (ll.Positions(kind="sinusoidal"), ll.RMSNorm(), ll.BatchNorm(), ll.Attention(2), ll.LSTM(3)),
+    (ll.BatchNorm(), ll.Positions(kind="sinusoidal"), ll.RMSNorm(), ll.Attention(2), ll.LSTM(3)),
     (_DECODER,),
 ]
 
@@ -226,7 +226,8 @@ def test_a_graph_may_give_lengths_of_its_memory() -> None:
     memory = net.emit("slice", net.input, name="memory", begin=0, end=8, shape=(2, 4))
     lengths = net.emit("slice", net.input, name="memory_lengths", begin=8, end=9, shape=(1,))
     assert ll.Attention(2).merge(net, net.input, memory, lengths).shape == (T, P)
-    assert net.steps[-2].inputs[-1] == "memory_lengths" and net.steps[-2].attributes["lengths"]
+    assert net.steps[-2].inputs[-1] == "memory_lengths"
+    assert net.steps[-2].attributes["lengths"]
     with pytest.raises(ValueError, match=r"lengths \(n, 1\) as its third input"):
         ll.Attention(2).merge(net, net.input, memory, memory)
 

@@ -543,11 +543,6 @@ def test_what_would_mix_padding_into_its_numbers_says_so(layer: Layer) -> None:
         (lambda: built(ll.LSTM(3), ll.LSTM(3)), "lstm_2 expects sequences (n, T, p), got (n, 3): is return_seq"),
         (lambda: built(ll.Dense(4), ll.GRU(3), shape=(5,)), "gru_1 expects sequences (n, T, p), got (n, 4): is ret"),
         (lambda: built(ll.LSTM(3), ll.Last()), "last_1 expects sequences (n, T, p), got (n, 3): is return_seq"),
-        (
-            lambda: assemble([ll.GRU(3, return_sequences=True)], ll.likelihoods.Bernoulli(), None, (T, P)),
-            "output expects (n, p), got (n, 7, 3): is a Flatten missing? Of a sequence (n, T, p), Last() or "
-            "return_sequences=False gives the last step, GlobalAvgPool() the mean of all",
-        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(make: Any, message: str) -> None:

@@ -30,8 +30,8 @@ def assemble(
     Raises
     ------
     ValueError
-        When a layer does not fit the one before it, an initializer is for a layer that is not there, or a parameter is
-        not of the shape that is ``expected``.
+        When a layer does not fit the one before it, a likelihood of steps is given no sequence, an initializer is for a
+        layer that is not there, or a parameter is not of the shape that is ``expected``.
     """
     net = Builder(input_shape, initializer, expected, lengths)
     x = chain(net, layers, net.input)
@@ -68,7 +68,7 @@ def settled(layers: Sequence[Layer], likelihood: Likelihood, input_shape: Shape,
 
 
 def _check_last(x: Value, likelihood: Likelihood) -> bool:
-    """Whether the last hidden value, which η is made of, is a sequence (n, T, q); a ValueError unless it or a row is."""
+    """Whether the last hidden value, which η is made of, is a sequence (n, T, q); a ValueError unless it fits."""
     if len(x.shape) > 2:
         raise ValueError(f"output expects (n, p) or (n, T, p), got {written(x.shape)}: is a Flatten missing?")
     if isinstance(likelihood, PerStep) and len(x.shape) == 1:

@@ -82,17 +82,18 @@ def check_codes(X: Array, program: Program, argument: str = "X") -> None:
                 wrong = _first_wrong(X.reshape(len(X), -1)[:, column : column + 1], program.parameters[table][0])
                 if wrong:
                     raise ValueError(
-                        f"{argument}: {table} takes codes 0 to {program.parameters[table][0] - 1} from column {column}, "
-                        f"found {wrong[2]:g} in row {wrong[0]}; number the categories from 0, and give unknown ones a "
-                        "code of their own"
+                        f"{argument}: {table} takes codes 0 to {program.parameters[table][0] - 1} from column "
+                        f"{column}, found {wrong[2]:g} in row {wrong[0]}; number the categories from 0, and give "
+                        "unknown ones a code of their own"
                     )
         elif step.operation == "token_embedding":
             table = step.parameters[0]
             wrong = _first_wrong(X.reshape(len(X), -1)[:, _read_by(step, program)], program.parameters[table][0])
             if wrong:
                 raise ValueError(
-                    f"{argument}: {table} takes codes 0 to {program.parameters[table][0] - 1}, found {wrong[2]:g} in row "
-                    f"{wrong[0]}, step {wrong[1]}; number the symbols from 0, and give unknown ones a code of their own"
+                    f"{argument}: {table} takes codes 0 to {program.parameters[table][0] - 1}, found {wrong[2]:g} in "
+                    f"row {wrong[0]}, step {wrong[1]}; number the symbols from 0, and give unknown ones a code of "
+                    "their own"
                 )
 
 

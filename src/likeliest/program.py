@@ -123,7 +123,7 @@ class Program:
         )
 
     def flat(self) -> Program:
-        """This program with its last value as a row, where it is a sequence."""
+        """The program with its last value as a row, where it is a sequence."""
         shape = self.values[OUTPUT]
         if len(shape) == 1:
             return self

@@ -17,10 +17,10 @@ from likeliest.program import Builder, Value
 class Attention(Merge):
     """Each step looks at all others: h_t = Σ_s a_ts v_s, a_ts = softmax over s of q_t · k_s / √d, with several heads.
 
-    q = x W_q + b_q, k = x W_k and v = x W_v + b_v, each head has d = width/heads columns of them, and what the heads give
-    goes through W_o, b_o: the multi-head attention of Vaswani et al. 2017, https://arxiv.org/abs/1706.03762. A bias of k
-    would add the same to all products of a step, which changes no a_ts; there is a b_k only with ``rotary``, where it
-    does. Steps beyond the end of a shorter sequence are not looked at.
+    q = x W_q + b_q, k = x W_k and v = x W_v + b_v, each head has d = width/heads columns of them, and what the heads
+    give goes through W_o, b_o: the multi-head attention of Vaswani et al. 2017, https://arxiv.org/abs/1706.03762. A
+    bias of k would add the same to all products of a step, which changes no a_ts; there is a b_k only with ``rotary``,
+    where it does. Steps beyond the end of a shorter sequence are not looked at.
 
     In a list of layers it is self-attention. In a `Graph`, with the inputs ``["x", "memory"]``, x asks and the memory
     answers (cross-attention); a third input (n, 1) tells how many steps of the memory count.
@@ -93,8 +93,8 @@ class Attention(Merge):
             )
         if self.rotary and q // self.heads % 2:
             raise ValueError(
-                f"{net.layer}: rotary turns pairs of columns, but each of the {self.heads} heads has {q // self.heads}: "
-                "use a width that is a multiple of twice the heads"
+                f"{net.layer}: rotary turns pairs of columns, but each of the {self.heads} heads has {q // self.heads}"
+                ": use a width that is a multiple of twice the heads"
             )
         queries, keys, answers = (
             self._projected(net, one, q, name) for one, name in ((x, "q"), (memory, "k"), (memory, "v"))

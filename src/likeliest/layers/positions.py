@@ -50,7 +50,7 @@ class Positions(Layer):
             check_count("longest", self.longest)
         elif self.kind == "learned":
             raise ValueError(
-                'longest: learned positions need the number of steps of the longest sequence, such as Positions(100); '
+                "longest: learned positions need the number of steps of the longest sequence, such as Positions(100); "
                 'Positions(kind="sinusoidal") takes any'
             )
         initializers.resolve(self.initializer, "initializer", Zeros())
@@ -64,7 +64,7 @@ class Positions(Layer):
             )
         T, p = x.shape
         if self.longest is not None and self.longest < T:
-            raise ValueError(f"{net.layer}: a sequence has {T} steps, and longest is {self.longest}: make it {T} or more")
+            raise ValueError(f"{net.layer}: a sequence has {T} steps, and longest is {self.longest}: raise it")
         if self.kind == "sinusoidal":
             return net.emit("sinusoidal", x, name="h", base=10000.0)
         start = initializers.resolve(self.initializer, "initializer", Normal(0.02))

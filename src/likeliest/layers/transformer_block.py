@@ -19,11 +19,11 @@ class TransformerBlock(Merge):
     """Attention, then two layers of cells at every step, each added to what it was given: x + f(LayerNorm(x)).
 
     Blocks in a row make an encoder or, with ``causal=True``, a decoder (Vaswani et al. 2017,
-    https://arxiv.org/abs/1706.03762). The norm stands before f, not after the sum, which trains without a warm-up (Xiong
-    et al. 2020, https://arxiv.org/abs/2002.04745); a last ``LayerNorm()`` belongs after the last block.
+    https://arxiv.org/abs/1706.03762). The norm stands before f, not after the sum, which trains without a warm-up
+    (Xiong et al. 2020, https://arxiv.org/abs/2002.04745); a last ``LayerNorm()`` belongs after the last block.
 
-    In a `Graph`, with the inputs ``["x", "memory"]``, it looks at the memory after it has looked at itself: the decoder of
-    a network from sequence to sequence. A third input (n, 1) tells how many steps of the memory count.
+    In a `Graph`, with the inputs ``["x", "memory"]``, it looks at the memory after it has looked at itself: the decoder
+    of a network from sequence to sequence. A third input (n, 1) tells how many steps of the memory count.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class TransformerBlock(Merge):
     Raises
     ------
     ValueError
-        When an argument is none of these; when the network is built, when heads do not divide p, or x is not a sequence.
+        When an argument is none of these; when the network is built, when heads do not divide p, or x is no sequence.
 
     Examples
     --------

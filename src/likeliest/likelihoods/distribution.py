@@ -213,7 +213,7 @@ class Distribution:
     def _together(self, values: Any) -> Array:
         """What a likelihood gave for each row: (n, …) or, from (n·T, …), (n, T, …)."""
         values = np.asarray(values)
-        return values.reshape(*self._shape, *values.shape[1:])
+        return np.reshape(values, (*self._shape, *values.shape[1:]))
 
     def _plain(self, y: Any) -> Array:
         """Y = (y − loc) / scale."""
@@ -229,9 +229,7 @@ class Distribution:
     def _blocks(self, argument: Array, shape: tuple[int, ...]) -> Array:
         """The argument, broadcast to ``shape``, by leading axes and rows of η: (k, n) or (k, n, targets)."""
         first = len(shape) - len(self._shape) - len(self._row)
-        return np.broadcast_to(argument, shape).reshape(
-            math.prod(shape[:first]), math.prod(self._shape), *self._row
-        )
+        return np.broadcast_to(argument, shape).reshape(math.prod(shape[:first]), math.prod(self._shape), *self._row)
 
     def _joint(self, y: Any) -> Array:
         """Log P(Y | η) of all targets together, −∞ outside the support."""

@@ -188,7 +188,7 @@ class PerStep(Likelihood):
         score, counts = np.zeros_like(eta_rows), ~missing
         whole = y_rows[counts] if self.classes is None else y_rows[counts].astype(np.int64)
         score[counts] = self.base.score(eta_rows[counts], whole)
-        return score.reshape(eta.shape)
+        return np.reshape(score, eta.shape)
 
     def fisher(self, eta: Array) -> Array:
         """The Fisher informations of the steps, 0 between them."""

@@ -26,14 +26,11 @@ def weights(xp: Any, q: Any, k: Any, *lengths: Any, heads: int, causal: bool) ->
     """The a_ts: (n, H, T, S), each row sums to 1."""
     T, S, d = q.shape[1], k.shape[1], q.shape[2] // heads
     z = xp.matmul(apart(xp, q, heads) / d**0.5, xp.swapaxes(apart(xp, k, heads), 2, 3))
-    hidden = None
+    # e^−1e30 is 0 in every precision, and there is no ∞ − ∞.
     if lengths:
-        hidden = xp.reshape(np.arange(S) >= lengths[0], (q.shape[0], 1, 1, S))
+        z = xp.where(xp.reshape(lengths[0], (q.shape[0], 1, 1, 1)) <= np.arange(S), -1e30, z)
     if causal:
-        later = np.arange(S) > np.arange(T)[:, None]
-        hidden = later if hidden is None else hidden | later
-    if hidden is not None:
-        z = xp.where(hidden, -1e30, z)  # e^z is 0 in every precision, and there is no ∞ − ∞
+        z = z + np.where(np.arange(S) > np.arange(T)[:, None], -1e30, 0.0).astype(z.dtype)
     return xp.exp(z - xp.log_sum_exp(z))
 
 

@@ -1,4 +1,4 @@
-"""h = γ ∘ (x − μ) / σ + β:  x (n, ..., p), γ (p,), β (p,), h (n, ..., p), with μ and σ² the mean and variance of each row.
+"""h = γ ∘ (x − μ) / σ + β:  x (n, ..., p), γ (p,), β (p,), h (n, ..., p), with μ and σ² those of each row.
 
 Ba, Kiros and Hinton 2016, https://arxiv.org/abs/1607.06450. ``epsilon`` is added to σ².
 """
