@@ -99,7 +99,7 @@ struct Network {
   std::vector<std::ptrdiff_t> storages;
   std::size_t values = 0;
   const LikelihoodKernel<T>* likelihood = nullptr;  // null: a custom one
-  std::ptrdiff_t groups, targets, classes;
+  std::ptrdiff_t groups, targets, classes, steps;  // of the likelihood
   std::vector<T> constants, training_constants;  // of the likelihood
   std::vector<SliceRule<T>> rules;               // one a slice
   bool needs_gradient = false;                   // whether some gradients are always stored before they are applied
@@ -116,11 +116,13 @@ struct Network {
         groups(program.likelihood.groups),
         targets(program.likelihood.targets),
         classes(program.likelihood.classes),
+        steps(program.likelihood.steps),
         constants(program.likelihood.constants.begin(), program.likelihood.constants.end()),
         training_constants(program.likelihood.training.begin(), program.likelihood.training.end()) {
     if (program.likelihood.name != "custom")
       likelihood = &find(table.likelihoods, table.likelihood_count, program.likelihood.name, "likelihood");
-    require(groups >= 1 && targets >= 1 && targets % groups == 0 && classes >= 0, "no such likelihood");
+    require(groups >= 1 && targets >= 1 && steps >= 1 && targets % (groups * steps) == 0 && classes >= 0,
+            "no such likelihood");
     constants.resize(kMaxConstants + constants.size());  // so that a kernel may read what is not there
     training_constants.resize(kMaxConstants + training_constants.size());
     require(program.rules.empty() || program.rules.size() == program.parameters.size(), "a parameter without a rule");
@@ -155,6 +157,7 @@ struct Network {
       shards_of_x = std::max(shards_of_x, node.shards);
       has_columns = has_columns || (node.kind == Kind::affine && node.input == 0);
     }
+    sequences = sequences || steps > 1;
     leave_out();
     for (Node<T>& node : nodes)
       if (node.kind == Kind::convolution) node.filtering = Filtering(node.window, table.lanes);
@@ -259,7 +262,7 @@ struct Network {
     require(!nodes.empty() && eta > 0 && nodes.back().output == storage_of[std::size_t(eta)] &&
                 uses.count[std::size_t(eta)] == 0,
             "the last value must be eta");
-    require(width() % groups == 0, "eta does not fit the likelihood");
+    require(width() % (groups * steps) == 0, "eta does not fit the likelihood");
     for (std::size_t v = 1; v < uses.count.size(); ++v)
       require(uses.root[v] != int(v) || int(v) == eta || uses.count[v] > 0, "a value is computed and never taken");
     values = storages.size();

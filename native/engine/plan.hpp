@@ -95,6 +95,12 @@ class Plan {
             w.scratch()};
   }
 
+  // The kernel's `score`, or that of each step.
+  void score(const Scoring<T>& s) const {
+    network_.steps > 1 ? score_steps(*network_.likelihood, s, network_.steps, network_.table.lanes)
+                       : network_.likelihood->score(s);
+  }
+
  private:
   static constexpr Split kRows{Split::rows, 0}, kWhole{Split::whole, 0}, kSingle{Split::single, 0};
 
@@ -515,9 +521,9 @@ class Plan {
         [=, this](Worker<T>& w) {
           const Range r = kernel ? w.mine() : Range{0, w.thread == 0 ? w.rows : 0};
           if (r.begin == r.end) return;
-          T* score = w.space->gradients[std::size_t(storage)] + r.begin * stride;
-          Scoring<T> s = scoring(w, r, w.training, w.space->log_prob + r.begin, score);
-          const auto run = [&](const Scoring<T>& s) { kernel ? kernel->score(s) : call_back(w, s); };
+          T* to = w.space->gradients[std::size_t(storage)] + r.begin * stride;
+          Scoring<T> s = scoring(w, r, w.training, w.space->log_prob + r.begin, to);
+          const auto run = [&](const Scoring<T>& s) { kernel ? score(s) : call_back(w, s); };
           if (!w.augmenter || !w.augmenter->shares()) return run(s);
           const typename Augmenter<T>::Second second = mixed(w, r);
           s.weight = second.own_weight;
@@ -526,7 +532,7 @@ class Plan {
           run(s);
           for (std::ptrdiff_t i = 0; i < s.eta.rows; ++i) {
             w.space->log_prob[r.begin + i] += second.log_prob[i];
-            for (std::ptrdiff_t j = 0; j < s.width; ++j) score[i * stride + j] += second.score[i * stride + j];
+            for (std::ptrdiff_t j = 0; j < s.width; ++j) to[i * stride + j] += second.score[i * stride + j];
           }
         });
   }

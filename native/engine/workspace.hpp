@@ -8,6 +8,7 @@
 #include "engine/columns.hpp"
 #include "engine/memory.hpp"
 #include "engine/network.hpp"
+#include "engine/steps.hpp"
 
 namespace likeliest {
 
@@ -180,6 +181,9 @@ struct Workspace {
       if (training && node.narrow)
         pieces.emplace_back(&sums[k], W.size() + round_up(network.stride(node.input), kLine / sizeof(T)));
     }
+    scratch_size = std::max(scratch_size, StepBlock<T>(network.width() / network.steps, network.targets / network.steps,
+                                                       network.table.lanes)
+                                              .size(network.table.lanes));
     if (augments) pieces.emplace_back(&augmented, rows * network.stride(0));
     for (T** piece : {&weight, &log_prob}) pieces.emplace_back(piece, rows);
     pieces.emplace_back(&y, rows * network.targets + network.table.lanes);
