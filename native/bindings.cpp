@@ -100,8 +100,9 @@ class PyEngine {
         targets_(std::get<4>(likelihood)),
         classes_(std::get<5>(likelihood) * std::get<6>(likelihood)),
         input_width_(values.empty() ? 0 : Value(values.front()).width()) {
-    const auto& [name, constants, training, groups, targets, classes, steps] = likelihood;
-    Program program{{values.begin(), values.end()}, {}, {}, {name, constants, training, groups, targets, classes, steps}, {}};
+    const auto& [name, constants, training, groups, targets, classes, places] = likelihood;
+    Program program{
+        {values.begin(), values.end()}, {}, {}, {name, constants, training, groups, targets, classes, places}, {}};
     for (const auto& [prior, prior_constants, weight, learned, max_norm] : rules)
       program.rules.push_back({prior, prior_constants, weight, learned, max_norm});
     for (const std::vector<std::ptrdiff_t>& shape : shapes) {
