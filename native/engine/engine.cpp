@@ -188,8 +188,9 @@ class EngineOf final : public Engine {
       T* to = static_cast<T*>(out) + first * steps * classes;
       if (steps == 1) return network_.likelihood->probabilities(eta, width, classes, to);
       for (std::ptrdiff_t i = 0; i < eta.rows; ++i)
-        network_.likelihood->probabilities({eta.data + i * eta.stride, steps, round_up(width, network_.table.lanes), width},
-                                           width, classes, to + i * steps * classes);
+        network_.likelihood->probabilities(
+            {eta.data + i * eta.stride, steps, round_up(width, network_.table.lanes), width}, width, classes,
+            to + i * steps * classes);
     });
   }
 

@@ -40,8 +40,17 @@ void score_steps(const LikelihoodKernel<T>& kernel, const Scoring<T>& s, std::pt
   }
   const auto run = [&] {
     if (count == 0) return;
-    kernel.score({{eta, count, block.stride, block.stride}, width, s.groups, targets, y, weight, s.scale, s.constants,
-                  log_prob, s.score ? score : nullptr, scratch});
+    kernel.score({{eta, count, block.stride, block.stride},
+                  width,
+                  s.groups,
+                  targets,
+                  y,
+                  weight,
+                  s.scale,
+                  s.constants,
+                  log_prob,
+                  s.score ? score : nullptr,
+                  scratch});
     for (std::ptrdiff_t k = 0; k < count; ++k) {
       const auto i = std::ptrdiff_t(row[k]), t = std::ptrdiff_t(step[k]);
       s.log_prob[i] += log_prob[k];

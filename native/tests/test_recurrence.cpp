@@ -290,7 +290,8 @@ void test_steps(std::ptrdiff_t width, const std::string& likelihood, std::ptrdif
   std::vector<double> total(n);
   a->log_likelihood(data.examples(), 2, total.data());
   std::vector<T> x, y, p_all(std::size_t(n * steps * classes)), p_each(p_all.size());
-  for (std::ptrdiff_t i = 0; i < n * steps; ++i) y.push_back(std::isnan(data.y[std::size_t(i)]) ? T(0) : data.y[std::size_t(i)]);
+  for (std::ptrdiff_t i = 0; i < n * steps; ++i)
+    y.push_back(std::isnan(data.y[std::size_t(i)]) ? T(0) : data.y[std::size_t(i)]);
   const auto size = std::ptrdiff_t(sizeof(T));
   const Source rows{data.X.data(), size == 4 ? Type::f32 : Type::f64, n * steps, p, p * size, size};
   std::vector<double> each(std::size_t(n * steps));
@@ -328,8 +329,12 @@ void test_recurrence(bool quick) {
       test_gradient(network(kind, 4, 3, 5, first), isa, what.c_str());
       if (kind.state == kind.every) test_training(network(kind, 3, 2, 4, !first), isa, what.c_str());
     }
-    for (const auto& [likelihood, width, classes] : std::vector<std::tuple<std::string, int, int>>{
-             {"categorical", 5, 5}, {"categorical", 70, 70}, {"bernoulli", 1, 2}, {"ordinal", 4, 4}, {"normal", 2, 0}}) {
+    for (const auto& [likelihood, width, classes] :
+         std::vector<std::tuple<std::string, int, int>>{{"categorical", 5, 5},
+                                                        {"categorical", 70, 70},
+                                                        {"bernoulli", 1, 2},
+                                                        {"ordinal", 4, 4},
+                                                        {"normal", 2, 0}}) {
       test_steps<float>(width, likelihood, classes, isa), test_steps<double>(width, likelihood, classes, isa);
       const Sequences net = tagger(5, 3, 4, likelihood, width, classes);
       test_gradient(net, isa, likelihood.c_str()), test_training(net, isa, likelihood.c_str());
