@@ -465,6 +465,9 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             elif len(X) == 0 or len(columns_of(X)) == 0:
                 shape = f"{len(X)} sample(s) and {len(columns_of(X))} feature(s)"
                 raise ValueError(f"X: expected a table with rows and columns, found {shape}")
+            expected = () if reset else self.network_.program.form.shape if like is None else like
+            if len(expected) == 2 and expected[1] == 1 and not is_frame(X) and X.ndim == 2:
+                X = X[:, :, None]  # sequences of numbers, all as long as each other
             self._check_axes(X, reset, like)
             if reset or len(shapes.of_examples(X)) != 2:  # series may be longer or shorter than those of the fit
                 validate_data(self, X, reset=reset, skip_check_array=True)
