@@ -20,8 +20,8 @@ from likeliest.layers.base import all_of
 from likeliest.layers.recurrent import CLIP_NORM, Recurrent
 from likeliest.optimizers import Optimizer
 from likeliest.preparation import check_full_batch, compose_for, hold_out, start_output, warn_of_symmetry
-from likeliest.progress import make_progress
 from likeliest.program import Form
+from likeliest.progress import make_progress
 from likeliest.schedules import Schedule
 from likeliest.sequences import Ragged, as_sequences, as_step_targets
 

@@ -26,9 +26,9 @@ from likeliest.fit import DivergenceError
 from likeliest.grids import Grid
 from likeliest.history import History
 from likeliest.layers import BatchNorm, Dropout, Embedding, Flatten, GaussianNoise, Layer, Rescale
+from likeliest.layers.base import all_of
 from likeliest.likelihoods import Distribution, Likelihood
 from likeliest.network import Network
-from likeliest.layers.base import all_of
 from likeliest.network_file import write_network
 from likeliest.sequences import Ragged
 from likeliest.tables import Table, columns_of
