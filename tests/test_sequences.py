@@ -86,7 +86,8 @@ def test_targets_at_every_step() -> None:
         expected = np.log(proba[i][np.arange(t), STEPS[i]]).sum()
         assert log_prob[i] == pytest.approx(expected)
     found, behind = twin.predict_proba(padded(X), lengths=LENGTHS), np.arange(33) >= LENGTHS[:, None]
-    assert np.isnan(found[behind]).all() and (twin.predict(padded(X), lengths=LENGTHS)[behind] == -1).all()
+    assert np.isnan(found[behind]).all()
+    assert (twin.predict(padded(X), lengths=LENGTHS)[behind] == -1).all()
     np.testing.assert_allclose(found[~behind], np.concatenate(proba), rtol=1e-10)
     assert net.check_gradient(X, STEPS).ok
 
@@ -239,7 +240,7 @@ def test_structures_by_name(name: str) -> None:
     assert net.predict_proba(X).shape == (12, 2)
 
 
-# scikit-learn ----------------------------------------------------------------------------------------------------------
+# scikit-learn ---------------------------------------------------------------------------------------------------------
 
 MANY = [5 + 3 * RNG.normal(size=(t, 2)) for t in RNG.integers(1, 10, 150)]
 LABELS = np.array(["no", "yes"])[[int(x[-1, 0] > 5) for x in MANY]]
@@ -251,7 +252,8 @@ def classifier(**options: Any) -> Any:
 
 def test_a_classifier_of_sequences(tmp_path: Path) -> None:
     clf = classifier().fit(MANY, LABELS)
-    assert clf.score(MANY, LABELS) > 0.7 and set(clf.predict(MANY)) <= {"no", "yes"}
+    assert clf.score(MANY, LABELS) > 0.7
+    assert set(clf.predict(MANY)) <= {"no", "yes"}
     steps = np.concatenate(MANY)
     np.testing.assert_allclose(clf.table_.center, steps.mean(axis=0))
     np.testing.assert_allclose(clf.table_.scale, steps.std(axis=0))

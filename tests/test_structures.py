@@ -74,9 +74,9 @@ def test_other_shapes_are_refused(name: str, shape: tuple[int, ...], message: st
 
 @pytest.mark.parametrize("name", ["lenet", "", "Lenet5"])
 def test_unknown_names_are_refused_with_the_list(name: str) -> None:
-    with pytest.raises(ValueError, match=r"layers: expected a list of layers .*, or one of fcn, lenet5, resnet8"):
+    with pytest.raises(ValueError, match=r"layers: expected a list of layers .*, or one of fcn, gru, lenet5, lstm, resnet8"):
         ll.Network(name, likelihood=TEN)
-    with pytest.raises(ValueError, match=r"layers: expected a list of layers .*, or one of fcn, lenet5, resnet8"):
+    with pytest.raises(ValueError, match=r"layers: expected a list of layers .*, or one of fcn, gru, lenet5, lstm, resnet8"):
         ll.Classifier(layers=name).fit(np.zeros((4, 8, 8)), [0, 1, 0, 1])
 
 

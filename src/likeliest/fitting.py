@@ -232,7 +232,7 @@ def _read(
     read: dict[str, Array] = {}
     for name, one in given.items():
         T = form.shape[0] if isinstance(one, Ragged) else one.shape[1]
-        if network._gives_steps(form):
+        if targets[name] is not None and network._gives_steps(form):
             targets[name] = as_step_targets(targets[name], one, T, "y" if name == "X" else "validation y")
         if isinstance(one, Ragged):
             one.check(network.dtype, name)

@@ -740,10 +740,8 @@ class Network:
         check_codes(X, engine.program, argument)
 
     def _targets(self, X: Any, y: Any, X_name: str = "X", y_name: str = "y") -> Array:
-        if y is None:
-            raise ValueError(f"{y_name}: expected the targets of the {len(X)} examples, found None")
         likelihood = self._likelihood_of(X)
-        if isinstance(likelihood, PerStep):
+        if isinstance(likelihood, PerStep) and y is not None:
             y = as_step_targets(y, X, X.longest if isinstance(X, Ragged) else X.shape[1], y_name)
         return self._check_targets(X, y, X_name, y_name, likelihood)
 
@@ -751,6 +749,8 @@ class Network:
         self, X: Any, y: Any, X_name: str = "X", y_name: str = "y", likelihood: Likelihood | None = None
     ) -> Array:
         """The targets as the likelihood takes them, as many as X has examples."""
+        if y is None:
+            raise ValueError(f"{y_name}: expected the targets of the {len(X)} examples, found None")
         try:
             targets = (likelihood or self.likelihood).check(y)
         except ValueError as error:

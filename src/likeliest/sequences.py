@@ -27,7 +27,7 @@ class Ragged:
     """Examples that are sequences of different lengths.
 
     Attributes
-    ----------
+    ---------
     parts : list of (T_i, p) or (T_i,) arrays, or (n, T, p) or (n, T) array
         The sequences; what stands in an array beyond a length is never looked at.
     lengths : (n,) array of int
@@ -121,14 +121,14 @@ def rounded(T: int) -> int:
     return -(-T // unit) * unit
 
 
-# What a user hands in --------------------------------------------------------------------------------------------------
+# What a user hands in -------------------------------------------------------------------------------------------------
 
 
 def as_sequences(X: Any, lengths: Any = None, argument: str = "X", lengths_name: str = "lengths") -> Array | Ragged:
     """X as an array of examples, or as `Ragged` where there are lengths, or X is a list whose arrays differ in theirs.
 
     Raises
-    ------
+    -----
     ValueError
         When X holds no examples, or a sequence is empty or of another width; or the lengths are not those of X.
     """
@@ -217,7 +217,7 @@ def as_step_targets(y: Any, like: Array | Ragged, T: int, argument: str = "y") -
     Lists are laid out; an array has NaN put behind the lengths of ``like``. What has no axis of steps stays as it is.
 
     Raises
-    ------
+    -----
     ValueError
         When a sequence of targets is not as long as its sequence in X.
     """
@@ -238,8 +238,8 @@ def as_step_targets(y: Any, like: Array | Ragged, T: int, argument: str = "y") -
     if len(found) == n and (found != expected).any():
         i = int(np.argmax(found != expected))
         raise ValueError(
-            f"{argument}: expected a target at every step, {expected[i]} for sequence {i}, found {found[i]}; NaN is for "
-            "a step without one"
+            f"{argument}: expected a target at every step, {expected[i]} for sequence {i}, found {found[i]}; NaN is "
+            "for a step without one"
         )
     laid = np.full((len(parts), T, *parts[0].shape[1:]), np.nan)
     for row, part, t in zip(laid, parts, found, strict=True):
@@ -257,7 +257,7 @@ def as_user_had(values: Array, like: Ragged) -> Any:
     return values
 
 
-# The order of an epoch -------------------------------------------------------------------------------------------------
+# The order of an epoch ------------------------------------------------------------------------------------------------
 
 
 def gathered(order: Order, lengths: npt.NDArray[np.int64], batch_size: int, seed: int, epochs: range) -> Order:
