@@ -210,7 +210,7 @@ def _read(
 
     The network's layers and likelihood get to know the form, if it has none yet.
     """
-    given = {"X": as_sequences(X, lengths)}
+    given: dict[str, Any] = {"X": as_sequences(X, lengths)}
     targets = {"X": y}
     if isinstance(validation, tuple | list) and len(validation) in (2, 3):
         given["validation X"] = as_sequences(

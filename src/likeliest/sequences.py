@@ -27,7 +27,7 @@ class Ragged:
     """Examples that are sequences of different lengths.
 
     Attributes
-    ---------
+    ----------
     parts : list of (T_i, p) or (T_i,) arrays, or (n, T, p) or (n, T) array
         The sequences; what stands in an array beyond a length is never looked at.
     lengths : (n,) array of int
@@ -128,7 +128,7 @@ def as_sequences(X: Any, lengths: Any = None, argument: str = "X", lengths_name:
     """X as an array of examples, or as `Ragged` where there are lengths, or X is a list whose arrays differ in theirs.
 
     Raises
-    -----
+    ------
     ValueError
         When X holds no examples, or a sequence is empty or of another width; or the lengths are not those of X.
     """
@@ -217,7 +217,7 @@ def as_step_targets(y: Any, like: Array | Ragged, T: int, argument: str = "y") -
     Lists are laid out; an array has NaN put behind the lengths of ``like``. What has no axis of steps stays as it is.
 
     Raises
-    -----
+    ------
     ValueError
         When a sequence of targets is not as long as its sequence in X.
     """

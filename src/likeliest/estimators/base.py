@@ -548,7 +548,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             return log_prob if weights is None else weights * log_prob
         return math.fsum(log_prob if weights is None else weights * log_prob)
 
-    def transform(self, X: Any) -> Array:
+    def transform(self, X: Any) -> Any:
         """h, the values of the last hidden layer: what the network makes of each example, (n, m_h).
 
         Parameters
