@@ -210,7 +210,7 @@ def _read(
 
     The network's layers and likelihood get to know the form, if it has none yet.
     """
-    given = {"X": as_sequences(X, lengths)}
+    given: dict[str, Any] = {"X": as_sequences(X, lengths)}
     targets = {"X": y}
     if isinstance(validation, tuple | list) and len(validation) in (2, 3):
         given["validation X"] = as_sequences(
@@ -232,7 +232,7 @@ def _read(
     read: dict[str, Array] = {}
     for name, one in given.items():
         T = form.shape[0] if isinstance(one, Ragged) else one.shape[1]
-        if network._gives_steps(form):
+        if targets[name] is not None and network._gives_steps(form):
             targets[name] = as_step_targets(targets[name], one, T, "y" if name == "X" else "validation y")
         if isinstance(one, Ragged):
             one.check(network.dtype, name)

@@ -20,8 +20,8 @@ from likeliest.averaging import Averaging
 from likeliest.checkpoint import Checkpoints
 from likeliest.data import as_weights, check_codes, check_same_length, non_finite_message
 from likeliest.engines import ENGINES, make_engine
-from likeliest.engines.any_length import AnyLength
 from likeliest.engines.base import Engine
+from likeliest.engines.other_lengths import OtherLengths
 from likeliest.fit import Callback, Position
 from likeliest.fitting import fit_network
 from likeliest.history import History
@@ -140,6 +140,7 @@ class Network:
         self.history: History | None = None
         self._engine: Engine | None = None
         self._later: Callable[[], Engine] | None = None  # makes the engine when it is needed
+        self._others = OtherLengths(self._make_other)  # for sequences of other lengths
         self._position = Position()
         self._last_call = ("", "", "")  # of fit with a checkpoint: its folder, from where it started, where it ended
         self._pool_size: int | None = None
@@ -209,9 +210,8 @@ class Network:
         self.likelihood = settled(self.layers, self.likelihood, form.shape, form.lengths)
 
     def _make_engine(self, program: Program) -> Engine:
-        """The engine for a program; it has others beside it for sequences of other lengths."""
-        priors = priors_by_name(self.prior, program)
-        return AnyLength(make_engine(self.engine, program, self.likelihood, self.dtype, priors), self._make_other)
+        self._others = OtherLengths(self._make_other)
+        return make_engine(self.engine, program, self.likelihood, self.dtype, priors_by_name(self.prior, program))
 
     def _make_other(self, form: Form) -> Engine:
         """An engine for the same θ, and sequences of another length."""
@@ -694,8 +694,7 @@ class Network:
             return engine
         if engine.program.is_sequential and len(form.shape) == len(own.shape) and form.shape[1:] == own.shape[1:]:
             try:
-                other: Engine = engine.of(form)
-                return other
+                return self._others.of(form, engine)
             except ValueError as error:
                 problem = f": {error}"
         raise ValueError(
@@ -763,10 +762,8 @@ class Network:
         check_codes(X, engine.program, argument)
 
     def _targets(self, X: Any, y: Any, X_name: str = "X", y_name: str = "y") -> Array:
-        if y is None:
-            raise ValueError(f"{y_name}: expected the targets of the {len(X)} examples, found None")
         likelihood = self._likelihood_of(X)
-        if isinstance(likelihood, PerStep):
+        if isinstance(likelihood, PerStep) and y is not None:
             y = as_step_targets(y, X, X.longest if isinstance(X, Ragged) else X.shape[1], y_name)
         return self._check_targets(X, y, X_name, y_name, likelihood)
 
@@ -774,6 +771,8 @@ class Network:
         self, X: Any, y: Any, X_name: str = "X", y_name: str = "y", likelihood: Likelihood | None = None
     ) -> Array:
         """The targets as the likelihood takes them, as many as X has examples."""
+        if y is None:
+            raise ValueError(f"{y_name}: expected the targets of the {len(X)} examples, found None")
         try:
             targets = (likelihood or self.likelihood).check(y)
         except ValueError as error:
@@ -816,7 +815,7 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         engine = self._built() if self._is_built else None
-        state = {name: value for name, value in self.__dict__.items() if name not in ("_engine", "_later")}
+        state = {name: value for name, value in self.__dict__.items() if name not in ("_engine", "_later", "_others")}
         state["_pool_size"], state["_last_call"] = None, ("", "", "")
         state["_position"] = position = replace(self._position)  # copy.copy, too, gives a network of its own
         if engine is not None:
@@ -826,7 +825,7 @@ class Network:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         program, values = state.pop("_state", (None, None))
-        self.__dict__.update(state, _engine=None, _later=None)
+        self.__dict__.update(state, _engine=None, _later=None, _others=OtherLengths(self._make_other))
         if program is not None:
             self._engine = self._make_engine(program)
             position = self._position

@@ -121,7 +121,7 @@ def rounded(T: int) -> int:
     return -(-T // unit) * unit
 
 
-# What a user hands in --------------------------------------------------------------------------------------------------
+# What a user hands in -------------------------------------------------------------------------------------------------
 
 
 def as_sequences(X: Any, lengths: Any = None, argument: str = "X", lengths_name: str = "lengths") -> Array | Ragged:
@@ -238,8 +238,8 @@ def as_step_targets(y: Any, like: Array | Ragged, T: int, argument: str = "y") -
     if len(found) == n and (found != expected).any():
         i = int(np.argmax(found != expected))
         raise ValueError(
-            f"{argument}: expected a target at every step, {expected[i]} for sequence {i}, found {found[i]}; NaN is for "
-            "a step without one"
+            f"{argument}: expected a target at every step, {expected[i]} for sequence {i}, found {found[i]}; NaN is "
+            "for a step without one"
         )
     laid = np.full((len(parts), T, *parts[0].shape[1:]), np.nan)
     for row, part, t in zip(laid, parts, found, strict=True):
@@ -257,7 +257,7 @@ def as_user_had(values: Array, like: Ragged) -> Any:
     return values
 
 
-# The order of an epoch -------------------------------------------------------------------------------------------------
+# The order of an epoch ------------------------------------------------------------------------------------------------
 
 
 def gathered(order: Order, lengths: npt.NDArray[np.int64], batch_size: int, seed: int, epochs: range) -> Order:

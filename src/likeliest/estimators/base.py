@@ -381,8 +381,8 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         if len(shape) > 1:
             if not (self.categorical_features is None or is_word(self.categorical_features, "from_dtype")):
                 raise ValueError(
-                    f'categorical_features: expected "from_dtype" or None for X of {len(shape) + 1} axes, whose numbers are '
-                    f"no columns; found {self.categorical_features!r}"
+                    f'categorical_features: expected "from_dtype" or None for X of {len(shape) + 1} axes, whose numbers '
+                    f"are no columns; found {self.categorical_features!r}"
                 )
             by_channel = shapes.has_channels(self._layers(shape), shape)
             return Grid.fit(X, weights, standardize=bool(self.standardize), by_channel=by_channel)
@@ -465,6 +465,9 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             elif len(X) == 0 or len(columns_of(X)) == 0:
                 shape = f"{len(X)} sample(s) and {len(columns_of(X))} feature(s)"
                 raise ValueError(f"X: expected a table with rows and columns, found {shape}")
+            expected = () if reset else self.network_.program.form.shape if like is None else like
+            if len(expected) == 2 and expected[1] == 1 and not is_frame(X) and X.ndim == 2:
+                X = X[:, :, None]  # sequences of numbers, all as long as each other
             self._check_axes(X, reset, like)
             if reset or len(shapes.of_examples(X)) != 2:  # series may be longer or shorter than those of the fit
                 validate_data(self, X, reset=reset, skip_check_array=True)
@@ -545,7 +548,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             return log_prob if weights is None else weights * log_prob
         return math.fsum(log_prob if weights is None else weights * log_prob)
 
-    def transform(self, X: Any) -> Array:
+    def transform(self, X: Any) -> Any:
         """h, the values of the last hidden layer: what the network makes of each example, (n, m_h).
 
         Parameters
