@@ -23,7 +23,7 @@ grids program
 layers engines
 structures
 tracing gradient_check summary stream parameters history progress data_dependent assembly encoding
-fit html
+fit html sampling
 preparation callbacks
 state
 network_file
