@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         Dense,
         Dropout,
         Embedding,
+        EncoderDecoder,
         Flatten,
         GaussianNoise,
         GlobalAvgPool,
@@ -82,7 +83,9 @@ if TYPE_CHECKING:
     from likeliest.likelihood_check import check_likelihood
     from likeliest.model_file import load
     from likeliest.network import Network, SymmetryWarning
+    from likeliest.sequence_to_sequence import SequenceToSequence
     from likeliest.tensor_file import ModelFileError
+    from likeliest.forecasting import windows
 
 __version__ = "0.1.0"
 
@@ -122,6 +125,7 @@ _NAMES = {
     "DivergenceError": "likeliest.fit",
     "Dropout": "likeliest.layers",
     "Embedding": "likeliest.layers",
+    "EncoderDecoder": "likeliest.layers",
     "Epoch": "likeliest.fit",
     "Flatten": "likeliest.layers",
     "GRU": "likeliest.layers",
@@ -149,6 +153,7 @@ _NAMES = {
     "SeparableConv1D": "likeliest.layers",
     "SeparableConv2D": "likeliest.layers",
     "SeparableConv3D": "likeliest.layers",
+    "SequenceToSequence": "likeliest.sequence_to_sequence",
     "SymmetryWarning": "likeliest.network",
     "TokenEmbedding": "likeliest.layers",
     "TransformerBlock": "likeliest.layers",
@@ -159,6 +164,7 @@ _NAMES = {
     "export_onnx": "likeliest.export",
     "find_learning_rate": "likeliest.learning_rate_finder",
     "load": "likeliest.model_file",
+    "windows": "likeliest.forecasting",
 }
 
 __all__ = [
@@ -185,6 +191,7 @@ __all__ = [
     "DivergenceError",
     "Dropout",
     "Embedding",
+    "EncoderDecoder",
     "Epoch",
     "Flatten",
     "GaussianNoise",
@@ -209,6 +216,7 @@ __all__ = [
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConv3D",
+    "SequenceToSequence",
     "SymmetryWarning",
     "TokenEmbedding",
     "TransformerBlock",
@@ -232,6 +240,7 @@ __all__ = [
     "priors",
     "schedules",
     "structures",
+    "windows",
 ]
 
 

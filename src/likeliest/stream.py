@@ -259,7 +259,7 @@ class Stream:
         examples: int | None,
         codes: int | None = None,
     ) -> None:
-        self._engine, self._likelihood = engine, likelihood
+        self._engine, self.likelihood = engine, likelihood
         self.codes = codes  # how many there are, where x is one
         self._shape = step.shape if examples is None else (examples, *step.shape)
         self._one = examples is None
@@ -319,18 +319,18 @@ class Stream:
 
     def predict(self, x: Any) -> Array:
         """The most probable class, or the mean of y, after one more step: a number, or (n,)."""
-        if self._likelihood.classes is None:
-            mean = np.asarray(self._likelihood.mean(numpy_namespace, self.output(x)))
+        if self.likelihood.classes is None:
+            mean = np.asarray(self.likelihood.mean(numpy_namespace, self.output(x)))
             return np.asarray(mean[0] if self._one else mean)
         return np.asarray(np.argmax(self.predict_proba(x), axis=-1))
 
     def predict_proba(self, x: Any) -> Array:
         """P(Y = k) for each class k after one more step: (classes,), or (n, classes)."""
-        if self._likelihood.classes is None:
-            raise ValueError(f"predict_proba: y has no classes under {self._likelihood!r}; use predict_dist(x)")
-        p = np.asarray(self._likelihood.probabilities(numpy_namespace, self.output(x)))
+        if self.likelihood.classes is None:
+            raise ValueError(f"predict_proba: y has no classes under {self.likelihood!r}; use predict_dist(x)")
+        p = np.asarray(self.likelihood.probabilities(numpy_namespace, self.output(x)))
         return p[0] if self._one else p
 
     def predict_dist(self, x: Any) -> Distribution:
         """The distribution of y after one more step, of n sequences at once."""
-        return self._likelihood.distribution(self.output(x).astype(np.float64))
+        return self.likelihood.distribution(self.output(x).astype(np.float64))
