@@ -30,7 +30,7 @@ network_file
 checkpoint
 fitting
 network
-sequence_to_sequence estimators export
+sequence_to_sequence character_model estimators export
 model_file
 """.strip().splitlines()
 LEVEL = {name: level for level, line in enumerate(ORDER) for name in line.split()}

@@ -79,6 +79,7 @@ if TYPE_CHECKING:
         Upsample2D,
         Upsample3D,
     )
+    from likeliest.character_model import CharacterModel
     from likeliest.learning_rate_finder import find_learning_rate
     from likeliest.likelihood_check import check_likelihood
     from likeliest.model_file import load
@@ -113,6 +114,7 @@ _NAMES = {
     "AvgPool3D": "likeliest.layers",
     "BatchNorm": "likeliest.layers",
     "Bidirectional": "likeliest.layers",
+    "CharacterModel": "likeliest.character_model",
     "Classifier": "likeliest.estimators",
     "Concatenate": "likeliest.layers",
     "Conv1D": "likeliest.layers",
@@ -179,6 +181,7 @@ __all__ = [
     "AvgPool3D",
     "BatchNorm",
     "Bidirectional",
+    "CharacterModel",
     "Classifier",
     "Concatenate",
     "Conv1D",

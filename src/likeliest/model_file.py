@@ -11,7 +11,7 @@ from likeliest.tensor_file import ModelFileError, Tensors, damaged, read
 
 __all__ = ["ModelFileError", "load", "read_description"]
 
-KINDS = ("Network", "Classifier", "Regressor", "SequenceToSequence")
+KINDS = ("Network", "Classifier", "Regressor", "SequenceToSequence", "CharacterModel")
 
 
 def load(path: str | os.PathLike[str], *, memory_map: bool = False) -> Any:
@@ -31,7 +31,7 @@ def load(path: str | os.PathLike[str], *, memory_map: bool = False) -> Any:
 
     Returns
     -------
-    Network, Classifier, Regressor or SequenceToSequence
+    Network, Classifier, Regressor, SequenceToSequence or CharacterModel
 
     Raises
     ------
@@ -67,6 +67,10 @@ def load(path: str | os.PathLike[str], *, memory_map: bool = False) -> Any:
             from likeliest.sequence_to_sequence import SequenceToSequence
 
             model = SequenceToSequence.of(network)
+        elif kind == "CharacterModel":
+            from likeliest.character_model import CharacterModel
+
+            model = CharacterModel.of(network, description)
         else:
             from likeliest.estimators.saving import estimator_from
 
