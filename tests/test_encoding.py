@@ -17,6 +17,9 @@ from likeliest.tables import Table
 
 NEEDED: dict[str, Any] = {
     "layers.Attention": ll.Attention(2, causal=True),
+    "layers.EncoderDecoder": ll.EncoderDecoder(
+        [ll.LSTM(3)], [ll.TokenEmbedding(4, 2), ll.GRU(3)], (5, 2), 6, attention=None
+    ),
     "layers.Positions": ll.Positions(9),
     "layers.TokenEmbedding": ll.TokenEmbedding(5, 3),
     "layers.TransformerBlock": ll.TransformerBlock(2, 8, dropout=0.1),
