@@ -34,6 +34,7 @@
 #include "ops/logistic.hpp"
 #include "ops/normalization.hpp"
 #include "ops/pooling.hpp"
+#include "ops/recurrence.hpp"
 #include "ops/relu.hpp"
 #include "ops/scalar.hpp"
 #include "ops/silu.hpp"
@@ -164,6 +165,12 @@ constexpr Table<T> table{
     filter_output<T>,
     filter_output_back<T>,
     filter_input_back<T>,
+    lstm<T>,
+    lstm_back<T>,
+    gru<T>,
+    gru_back<T>,
+    rnn<T>,
+    rnn_back<T>,
     max_pool<T>,
     max_pool_back<T>,
     average_pool<T>,

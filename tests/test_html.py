@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import likeliest as ll
+from likeliest.assembly import assemble
 from likeliest.html import BOX, LOW, TALL, meaning, network_html
 from likeliest.program import Program, Step
 
@@ -134,3 +135,30 @@ def test_meaning_of_a_likelihood_of_ones_own() -> None:
 
     assert meaning(Mine()) == "Mine: P(y | η), η (n, 1)."
     assert meaning(ll.likelihoods.Categorical(3)).startswith("Categorical: η (n, K)")
+
+
+def test_recurrences_and_sequences_that_differ_in_length() -> None:
+    layer = ll.LSTM(16, bidirectional=True, recurrent_dropout=0.2, initial_state="learned", return_sequences=True)
+    net = ll.Network([layer, ll.GRU(4)], likelihood=BERNOULLI, engine="reference").build((20, 3))
+    assert boxes(network_html(net)) == [
+        ["x", "inputs", "(n, 20, 3)"],
+        [
+            *("LSTM", "lstm", "(n, 20, 16)", "1,312 parameters"),
+            *("backward", "lstm", "(n, 20, 16)", "1,312 parameters"),
+            *("LSTM", "concatenate", "(n, 20, 32)"),
+        ],
+        ["GRU", "gru", "(n, 4)", "456 parameters"],
+        ["output", "η", "(n, 1)", "5 parameters"],
+        ["Bernoulli", "P(y | η)", "likelihood"],
+    ]
+
+    class Built:
+        layers, likelihood, engine, dtype = (ll.GRU(4),), BERNOULLI, "reference", "float32"
+        program = assemble([ll.GRU(4)], BERNOULLI, None, (20, 3), lengths=True)[0]
+
+    assert boxes(network_html(Built())) == [  # type: ignore[arg-type]
+        ["x", "inputs", "(n, 20, 3)", "or shorter"],
+        ["GRU", "gru", "(n, 4)", "108 parameters"],
+        ["output", "η", "(n, 1)", "5 parameters"],
+        ["Bernoulli", "P(y | η)", "likelihood"],
+    ]

@@ -79,8 +79,8 @@ def test_it_is_its_base_at_every_step(base: Likelihood, draw: Any, missing: bool
     assert (likelihood.width, likelihood.targets, likelihood.steps) == (T * k, T * base.targets, T)
     assert likelihood.kernel() == base.kernel()
     assert base.steps == 1
-    assert base.step is base
-    assert likelihood.step is base
+    assert base.of_step is base
+    assert likelihood.of_step is base
 
 
 @pytest.mark.parametrize(("base", "draw"), [row for row in BASES if row[0].targets == 1], ids=str)
@@ -211,7 +211,7 @@ def test_a_network_has_it_by_itself(likelihood: Likelihood) -> None:
     X, y = _tags()
     net = ll.Network([ll.GRU(5, return_sequences=True)], likelihood=likelihood, engine="reference", dtype="float64")
     history = net.fit(X, y, epochs=2, seed=0)
-    base = likelihood.step
+    base = likelihood.of_step
     assert net.likelihood == PerStep(base, 6)
     assert history.log_likelihood[1] > history.log_likelihood[0]
     assert net.check_gradient(X[:7], y[:7]).ok

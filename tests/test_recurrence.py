@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -12,13 +13,15 @@ from cases import Array
 
 import likeliest as ll
 from likeliest.assembly import assemble
-from likeliest.engines import reference
+from likeliest.engines import ENGINES, make_engine, reference
+from likeliest.engines.base import Chunk, Terms
 from likeliest.engines.reference import Training
 from likeliest.initializers import Constant
 from likeliest.layers import Layer
 from likeliest.layers.base import chain
 from likeliest.ops import OPERATIONS
 from likeliest.program import OUTPUT, Builder, Program
+from likeliest.random import stream
 from likeliest.xp import Namespace
 from likeliest.xp import numpy_namespace as xp
 
@@ -411,7 +414,8 @@ def test_a_mask_is_the_same_at_every_step_and_another_for_each_sequence() -> Non
 
 
 def test_dropout_between_layers() -> None:
-    program, _ = built(ll.GRU(3, layers=3, dropout=0.3))
+    program, _ = built(ll.GRU(3, layers=3, dropout=0.3, recurrent_dropout=0.0))
+    assert [step.attributes["rate"] for step in program.steps if step.operation == "dropout"] == [0.3, 0.3]
     assert [step.operation for step in program.steps] == ["gru", "dropout", "gru", "dropout", "gru", "identity"]
     assert [step.attributes["every"] for step in program.steps if step.operation == "gru"] == [True, True, False]
 
@@ -426,6 +430,13 @@ def test_last_is_at_each_sequences_own_end() -> None:
     program, theta = built(ll.Last())
     X = np.random.default_rng(0).normal(size=(N, T, P))
     assert np.array_equal(reference.forward(program, theta, X)[OUTPUT], X[:, -1])
+
+
+def test_numbers_may_be_changed_one_by_one_before_they_are_steps() -> None:
+    before = [ll.Rescale((0.5,), (2.0,)), ll.Dropout(0.1), ll.GaussianNoise(0.1), ll.Activation("tanh")]
+    for lengths in (False, True):
+        program, _ = built(*before, ll.GRU(3), shape=(T,), lengths=lengths)
+        assert program.values["gru_1.x"] == (T, 1)
 
 
 def test_lengths_of_numbers_and_of_steps() -> None:
@@ -444,6 +455,31 @@ def test_lengths_of_numbers_and_of_steps() -> None:
         assert Program.from_json(program.to_json()) == program
     assert Builder((T, P)).lengths is None
     assert Builder((T, P)).input.name == "x"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_network_of_sequences_is_the_sum_of_its_sequences(engine: str) -> None:
+    """Log-likelihoods and gradients from rows with lengths, against a program for each length by itself."""
+    layers = [ll.Dense(4, "tanh"), ll.LSTM(3, bidirectional=True, return_sequences=True), ll.GRU(Q), ll.Dense(2)]
+    likelihood = ll.likelihoods.Categorical(3)
+    program, draws = assemble(layers, likelihood, None, (T, P), lengths=True)
+    theta = {name: draw(stream(0, 0, k), program.parameters[name]) for k, (name, draw) in enumerate(draws.items())}
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(N, T, P)), rng.integers(0, 3, N)
+    both = []
+    for one, x, labels in [
+        (program, rows(X), y),
+        *((assemble(layers, likelihood, None, (int(ENDS[i, 0]), P))[0], X[i : i + 1, : int(ENDS[i, 0])], y[i : i + 1])
+          for i in range(N)),
+    ]:  # fmt: skip
+        made = make_engine(engine, one, likelihood, "float64")
+        for name, value in theta.items():
+            made.set(name, value)
+        both.append((made.log_likelihood(x, labels, 1), made.gradient(x, labels, None, 1)))
+    (LL, gradient), *alone = both
+    np.testing.assert_allclose(LL, np.concatenate([one for one, _ in alone]), rtol=1e-12)
+    for name, g in gradient.items():
+        np.testing.assert_allclose(g, sum(one[name] for _, one in alone), rtol=1e-9, atol=1e-13)
 
 
 def test_dense_is_the_same_at_every_step() -> None:
@@ -504,6 +540,8 @@ def test_what_would_mix_padding_into_its_numbers_says_so(layer: Layer) -> None:
         (lambda: ll.LSTM(3, recurrent_initializer="ortho"), "recurrent_initializer: expected an initializer or one of"),
         (lambda: ll.Bidirectional(ll.Dense(3)), "layer: expected a recurrence such as LSTM(32), found Dense("),
         (lambda: built(ll.LSTM(3), shape=(4, 4, 2)), "lstm_1 expects sequences (n, T, p), or numbers (n, T); got (n"),
+        (lambda: built(ll.LSTM(3), ll.LSTM(3)), "lstm_2 expects sequences (n, T, p), got (n, 3): is return_seq"),
+        (lambda: built(ll.Dense(4), ll.GRU(3), shape=(5,)), "gru_1 expects sequences (n, T, p), got (n, 4): is ret"),
         (lambda: built(ll.LSTM(3), ll.Last()), "last_1 expects sequences (n, T, p), got (n, 3): is return_seq"),
     ],
 )  # fmt: skip
@@ -512,12 +550,40 @@ def test_what_cannot_be_is_refused(make: Any, message: str) -> None:
         make()
 
 
+@pytest.mark.parametrize("truncate", [None, 1, 3])
+@pytest.mark.parametrize("lengths", [False, True])
+@pytest.mark.parametrize("layer", PEERS[1::4], ids=lambda layer: layer.prefix())
+def test_the_core_cuts_gradients_where_the_pages_do(layer: Any, lengths: bool, truncate: int | None) -> None:
+    """In both directions, with masks in training; and rows that are not sorted by length."""
+    layer = replace(layer, truncate=truncate, bidirectional=True, initial_state="learned", recurrent_dropout=0.4)
+    likelihood = ll.likelihoods.Categorical(3)
+    program, _ = assemble([layer, ll.Last()], likelihood, None, (T, P), lengths=lengths)
+    rng = np.random.default_rng(9)
+    X, y = rng.normal(size=(N, T, P)), rng.integers(0, 3, N)
+    X = rows(X) if lengths else X
+    theta = {name: 0.5 * rng.normal(size=shape) for name, shape in program.parameters.items()}
+    order, bounds = np.arange(N, dtype=np.uint32), np.array([0, N])
+    found = []
+    for name in ENGINES:
+        engine = make_engine(name, program, likelihood, "float64")
+        for parameter, value in theta.items():
+            engine.set(parameter, value)
+        gradient = engine.gradient(X, y, None, 2)
+        engine.start(ll.optimizers.GradientAscent(1.0))
+        engine.train(X, y, None, Chunk(order, bounds, np.ones(1)), 1, -np.inf, Terms(seed=5), 2)
+        found.append((gradient, {parameter: engine.get(parameter) for parameter in theta}))
+    for mine, expected in zip(*found, strict=True):
+        for parameter, value in expected.items():
+            np.testing.assert_allclose(mine[parameter], value, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("layer", [ll.LSTM(8), ll.GRU(8), ll.RNN(8)], ids=lambda layer: layer.prefix())
-def test_a_recurrence_learns_what_was_said_first(layer: Layer) -> None:
+def test_a_recurrence_learns_what_was_said_first(layer: Layer, engine: str) -> None:
     """Whether the first number of eight is positive, from the state at the end."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 8, 1)).astype(np.float32)
     y = (X[:, 0, 0] > 0).astype(int)
-    net = ll.Network([layer], likelihood="bernoulli", engine="reference")
+    net = ll.Network([layer], likelihood="bernoulli", engine=engine)
     net.fit(X, y, epochs=60, batch_size=50, optimizer=ll.optimizers.Adam(0.03), seed=0, verbose=False)
     assert (net.predict(X) == y).mean() > 0.95

@@ -20,6 +20,8 @@ namespace {
 constexpr std::ptrdiff_t kMaxRows = 1024;     // a larger minibatch goes through in blocks of this many rows
 constexpr std::ptrdiff_t kPredictRows = 128;  // and predictions in blocks of this many
 constexpr std::ptrdiff_t kPredictNumbers = 1 << 22, kTrainingNumbers = 1 << 25;  // and of at most so many numbers
+// Sequences go through their steps in blocks that fit into the processors' own caches, but for at least so many rows.
+constexpr std::ptrdiff_t kNearNumbers = 1 << 20, kLeastRows = 32;
 constexpr std::ptrdiff_t kBlockRows =
     64;  // of a small network: what a minibatch is cut into, so that it stays in the cache
 constexpr std::ptrdiff_t kMaxShards = 8;    // and how many threads may have a part of their own at most
@@ -36,7 +38,7 @@ class EngineOf final : public Engine {
   EngineOf(const Program& program, const Table<T>& table)
       : network_(program, table),
         theta_(std::size_t(network_.size())),
-        predict_rows_(rows_within(kPredictRows, kPredictNumbers)),
+        predict_rows_(rows_within(kPredictRows, kPredictNumbers, false)),
         predict_(network_, 1, predict_rows_, false) {}
 
   void get(int parameter, int which, void* out) const override {
@@ -242,14 +244,25 @@ class EngineOf final : public Engine {
     squares_.resize(std::size_t(divide_up(network_.size(), kPiece)));
   }
 
-  // How many rows fit into so many numbers, at most `rows`: images are large.
-  std::ptrdiff_t rows_within(std::ptrdiff_t rows, std::ptrdiff_t numbers) const {
-    if (network_.row_shards == 0) return rows;
+  // How many rows fit into so many numbers, at most `rows`: images and sequences are large.
+  std::ptrdiff_t rows_within(std::ptrdiff_t rows, std::ptrdiff_t numbers, bool training = true) const {
+    if (network_.row_shards == 0 && !network_.sequences) return rows;
+    return std::clamp<std::ptrdiff_t>(numbers / numbers_of_example(training), 1, rows);
+  }
+  std::ptrdiff_t numbers_of_example(bool training) const {
     std::ptrdiff_t each = 0;
     for (const std::ptrdiff_t width : network_.storages) each += width;
-    return std::clamp<std::ptrdiff_t>(numbers / each, 1, rows);
+    for (const Node<T>& node : network_.nodes)
+      if (node.recurrence) each += Recurrent<T>::numbers(network_, node, training);
+    return each;
   }
-  std::ptrdiff_t most_rows() const { return rows_within(kMaxRows, kTrainingNumbers); }
+  // How many rows of a minibatch go through at once. What that depends on is the shapes alone.
+  std::ptrdiff_t most_rows() const {
+    std::ptrdiff_t most = rows_within(kMaxRows, kTrainingNumbers);
+    for (const Node<T>& node : network_.nodes)
+      if (node.recurrence) most = std::min(most, std::max(kLeastRows, kNearNumbers / numbers_of_example(true)));
+    return most;
+  }
 
   // The plan for minibatches of up to `rows`, kept while it fits. More threads than the work is worth are left out;
   // `more` is what augmentation takes for each example, 0 without.
@@ -399,8 +412,10 @@ class EngineOf final : public Engine {
   void blocks(Plan<T>& plan, Worker<T>& w, Team& team, const std::uint32_t* order, std::ptrdiff_t begin,
               std::ptrdiff_t end) const noexcept {
     double total = 0;
-    for (std::ptrdiff_t first = begin; first < end; first += plan.space.rows) {
-      w.order = order, w.first = first, w.rows = std::min(plan.space.rows, end - first), w.accumulate = first > begin;
+    const std::ptrdiff_t count = divide_up(end - begin, network_.whole_batches ? plan.space.rows : most_rows());
+    for (std::ptrdiff_t block = 0; block < count; ++block) {
+      const Range rows = share(end - begin, block, count);
+      w.order = order, w.first = begin + rows.begin, w.rows = rows.end - rows.begin, w.accumulate = block > 0;
       team.barrier();
       plan.run(w, [&] { team.barrier(); });
       total += w.total;

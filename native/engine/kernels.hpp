@@ -79,9 +79,14 @@ struct Update {
   }
 };
 
+// K rows of A and of B that stand together, `a` and `b` numbers behind where A and B begin.
+struct Piece {
+  std::ptrdiff_t K, a, b;
+};
+
 // C = A^T B in panels (height x columns): the rows of C in `rows`, which are 0 where a segment is not used; of its
-// tiles the part'th of `parts` equal shares. A is (K, height), B (K, columns) with its rows in one piece. With an
-// update, C is not stored but applied.
+// tiles the part'th of `parts` equal shares. A is (K, height), B (K, columns), all in one piece or in those of a list,
+// one after the other. With an update, C is applied, and not stored unless it is given: then it may be added to.
 template <class T>
 struct MultiplyTransposed {
   std::ptrdiff_t K;
@@ -95,6 +100,9 @@ struct MultiplyTransposed {
   Start start;
   const Update<T>* update;
   Ahead* ahead;
+  const Piece* pieces = nullptr;
+  std::ptrdiff_t piece_count = 0;
+  bool packed = false;  // the rows of B have no padding: the next one begins where one ends
 };
 
 // z = h W + b with a W of few columns (p x q), which stands turned, (q x p) in panels; see kernels/narrow.hpp. So many
@@ -167,6 +175,27 @@ struct Filter {
   std::ptrdiff_t point_step;
   const T* bias;  // of filter_output; may be null
   bool relu;
+};
+
+// One step of a recurrence, for some rows of q cells; see ops/recurrence.hpp. All that has q numbers a row is `ld` apart
+// unless it says otherwise, z and v are `ldz` apart.
+template <class T>
+struct Cell {
+  std::ptrdiff_t rows, q, ldz, ld;
+  bool keeps, relu;  // whether the way back will follow; of rnn, whether f is max(z, 0)
+  T *z, *v;          // what the gates take, of x and of the state where these are apart; then the gates
+  const T *before, *c_before;
+  T *after, *c, *tanh_c;
+  const T* keep;  // may be null: what multiplies h where it goes into U, and
+  std::ptrdiff_t ld_keep;
+  T* held;  // the product
+  T* out;   // null, or h goes there too
+  std::ptrdiff_t ld_out;
+  // The way back: the gradients of z and v replace the gates. That of the output may be null; those of the state after
+  // the step become those of the state before it, but for what comes to it through U.
+  const T* g;
+  std::ptrdiff_t ld_g;
+  T *dh, *dc;
 };
 
 // A pool of one example; `index` has which place of its window each largest number came from. Where `positive` is not
@@ -331,6 +360,12 @@ struct Table {
   void (*filter_output)(const Filter<T>&) noexcept;
   void (*filter_output_back)(const Filter<T>&) noexcept;
   void (*filter_input_back)(const Filter<T>&) noexcept;
+  void (*lstm)(const Cell<T>&) noexcept;
+  void (*lstm_back)(const Cell<T>&) noexcept;
+  void (*gru)(const Cell<T>&) noexcept;
+  void (*gru_back)(const Cell<T>&) noexcept;
+  void (*rnn)(const Cell<T>&) noexcept;
+  void (*rnn_back)(const Cell<T>&) noexcept;
   void (*max_pool)(const Pool<T>&) noexcept;
   void (*max_pool_back)(const Pool<T>&) noexcept;
   void (*average_pool)(const Pool<T>&) noexcept;

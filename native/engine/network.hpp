@@ -10,6 +10,7 @@
 #include "engine/kernels.hpp"
 #include "engine/layout.hpp"
 #include "engine/program.hpp"
+#include "engine/recurrence.hpp"
 #include "engine/window.hpp"
 
 namespace likeliest {
@@ -33,7 +34,13 @@ enum class Kind {
   channel_norm,  // batch_norm of images
   rescale,
   add,
-  concatenate
+  concatenate,
+  recurrence,
+  affine_steps,  // an affine step at every place of an example
+  slice,
+  fill,
+  gate,
+  last_step
 };
 
 // A step, resolved. A reshape moves nothing: its output is its input under another name, so it is not here.
@@ -44,7 +51,7 @@ struct Node {
   int input = 0, output = 0;  // storages, see Network::storages
   std::vector<int> inputs;    // all of them; `input` is the first
   // Where the gradient of each input goes: its storage, or one of its own where an earlier node takes that value too;
-  // -1 for x. `gathers` (to, from) is added up once this node, the last one to do so, has written its own.
+  // -1 for what depends on no parameter, as x. `gathers` (to, from) is added up once this node, the last one to do so, has written its own.
   std::vector<int> gradients;
   std::vector<std::pair<int, int>> gathers;
   bool chained = false;                     // the next node takes the output, and no other does
@@ -53,6 +60,7 @@ struct Node {
   std::vector<int> others;                  // slices: tables, running statistics
   std::vector<T> constants;
   double rate = 0;      // of dropout
+  std::ptrdiff_t offset = 0;  // of slice
   bool narrow = false;  // an affine step whose weight stands turned
   // A first layer that is wide and thin (many inputs, few cells) is cut along its inputs into shards whose sums are
   // added up in a fixed order. How many depends on the layer's shape only, so that the bits do not depend on the
@@ -61,8 +69,14 @@ struct Node {
   Window window;              // of a convolution or a pool; else `in` and c are the places and channels of the input
   std::vector<Segment> runs;  // of a convolution
   Filtering filtering;        // of a convolution that takes fewer multiplications
+  Recurrence recurrence;
 
   int gradient() const { return gradients[0]; }
+  // Whether there is a gradient of an input: codes and lengths have none, and of what is filled only its size counts.
+  bool differentiates(int i) const {
+    if (kind == Kind::fill || (kind == Kind::last_step && i > 0)) return false;
+    return !recurrence || i != recurrence.lengths;
+  }
   bool convolves() const { return kind == Kind::convolution || kind == Kind::transposed_convolution; }
   bool normalizes() const { return kind == Kind::layer_norm || kind == Kind::rms_norm || kind == Kind::batch_norm; }
 };
@@ -90,6 +104,7 @@ struct Network {
   std::vector<SliceRule<T>> rules;               // one a slice
   bool needs_gradient = false;                   // whether some gradients are always stored before they are applied
   bool whole_batches = false;                    // whether a minibatch cannot go through in blocks
+  bool sequences = false;                        // whether values have several places, one after the other
   // Images: tasks go through a few examples at a time, and gradients are added up in so many shards of a minibatch. 0:
   // there are none.
   std::ptrdiff_t row_shards = 0, rows_at_a_time = 0;
@@ -135,6 +150,8 @@ struct Network {
     for (const Node<T>& node : nodes) {
       needs_gradient = needs_gradient || node.kind == Kind::embedding || node.kind == Kind::append;
       whole_batches = whole_batches || node.kind == Kind::batch_norm || node.kind == Kind::channel_norm;
+      sequences = sequences || node.kind == Kind::recurrence || node.kind == Kind::affine_steps ||
+                  node.kind == Kind::gate || node.kind == Kind::last_step || node.kind == Kind::slice;
       shards_of_x = std::max(shards_of_x, node.shards);
       has_columns = has_columns || (node.kind == Kind::affine && node.input == 0);
     }
@@ -142,13 +159,15 @@ struct Network {
     for (Node<T>& node : nodes)
       if (node.kind == Kind::convolution) node.filtering = Filtering(node.window, table.lanes);
     place_images();
+    if (sequences && row_shards == 0) size_ += 4 * table.lanes;  // so that a register may begin at any number
   }
 
   std::ptrdiff_t size() const { return size_; }
   std::ptrdiff_t width() const { return storages[std::size_t(nodes.back().output)]; }
-  // Of images, two registers behind the last number are still this example's: a register may begin at any number.
+  // Of images and sequences, two registers behind the last number are still this example's: a register may begin at any
+  // number.
   std::ptrdiff_t stride(int storage) const {
-    const std::ptrdiff_t more = row_shards > 0 ? 2 * table.lanes : 0;
+    const std::ptrdiff_t more = row_shards > 0 || sequences ? 2 * table.lanes : 0;
     return row_stride<T>(storages[std::size_t(storage)] + more, table.lanes);
   }
   // Floating-point operations of one example, there and back.
@@ -158,6 +177,11 @@ struct Network {
       if (node.kind == Kind::affine || node.convolves()) {
         const Slice& W = slices[std::size_t(node.weight)];
         total += 6.0 * double(W.height * W.columns) * (node.convolves() ? double(node.window.windows()) : 1.0);
+      }
+      if (node.kind == Kind::affine_steps || node.recurrence) {
+        const double places = double(node.recurrence ? node.recurrence.steps : node.window.places());
+        for (const int parameter : node.recurrence ? std::vector{node.weight, node.others[0]} : std::vector{node.weight})
+          total += 6.0 * places * double(slices[std::size_t(parameter)].size());
       }
       if (row_shards > 0) total += 4.0 * double(storages[std::size_t(node.output)]);
     }
@@ -245,13 +269,17 @@ struct Network {
   // Where gradients go: the first node to take a value has its storage, those after it one of their own each.
   void place_gradients(const Program& program, const Uses& uses) {
     std::vector<int> first(program.values.size(), -1);
+    std::vector<bool> learned(program.values.size());  // whether a value depends on parameters
     std::size_t k = 0;
     for (const Step& step : program.steps) {
       if (step.operation == "reshape") continue;
       Node<T>& node = nodes[k];
+      bool depends = !step.parameters.empty();
       for (std::size_t i = 0; i < step.inputs.size(); ++i) {
         const int root = uses.root[std::size_t(step.inputs[i])];
-        if (root == 0) {
+        const bool goes = learned[std::size_t(root)] && node.differentiates(int(i));
+        depends = depends || goes;
+        if (!goes) {
           node.gradients.push_back(-1);
         } else if (first[std::size_t(root)] < 0) {
           first[std::size_t(root)] = int(k);
@@ -262,6 +290,7 @@ struct Network {
           nodes[std::size_t(first[std::size_t(root)])].gathers.emplace_back(node.inputs[i], own);
         }
       }
+      learned[std::size_t(uses.root[std::size_t(step.output)])] = depends;
       ++k;
     }
   }
@@ -280,7 +309,9 @@ struct Network {
       is_x[std::size_t(step.output)] = step.operation == "reshape" && from_x;
       for (const int i : step.parameters)
         if (known(i, uses.size())) ++uses[std::size_t(i)];
-      if (step.operation != "affine" || step.parameters.empty() || from_x) continue;
+      const Value& input = program.values[std::size_t(step.inputs[0])];
+      const bool one = !input.shape.empty() && input.width() == input.shape.back();  // and no sequence
+      if (step.operation != "affine" || step.parameters.empty() || from_x || !one) continue;
       const int W = step.parameters[0];
       if (known(W, narrow.size()) && program.parameters[std::size_t(W)].columns <= most_narrow(table.lanes) &&
           rules[std::size_t(W)].max_norm == T(0))
@@ -348,12 +379,37 @@ struct Network {
     const auto same_width = [&](std::size_t parameters, std::size_t constants) {
       fits(p == q && step.parameters.size() == parameters && step.constants.size() == constants);
     };
-    fits(inputs.size() == 1 || name == "add" || name == "concatenate");
+    const bool recurs = name == "lstm" || name == "gru" || name == "rnn";
+    fits(inputs.size() == 1 || name == "add" || name == "concatenate" || name == "gate" || name == "last_step" ||
+         recurs);
     node.window.c = inputs[0]->shape.back();
     node.window.in[2] = p / node.window.c;
     const bool image = inputs[0]->shape.size() > 1;
     node.output = -1;
-    if (name == "affine") {
+    const auto matrix = [&](std::size_t k, std::ptrdiff_t height, std::ptrdiff_t columns) {
+      require(k < step.parameters.size(), "'" + name + "' lacks a parameter");
+      const Slice& slice = slices[std::size_t(step.parameters[k])];
+      require(slice.height == height && slice.columns == columns, "a parameter does not fit '" + name + "'");
+      return step.parameters[k];
+    };
+    if (recurs) {
+      resolve_recurrence(node, step, inputs, output);
+      const Recurrence& r = node.recurrence;
+      fits(step.parameters.size() == (r.cell == Recurrence::gru ? 4 : 3));
+      node.weight = matrix(0, r.p, r.gates() * r.q);
+      node.others = {matrix(1, r.q, r.gates() * r.q)};
+      node.bias = row(2, r.gates() * r.q);
+      if (r.cell == Recurrence::gru) node.others.push_back(row(3, r.gates() * r.q));
+    } else if (name == "affine" && node.window.in[2] > 1) {
+      node.kind = Kind::affine_steps;
+      fits(step.parameters.size() == 1 || step.parameters.size() == 2);
+      Window& w = node.window;
+      w.q = output.shape.back(), w.out[2] = w.used[2] = w.in[2];
+      fits(output.width() == w.q * w.in[2]);
+      node.weight = matrix(0, w.c, w.q);
+      if (step.parameters.size() == 2) node.bias = row(1, w.q);
+      node.runs = runs_of(w);
+    } else if (name == "affine") {
       require(step.parameters.size() == 1 || step.parameters.size() == 2, "affine takes W, or W and b");
       node.weight = step.parameters[0];
       const Slice& W = slices[std::size_t(node.weight)];
@@ -364,7 +420,24 @@ struct Network {
       if (input == 0 && alone && q <= 64 && p >= 256) node.shards = p / 128 < 8 ? p / 128 : 8;
     } else if (name == "append") {
       node.kind = Kind::append;
-      node.bias = row(0, q - p);
+      fits(output.width() / output.shape.back() == node.window.in[2]);
+      node.window.q = output.shape.back();
+      node.bias = row(0, node.window.q - node.window.c);
+    } else if (name == "slice") {
+      node.kind = Kind::slice;
+      fits(step.constants.size() >= 2 && step.parameters.empty() && step.constants[0] >= 0 &&
+           step.constants[1] <= double(p) && step.constants[1] - step.constants[0] == double(q));
+      node.offset = std::ptrdiff_t(step.constants[0]);
+    } else if (name == "fill") {
+      node.kind = Kind::fill;
+      fits(step.constants.size() == 2 && step.parameters.empty());
+    } else if (name == "gate") {
+      node.kind = Kind::gate;
+      fits(inputs.size() == 2 && step.parameters.empty() && inputs[1]->width() == node.window.c && p == q);
+    } else if (name == "last_step") {
+      node.kind = Kind::last_step;
+      fits(inputs.size() == (step.constants == std::vector<double>{1} ? 2 : 1) && step.parameters.empty() &&
+           q == node.window.c && (inputs.size() < 2 || inputs[1]->width() == 1));
     } else if (name == "embedding") {
       node.kind = Kind::embedding;
       node.others = step.parameters;
@@ -484,6 +557,36 @@ struct Network {
       return;
     }
     node.output = new_storage(q);
+  }
+
+  // The constants: whether there are lengths, a state and a mask for it; every, for an lstm cell, reverse, truncate, and
+  // what only this cell has.
+  void resolve_recurrence(Node<T>& node, const Step& step, const std::vector<const Value*>& inputs,
+                          const Value& output) const {
+    Recurrence& r = node.recurrence;
+    node.kind = Kind::recurrence;
+    r.cell = step.operation == "lstm" ? Recurrence::lstm : step.operation == "gru" ? Recurrence::gru : Recurrence::rnn;
+    const bool lstm = r.cell == Recurrence::lstm;
+    const auto fits = [&](bool condition) { require(condition, "step '" + step.operation + "' does not fit"); };
+    fits(step.constants.size() == 7 && inputs[0]->shape.size() == 2);
+    const double* next = step.constants.data();
+    int count = 1;
+    for (int* which : {&r.lengths, &r.state, &r.keep}) *which = *next++ != 0 ? count++ : -1;
+    fits(inputs.size() == std::size_t(count));
+    r.every = *next++ != 0;
+    if (lstm) r.with_cell = *next++ != 0 && !r.every;
+    r.reverse = *next++ != 0;
+    fits(*next >= 0 && *next < 1e9);
+    r.truncate = std::ptrdiff_t(*next++);
+    if (r.cell == Recurrence::rnn) r.relu = *next != 0;
+    if (r.cell == Recurrence::gru && *next == 0)
+      throw std::invalid_argument(
+          "the native engine has gru with reset_after=True only: use engine=\"reference\"");
+    r.steps = inputs[0]->shape[0], r.p = inputs[0]->shape[1], r.q = output.shape.back() / (r.with_cell ? 2 : 1);
+    fits(output.width() == (r.every ? r.steps : 1) * (r.with_cell ? 2 : 1) * r.q);
+    if (r.lengths > 0) fits(inputs[std::size_t(r.lengths)]->width() == 1);
+    if (r.state > 0) fits(inputs[std::size_t(r.state)]->width() == (lstm ? 2 : 1) * r.q);
+    if (r.keep > 0) fits(inputs[std::size_t(r.keep)]->width() == r.q);
   }
 
   static bool needs_its_output(const Node<T>& node) { return node.scalar && !node.scalar->keeps_input; }

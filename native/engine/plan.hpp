@@ -36,7 +36,10 @@ class Plan {
         network_(network),
         splits_(network.storages.size()),
         gradient_splits_(network.storages.size(), kRows) {
-    for (std::size_t k = 0; k < network.nodes.size(); ++k) network.nodes[k].convolves() ? pack(k) : transpose(k);
+    for (std::size_t k = 0; k < network.nodes.size(); ++k) {
+      const Node<T>& node = network.nodes[k];
+      node.recurrence ? transpose_recurrence(k) : node.convolves() ? pack(k) : transpose(k);
+    }
     gather();
     for (std::size_t k = 0; k < network.nodes.size(); ++k) forward(k);
     if (!training) {
@@ -249,6 +252,8 @@ class Plan {
     if (node.kind == Kind::channel_norm || node.kind == Kind::group_norm) return forward_channels(k);
     if (node.kind == Kind::add || node.kind == Kind::concatenate) return forward_join(node);
     if (is_of_images(node)) return forward_image(k);
+    if (node.recurrence) return forward_recurrence(k);
+    if (is_of_sequences(node)) return forward_sequence(k);
     if (node.kind != Kind::affine) return forward_by_rows(k);
     if (node.narrow) return forward_narrow(k);
     const Table<T>& table = network_.table;
@@ -303,8 +308,9 @@ class Plan {
   // Whether a product stores max(z, 0), so that the relu behind it has nothing left to do on the way there.
   bool does_relu(std::size_t k) const {
     const std::vector<Node<T>>& nodes = network_.nodes;
-    const bool product = nodes[k].kind == Kind::affine && !nodes[k].narrow && nodes[k].shards == 1;
-    return nodes[k].chained && (product || nodes[k].kind == Kind::convolution) && nodes[k + 1].scalar &&
+    const bool product = (nodes[k].kind == Kind::affine && !nodes[k].narrow && nodes[k].shards == 1) ||
+                         nodes[k].kind == Kind::convolution || nodes[k].kind == Kind::affine_steps;
+    return nodes[k].chained && product && nodes[k + 1].scalar &&
            nodes[k + 1].scalar->name == std::string_view("relu") && nodes[k + 1].output == nodes[k].output;
   }
 
@@ -332,7 +338,9 @@ class Plan {
             node.bias < 0 ? nullptr : w.theta + slice_of(node.bias).offset,
             (back ? w.space->gradients[to] : w.space->values[to]) + r.begin * out,
             out,
-            (back ? w.space->gradients[std::size_t(node.gradient())] : w.space->values[from]) + r.begin * in};
+            back && node.gradient() < 0
+                ? nullptr
+                : (back ? w.space->gradients[std::size_t(node.gradient())] : w.space->values[from]) + r.begin * in};
   }
 
   // Whether node k is a narrow product that goes in one pass with the activation before it. Where several threads have
@@ -382,15 +390,20 @@ class Plan {
   // W^T for the gradient of the layer's input: first of all, while the weights are as the last step left them.
   void transpose(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
-    if (!training_ || node.kind != Kind::affine || node.gradient() < 0 || node.narrow) return;
+    const bool product = node.kind == Kind::affine || node.kind == Kind::affine_steps;
+    if (!training_ || !product || node.gradient() < 0 || node.narrow) return;
+    transpose(k, node.weight, [k](const Worker<T>& w) { return w.space->transposed[k]; });
+  }
+  template <class To>
+  void transpose(std::size_t k, int weight, To to) {
     const Table<T>& table = network_.table;
-    const Slice W = slice_of(node.weight);
+    const Slice W = slice_of(weight);
     const std::ptrdiff_t panels = Slice{0, W.columns, W.height, W.lanes}.panels();
     const Split split = panels >= threads && threads > 1 ? Split{Split::columns, panels} : kSingle;
-    add({{slice(node.weight), split.kind == Split::single ? kSingle : kWhole, false}, {transposed(k), split, true}},
+    add({{slice(weight), split.kind == Split::single ? kSingle : kWhole, false}, {transposed(k), split, true}},
         [=, &table](Worker<T>& w) {
           const Range r = split.kind == Split::columns ? w.my(panels) : Range{0, w.thread == 0 ? panels : 0};
-          table.transpose(w.theta + W.offset, W.height, W.columns, r.begin, r.end, w.space->transposed[k]);
+          table.transpose(w.theta + W.offset, W.height, W.columns, r.begin, r.end, to(w));
         });
   }
 
@@ -550,6 +563,8 @@ class Plan {
   void backward_input(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
     if (node.convolves()) return backward_convolution(k);
+    if (node.recurrence) return backward_recurrence(k);
+    if (node.kind == Kind::gate) return backward_gate(k);
     if (node.kind == Kind::add || node.kind == Kind::concatenate) return backward_join(node);
     if (node.kind == Kind::channel_norm || node.kind == Kind::group_norm) return backward_channels(k);
     if (node.gradient() < 0) return;
@@ -575,6 +590,7 @@ class Plan {
     }
     if (node.normalizes()) return backward_normalization(k);
     if (is_of_images(node)) return backward_image(k);
+    if (is_of_sequences(node)) return backward_sequence(k);
     if (node.kind != Kind::affine) return backward_by_rows(k);
     const Table<T>& table = network_.table;
     if (is_joined(k)) return backward_joined(k);
@@ -697,6 +713,8 @@ class Plan {
     if (node.kind == Kind::append || node.kind == Kind::embedding) return backward_tables(k);
     if (node.convolves()) return sum_convolution(k);
     if (node.kind == Kind::channel_norm || node.kind == Kind::group_norm) return sum_channel_parameters(k);
+    if (node.recurrence) return sum_recurrence(k);
+    if (node.kind == Kind::affine_steps) return sum_affine_steps(k);
     if (node.kind != Kind::affine) return;
     if (node.narrow) return backward_narrow(k);
     const Table<T>& table = network_.table;
@@ -805,7 +823,12 @@ class Plan {
         const Slice& E = slice_of(parameters[c]);
         T* sums = w.gradient + E.offset;
         if (w.stepper || !w.accumulate) std::fill_n(sums, E.size(), T(0));
-        if (node.kind == Kind::append) {
+        if (node.kind == Kind::append && node.window.in[2] > 1) {
+          const std::ptrdiff_t q = node.window.q;
+          for (std::ptrdiff_t i = 0; i < w.rows; ++i)
+            for (std::ptrdiff_t t = 0; t < node.window.in[2]; ++t)
+              for (std::ptrdiff_t j = 0; j < E.columns; ++j) sums[j] += g[i * out + t * q + q - E.columns + j];
+        } else if (node.kind == Kind::append) {
           T* all = w.scratch();  // the sums of all columns, since a block begins at a register
           std::fill_n(all, padded(node.output), T(0));
           std::copy_n(sums, E.columns, all + column);
@@ -848,6 +871,18 @@ class Plan {
   }
 
   static constexpr std::ptrdiff_t kMaxPanel = 128 / sizeof(T);
+
+  // In plan_sequences.hpp.
+  static bool is_of_sequences(const Node<T>& node);
+  void transpose_recurrence(std::size_t k);
+  void forward_recurrence(std::size_t k);
+  void backward_recurrence(std::size_t k);
+  void sum_recurrence(std::size_t k);
+  void sum_affine_steps(std::size_t k);
+  void forward_sequence(std::size_t k);
+  void backward_sequence(std::size_t k);
+  void backward_gate(std::size_t k);
+  std::ptrdiff_t last_step(const Node<T>& node, const Worker<T>& w, std::ptrdiff_t i) const;
 
   // In plan_images.hpp.
   static bool is_of_images(const Node<T>& node);
@@ -914,3 +949,4 @@ class Plan {
 }  // namespace likeliest
 
 #include "engine/plan_images.hpp"
+#include "engine/plan_sequences.hpp"

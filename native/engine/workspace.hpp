@@ -65,6 +65,54 @@ struct ImageSizes {
   static constexpr std::ptrdiff_t kStatistics = 4;
 };
 
+// What a recurrence needs besides its values: by steps, and in each of them by rows. Where nothing goes back, only what
+// the next step needs is kept.
+template <class T>
+struct Recurrent {
+  T *z = nullptr, *v = nullptr;                     // what the gates take, and the gates; the gradients of both
+  T *state = nullptr, *held = nullptr;              // h before each step and after the last, and as it goes into U
+  T *c = nullptr, *tanh_c = nullptr, *x = nullptr;  // the cells, likewise; the steps of x, where they are copied
+  T *dh = nullptr, *dc = nullptr, *back = nullptr;  // gradients of the state, and what comes out of a product
+  T *Ut = nullptr, *Wt = nullptr;                  // weights, transposed
+  T *sums = nullptr, *sums_of_state = nullptr;      // the gradients of W and U, and their biases, before an update
+  std::ptrdiff_t rows = 0, kept = 0;
+  std::ptrdiff_t ldz = 0, ld = 0, ldx = 0;
+
+  template <class F>
+  void place(const Network<T>& network, const Node<T>& node, std::ptrdiff_t all_rows, bool training, F&& add) {
+    const Recurrence& r = node.recurrence;
+    const auto stride = [&](std::ptrdiff_t columns) { return row_stride<T>(columns, network.table.lanes); };
+    rows = all_rows, kept = training ? r.steps : 1;
+    ldz = stride(r.gates() * r.q), ld = stride(r.q), ldx = stride(r.p);
+    const std::ptrdiff_t states = (kept + 1) * rows * ld;
+    add(&z, kept * rows * ldz), add(&state, states);
+    if (r.splits()) add(&v, kept * rows * ldz);
+    if (r.keep > 0) add(&held, states);
+    if (r.has_cells()) add(&c, states);
+    if (r.turns()) add(&x, r.steps * rows * ldx);
+    if (!training) return;
+    if (r.has_cells()) add(&tanh_c, kept * rows * ld), add(&dc, rows * ld);
+    add(&dh, rows * ld), add(&back, rows * std::max(ld, ldx));
+    const Slice &W = network.slices[std::size_t(node.weight)], &U = network.slices[std::size_t(node.others[0])];
+    add(&Ut, Slice{0, U.columns, U.height, U.lanes}.size());
+    if (node.gradient() >= 0) add(&Wt, Slice{0, W.columns, W.height, W.lanes}.size());
+    add(&sums, W.size() + ldz), add(&sums_of_state, U.size() + ldz);
+  }
+  // How many numbers an example has.
+  static std::ptrdiff_t numbers(const Network<T>& network, const Node<T>& node, bool training) {
+    Recurrent one, two;
+    std::ptrdiff_t count[2] = {};
+    one.place(network, node, 1, training, [&](T**, std::ptrdiff_t numbers) { count[0] += numbers; });
+    two.place(network, node, 2, training, [&](T**, std::ptrdiff_t numbers) { count[1] += numbers; });
+    return count[1] - count[0];
+  }
+  // A row before step s, or after s - 1: of what has a number for each cell, or for each gate.
+  T* at(T* states, std::ptrdiff_t s, std::ptrdiff_t i) const { return states + (s % (kept + 1) * rows + i) * ld; }
+  T* gates_at(T* gates, std::ptrdiff_t s, std::ptrdiff_t i) const { return gates + (s % kept * rows + i) * ldz; }
+  T* tanh_at(std::ptrdiff_t s, std::ptrdiff_t i) const { return tanh_c + (s * rows + i) * ld; }
+  T* x_at(std::ptrdiff_t s, std::ptrdiff_t i) const { return x + (s * rows + i) * ldx; }
+};
+
 // The buffers for a block of examples: one arena, cut up.
 template <class T>
 struct Workspace {
@@ -74,6 +122,7 @@ struct Workspace {
   std::vector<T*> saved, inverse;      // by node: a mask or x_hat, and 1 / sigma
   std::vector<T*> sums;                // by node: the gradients of a narrow weight and of the bias before it
   std::vector<T*> packed, statistics;  // by node: weights of groups; of each example's channels
+  std::vector<Recurrent<T>> recurrent;  // by node
   T *images, *channels;                // kImages images and some channels for each thread
   static constexpr int kImages = 4;
   std::ptrdiff_t image_size = 0, channels_size = 0;
@@ -92,6 +141,7 @@ struct Workspace {
     const std::size_t storages = network.storages.size(), nodes = network.nodes.size();
     values.resize(storages), gradients.resize(storages), transposed.resize(nodes), shards.resize(nodes);
     saved.resize(nodes), inverse.resize(nodes), sums.resize(nodes), packed.resize(nodes), statistics.resize(nodes);
+    recurrent.resize(nodes);
     for (std::size_t s = 0; s < storages; ++s) {
       // x may be kept in parts, one a thread; see part_of_x.
       const std::ptrdiff_t apart = s == 0 ? threads * kApart<T> : 0;
@@ -114,6 +164,14 @@ struct Workspace {
       if (training && image.shard > 0) pieces.emplace_back(&shards[k], network.row_shards * image.shard);
       if (training && node.kind == Kind::max_pool) pieces.emplace_back(&saved[k], rows * network.stride(node.output));
       if (image.statistics > 0) pieces.emplace_back(&statistics[k], image.statistics * (rows + threads));
+      if (node.recurrence)
+        recurrent[k].place(network, node, rows, training,
+                           [&](T** piece, std::ptrdiff_t count) { pieces.emplace_back(piece, count); });
+      if (training && node.kind == Kind::affine_steps) {
+        const Slice& W = network.slices[std::size_t(node.weight)];
+        if (node.gradient() >= 0) pieces.emplace_back(&transposed[k], Slice{0, W.columns, W.height, W.lanes}.size());
+        pieces.emplace_back(&sums[k], W.size() + round_up(W.columns, W.lanes));
+      }
       if (node.kind != Kind::affine) continue;
       const Slice& W = network.slices[std::size_t(node.weight)];
       if (training && node.gradient() >= 0 && !node.narrow)

@@ -86,8 +86,9 @@ struct TileArguments {
   Start start;
   const T* bias;
   bool relu = false;
-  // A^T only: A and B come in so many pieces of K rows, and so far is one from the next.
+  // A^T only: A and B come in so many pieces, of K rows and so far is one from the next, or as a list says.
   std::ptrdiff_t pieces = 1, a_step = 0, b_step = 0;
+  const Piece* list = nullptr;
 };
 
 template <class T, int M, int V, bool HALF, bool TRANSPOSED>
@@ -102,8 +103,10 @@ void tile(const TileArguments<T>& t) noexcept {
     if constexpr (HALF) c.half[i] = t.start == Start::zero ? Half<T>{} : load_half(from + V * lanes);
   }
   if constexpr (TRANSPOSED) {
-    for (std::ptrdiff_t i = 0; i < t.pieces; ++i)
-      accumulate<T, M, V, HALF, true>(c, t.K, t.A + i * t.a_step, t.lda, t.B + i * t.b_step, t.ldb);
+    for (std::ptrdiff_t i = 0; i < t.pieces; ++i) {
+      const Piece piece = t.list ? t.list[i] : Piece{t.K, i * t.a_step, i * t.b_step};
+      accumulate<T, M, V, HALF, true>(c, piece.K, t.A + piece.a, t.lda, t.B + piece.b, t.ldb);
+    }
   } else {
     for (std::ptrdiff_t s = 0; s < t.k.count; ++s) {
       const Segment k = t.k.data[s];
@@ -190,6 +193,7 @@ void multiply_transposed(const MultiplyTransposed<T>& g) noexcept {
   for (std::ptrdiff_t p = tiles ? skip / tiles : panels; p < panels && left > 0; ++p) {
     const int halves = halves_of_panel<T>(g.columns, p);
     const std::ptrdiff_t stride = registers_of_panel<T>(g.columns, p) * kLanes<T>;
+    const std::ptrdiff_t beside = g.packed ? g.columns - p * width : stride;  // where what is no column begins
     if (g.update && halves % 2)  // what tiles do not write is 0
       for (std::ptrdiff_t k = 0; k < kTileRows * stride; k += kLanes<T>) store(scratch + k, Vector<T>{});
     skip = skip >= tiles ? skip % tiles : skip;
@@ -203,17 +207,20 @@ void multiply_transposed(const MultiplyTransposed<T>& g) noexcept {
       for (std::ptrdiff_t i = skip; i < cut.count && left > 0; ++i, --left) {
         const std::ptrdiff_t r = segment.begin + cut.begin(i), m = segment.begin + cut.begin(i + 1) - r;
         const std::ptrdiff_t offset = p * g.height * width + r * stride;
-        T* C = g.update ? scratch : g.C + offset;
+        T* C = g.C ? g.C + offset : scratch;
         if (g.ahead) g.ahead->fetch(rows_a_tile);
         if (segment.used) {
           run_tile<T, true>(int(m), halves,
-                            {g.K, {}, g.A + r, g.lda, g.B + p * width, g.ldb, C, stride, g.start, nullptr});
+                            {g.K, {}, g.A + r, g.lda, g.B + p * width, g.ldb, C, stride, g.start, nullptr, false,
+                             g.pieces ? g.piece_count : 1, 0, 0, g.pieces});
+          for (std::ptrdiff_t j = beside; j < stride; ++j)
+            for (std::ptrdiff_t k = 0; k < m; ++k) C[k * stride + j] = T(0);
         } else if (g.update ? g.update->moves_without_gradient : g.start == Start::zero) {
           for (std::ptrdiff_t k = 0; k < m * stride; k += kLanes<T>) store(C + k, Vector<T>{});
         } else {
           continue;
         }
-        if (g.update) g.update->apply(offset, scratch, m * stride);
+        if (g.update) g.update->apply(offset, C, m * stride);
       }
       skip = 0;
     }

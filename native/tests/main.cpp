@@ -19,6 +19,7 @@ void test_regularization(bool quick);
 void test_columns_of_eta(bool quick);
 void test_images(bool quick);
 void test_augment(bool quick);
+void test_recurrence(bool quick);
 }  // namespace likeliest::tests
 
 int main(int count, char** arguments) {
@@ -38,6 +39,7 @@ int main(int count, char** arguments) {
   test_columns_of_eta(quick);
   test_images(quick);
   test_augment(quick);
+  test_recurrence(quick);
   std::printf("native: %d passed, %d failed\n", checks - failures, failures);
   return failures != 0;
 }

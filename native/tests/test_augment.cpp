@@ -148,15 +148,19 @@ void test_pieces(const std::string& isa, std::ptrdiff_t c) {
   }
 }
 
-// x (H, W, c) -> affine -> tanh -> affine: eta.
+// x (H, W, c) -> reshape -> affine -> tanh -> affine: eta.
 struct Net {
   Program program;
   Net(std::ptrdiff_t H, std::ptrdiff_t W, std::ptrdiff_t hidden, const std::string& likelihood)
-      : program{{Value({H, W, 1})}, {}, {}, {likelihood, {0, 0}, {0, 0}, 1, 1, 0}, {}} {
+      : program{{Value({H, W, 1}), Value(H * W)},
+                {},
+                {{"reshape", {0}, 1, {}, {}}},
+                {likelihood, {0, 0}, {0, 0}, 1, 1, 0},
+                {}} {
     if (likelihood == "categorical") program.likelihood.classes = 3;
     affine(hidden);
     program.values.push_back(hidden);
-    program.steps.push_back({"tanh", {1}, 2, {}, {}});
+    program.steps.push_back({"tanh", {2}, 3, {}, {}});
     affine(likelihood == "categorical" ? 3 : 1);
   }
   void affine(std::ptrdiff_t q) {

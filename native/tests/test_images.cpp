@@ -1,18 +1,14 @@
-// Operations on images against plain loops over every index, gradients against central differences, and the same bits
-// for any number of threads.
+// Operations on images against plain loops over every index; gradients and threads as in networks.hpp.
 #include <algorithm>
 #include <cmath>
 #include <functional>
 #include <iterator>
 #include <limits>
 
-#include "engine/engine.hpp"
-#include "tests/check.hpp"
+#include "tests/networks.hpp"
 
 namespace likeliest::tests {
 namespace {
-
-using Sizes = std::vector<std::ptrdiff_t>;
 
 // How windows lie along each axis.
 struct Lie {
@@ -28,30 +24,10 @@ Lie lie(Sizes kernel, std::ptrdiff_t stride, std::ptrdiff_t before, std::ptrdiff
   return {kernel, Sizes(axes, stride), Sizes(axes, before), Sizes(axes, after), Sizes(axes, dilation), groups};
 }
 
-class Net {
+class Images : public Net {
  public:
-  Program program;
+  using Net::Net;
 
-  Net(Sizes shape, const std::string& likelihood, std::ptrdiff_t classes = 0)
-      : program{{Value(shape)}, {}, {}, {likelihood, {0, 0}, {0, 0}, 1, 1, classes}, {}} {}
-
-  const Sizes& shape() const { return program.values.back().shape; }
-  int last() const { return int(program.values.size()) - 1; }
-  int parameter(Shape shape, bool learned = true) {
-    program.parameters.push_back(std::move(shape));
-    program.rules.push_back({"", {}, true, learned});
-    return int(program.parameters.size()) - 1;
-  }
-  int step(const std::string& operation, Sizes out, std::vector<int> parameters, std::vector<double> constants,
-           std::vector<int> inputs = {}) {
-    if (inputs.empty()) inputs = {last()};
-    program.values.push_back(Value(std::move(out)));
-    program.steps.push_back({operation, inputs, last(), std::move(parameters), std::move(constants)});
-    return last();
-  }
-  int activation(const std::string& name) {
-    return step(name, shape(), {}, name == "leaky_relu" ? std::vector{0.1} : std::vector<double>{});
-  }
   int convolution(const Lie& l, std::ptrdiff_t q, bool bias = true) {
     Sizes out;
     std::ptrdiff_t taps = 1;
@@ -95,12 +71,6 @@ class Net {
       parameters.push_back(parameter({1, c}, false)), parameters.push_back(parameter({1, c}, false));
     return step(operation, shape(), parameters, std::move(constants));
   }
-  int flatten() { return step("reshape", {program.values.back().width()}, {}, {}); }
-  int affine(std::ptrdiff_t q) {
-    const int W = parameter({shape().back(), q}), b = parameter({1, q});
-    return step("affine", {q}, {W, b}, {});
-  }
-
  private:
   static std::vector<double> constants(const Lie& l, bool dilated) {
     std::vector<double> all(l.stride.begin(), l.stride.end());
@@ -112,42 +82,6 @@ class Net {
     return all;
   }
 };
-
-double number(std::size_t i) { return std::sin(double(i) * 12.9898 + 0.3) * 0.7; }
-
-template <class T>
-struct Data {
-  std::vector<T> X, y;
-  std::vector<std::uint32_t> order;
-  std::ptrdiff_t n, width;
-  Data(const Program& program, std::ptrdiff_t n) : n(n), width(program.values[0].width()) {
-    for (std::ptrdiff_t i = 0; i < n * width; ++i) X.push_back(T(number(std::size_t(i * 7 + 5))));
-    const std::ptrdiff_t classes = program.likelihood.classes;
-    for (std::ptrdiff_t i = 0; i < n; ++i) {
-      y.push_back(classes ? T(i * 5 % classes) : T(number(std::size_t(i))));
-      order.push_back(std::uint32_t(i * 17 % n));
-    }
-  }
-  Examples examples() const {
-    const auto size = std::ptrdiff_t(sizeof(T));
-    return {{X.data(), sizeof(T) == 4 ? Type::f32 : Type::f64, n, width, width * size, size}, y.data(), nullptr};
-  }
-};
-
-template <class T>
-std::vector<std::vector<T>> start(Engine& engine, const Program& program) {
-  std::vector<std::vector<T>> all;
-  for (std::size_t k = 0; k < program.parameters.size(); ++k) {
-    const Shape& s = program.parameters[k];
-    std::vector<T> theta(std::size_t(s.height * s.columns));
-    for (std::size_t i = 0; i < theta.size(); ++i)
-      theta[i] = T(number(i * 3 + k * 101) * (s.height > 8 ? 2 / std::sqrt(double(s.height)) : 0.8) +
-                   (program.rules[k].learned ? 0 : 1.2));
-    engine.set(int(k), Engine::kTheta, theta.data());
-    all.push_back(theta);
-  }
-  return all;
-}
 
 // Calls f(indices) for every combination below the sizes.
 void each(const Sizes& sizes, const std::function<void(const Sizes&)>& f) {
@@ -189,7 +123,7 @@ void each_tap(const Lie& l, const Sizes& small, const Sizes& large,
 template <class T>
 void test_forward(const Lie& l, const Sizes& shape, std::ptrdiff_t q, const std::string& operation,
                   const std::string& isa) {
-  Net net(shape, "normal");
+  Images net(shape, "normal");
   if (operation == "convolution")
     net.convolution(l, q);
   else if (operation == "transposed_convolution")
@@ -202,7 +136,7 @@ void test_forward(const Lie& l, const Sizes& shape, std::ptrdiff_t q, const std:
   const auto engine = make_engine(net.program, sizeof(T) == 8, isa);
   const std::vector<std::vector<T>> theta = start<T>(*engine, net.program);
   const std::ptrdiff_t n = 3, width = net.shape()[0];
-  const Data<T> data(net.program, n);
+  const Data<T> data(net, n);
   std::vector<T> eta(std::size_t(n * width));
   engine->output(data.examples().x, 2, eta.data());
   bool good = true;
@@ -246,149 +180,6 @@ void test_forward(const Lie& l, const Sizes& shape, std::ptrdiff_t q, const std:
                 l.groups, shape.back(), q);
 }
 
-std::vector<double> gradient_of(Engine& engine, const Program& program, const Data<double>& data, int threads) {
-  engine.gradient(data.examples(), threads);
-  std::vector<double> all;
-  for (std::size_t k = 0; k < program.parameters.size(); ++k) {
-    std::vector<double> part(std::size_t(program.parameters[k].height * program.parameters[k].columns));
-    engine.get(int(k), Engine::kGradient, part.data());
-    all.insert(all.end(), part.begin(), part.end());
-  }
-  return all;
-}
-
-// The gradient along some directions, each of which moves one parameter of every few numbers.
-void test_gradient(const Net& net, const std::string& isa, const char* what) {
-  const Program& program = net.program;
-  const auto engine = make_engine(program, true, isa);
-  const std::vector<std::vector<double>> theta = start<double>(*engine, program);
-  const Data<double> data(program, 5);
-  const std::vector<double> gradient = gradient_of(*engine, program, data, 1);
-  const auto total = [&] {
-    std::vector<double> each(5);
-    engine->log_likelihood(data.examples(), 1, each.data());
-    double sum = 0;
-    for (const double x : each) sum += x;
-    return sum;
-  };
-  std::size_t offset = 0;
-  for (std::size_t k = 0; k < theta.size(); ++k) {
-    if (program.rules[k].learned)
-      for (std::size_t residue = 0; residue < 3; ++residue) {
-        double expected = 0, size = 0;
-        const auto moved = [&](double by) {
-          std::vector<double> other = theta[k];
-          for (std::size_t i = residue; i < other.size(); i += 3) other[i] += by * number(i + residue + 1);
-          engine->set(int(k), Engine::kTheta, other.data());
-          return total();
-        };
-        for (std::size_t i = residue; i < theta[k].size(); i += 3) {
-          expected += gradient[offset + i] * number(i + residue + 1);
-          size += std::abs(gradient[offset + i]);
-        }
-        const double epsilon = 1e-6, slope = (moved(epsilon) - moved(-epsilon)) / (2 * epsilon);
-        engine->set(int(k), Engine::kTheta, theta[k].data());
-        if (!CHECK(std::abs(slope - expected) < 1e-6 * (1 + size)))
-          std::printf("  %s %s: parameter %zu, %g instead of %g\n", isa.c_str(), what, k, expected, slope);
-      }
-    offset += theta[k].size();
-  }
-}
-
-template <class T>
-void test_threads(const Net& net, std::ptrdiff_t n, std::ptrdiff_t batch, const std::string& isa, const char* what) {
-  const Program& program = net.program;
-  const Data<T> data(program, n);
-  std::vector<T> first;
-  for (const int threads : {1, 2, 3, 5}) {
-    const auto engine = make_engine(program, sizeof(T) == 8, isa);
-    start<T>(*engine, program);
-    const std::vector<double> h{0.003, 0.9, 0.999, 1e-8};
-    engine->start("adam", h, h);
-    const std::vector<std::int64_t> bounds{0, batch, 2 * batch, n};
-    const std::vector<double> factors{1, 1, 1};
-    std::vector<double> totals(3);
-    for (int epoch = 0; epoch < 2; ++epoch) {
-      const Steps steps{data.order.data(), bounds.data(), factors.data(), nullptr, 3, 1 + 3 * epoch};
-      CHECK(engine->train(data.examples(), steps, {0.0, std::numeric_limits<double>::infinity(), {3, 4}},
-                          -std::numeric_limits<double>::infinity(), threads, totals.data()) == 3);
-    }
-    engine->gradient(data.examples(), threads);
-    std::vector<T> all;
-    for (const int which : {Engine::kTheta, Engine::kGradient})
-      for (std::size_t k = 0; k < program.parameters.size(); ++k) {
-        std::vector<T> part(std::size_t(program.parameters[k].height * program.parameters[k].columns));
-        engine->get(int(k), which, part.data());
-        all.insert(all.end(), part.begin(), part.end());
-      }
-    if (threads == 1) {
-      first = all;
-      bool finite = true;
-      for (const T x : all) finite = finite && std::isfinite(x);
-      CHECK(finite);
-    }
-    if (!CHECK(all == first)) std::printf("  %s %s: %d threads\n", isa.c_str(), what, threads);
-  }
-}
-
-// One step of gradient ascent, in training: how far each parameter goes, and the log-likelihood before.
-struct Stride {
-  std::vector<std::vector<double>> moved;
-  double total;
-};
-Stride stride_of(Engine& engine, const Program& program, const Data<double>& data,
-                 const std::vector<std::vector<double>>& theta, double clip_norm) {
-  for (std::size_t k = 0; k < theta.size(); ++k) engine.set(int(k), Engine::kTheta, theta[k].data());
-  engine.start("gradient_ascent", {1.0}, {1.0});
-  const std::vector<std::int64_t> bounds{0, data.n};
-  const std::vector<double> factors{1};
-  Stride stride;
-  const Steps steps{data.order.data(), bounds.data(), factors.data(), nullptr, 1, 7};
-  CHECK(engine.train(data.examples(), steps, {0.0, clip_norm, {3, 4}}, -1e300, 2, &stride.total) == 1);
-  for (std::size_t k = 0; k < theta.size(); ++k) {
-    std::vector<double> now(theta[k].size());
-    engine.get(int(k), Engine::kTheta, now.data());
-    for (std::size_t i = 0; i < now.size(); ++i) now[i] -= theta[k][i];
-    stride.moved.push_back(std::move(now));
-  }
-  return stride;
-}
-
-// What training climbs, with the statistics of its minibatch and its noise: the same step again, from somewhere else,
-// tells how the log-likelihood changes. A step that is cut back has the length that it is cut to.
-void test_training(const Net& net, const std::string& isa, const char* what) {
-  constexpr double kAnyNorm = std::numeric_limits<double>::infinity();
-  const Program& program = net.program;
-  const auto engine = make_engine(program, true, isa);
-  const std::vector<std::vector<double>> theta = start<double>(*engine, program);
-  const Data<double> data(program, 21);
-  stride_of(*engine, program, data, theta, kAnyNorm);  // so that buffers have numbers of an earlier step
-  const Stride whole = stride_of(*engine, program, data, theta, kAnyNorm);
-  double length = 0, cut = 0;
-  for (std::size_t k = 0; k < theta.size(); ++k) {
-    if (!program.rules[k].learned) continue;
-    double expected = 0, size = 0;
-    std::vector<std::vector<double>> there = theta, back = theta;
-    constexpr double epsilon = 1e-6;
-    for (std::size_t i = 0; i < theta[k].size(); ++i) {
-      const double direction = number(i + 2), gradient = whole.moved[k][i] * double(data.n);
-      expected += gradient * direction, size += std::abs(gradient), length += whole.moved[k][i] * whole.moved[k][i];
-      there[k][i] += epsilon * direction, back[k][i] -= epsilon * direction;
-    }
-    const double slope = (stride_of(*engine, program, data, there, kAnyNorm).total -
-                          stride_of(*engine, program, data, back, kAnyNorm).total) /
-                         (2 * epsilon);
-    if (!CHECK(std::abs(slope - expected) < 2e-6 * (1 + size)))
-      std::printf("  %s %s: training, parameter %zu, %g instead of %g\n", isa.c_str(), what, k, expected, slope);
-  }
-  const double longest = std::sqrt(length) / 3;
-  const Stride short_one = stride_of(*engine, program, data, theta, longest);
-  for (std::size_t k = 0; k < theta.size(); ++k)
-    if (program.rules[k].learned)
-      for (const double x : short_one.moved[k]) cut += x * x;
-  if (!CHECK(std::abs(std::sqrt(cut) / longest - 1) < 1e-9)) std::printf("  %s %s: clipped\n", isa.c_str(), what);
-}
-
 // Of numbers that are equal the first is the largest, and a NaN is larger than any, wherever it stands.
 template <class T>
 void test_largest(const Table<T>& table) {
@@ -407,14 +198,14 @@ std::vector<std::pair<const char*, Net>> networks() {
   std::vector<std::pair<const char*, Net>> all;
   const auto add = [&](const char* name, Net net) { all.emplace_back(name, std::move(net)); };
   {
-    Net net({9, 9, 1}, "categorical", 3);
+    Images net({9, 9, 1}, "categorical", 3);
     net.convolution(lie({3, 3}, 1, 0, 0, 1), 20), net.activation("relu"), net.pool("max_pool", lie({2, 2}, 2, 0, 0, 1));
     net.convolution(lie({2, 2}, 1, 1, 0, 1), 33), net.activation("relu"), net.flatten(), net.affine(8);
     net.activation("tanh"), net.affine(3);
     add("conv pool conv", net);
   }
   {
-    Net net({7, 6, 3}, "categorical", 3);
+    Images net({7, 6, 3}, "categorical", 3);
     net.convolution(lie({3, 2}, 2, 1, 1, 1, 3), 6), net.activation("gelu");
     net.convolution(lie({3, 3}, 1, 1, 1, 1, 6), 6), net.activation("silu"),
         net.convolution(lie({1, 1}, 1, 0, 0, 1), 5, false);
@@ -422,7 +213,7 @@ std::vector<std::pair<const char*, Net>> networks() {
     add("groups, depthwise, group_norm, average_pool", net);
   }
   {
-    Net net({12, 4}, "categorical", 3);
+    Images net({12, 4}, "categorical", 3);
     net.convolution(lie({3}, 1, 2, 0, 2), 18), net.norm("batch_norm", {1e-5, 0.9}), net.activation("relu");
     net.convolution(lie({3}, 2, 1, 1, 1, 18), 18), net.activation("elu"), net.step("global_max_pool", {18}, {}, {}),
         net.affine(3);
@@ -430,32 +221,32 @@ std::vector<std::pair<const char*, Net>> networks() {
     add("series, batch_norm", net);
   }
   {
-    Net net({4, 5, 4, 2}, "categorical", 3);
+    Images net({4, 5, 4, 2}, "categorical", 3);
     net.convolution(lie({2, 2, 3}, 1, 0, 1, 1), 7), net.activation("relu"),
         net.pool("max_pool", lie({2, 2, 2}, 1, 0, 1, 1));
     net.convolution(lie({2, 1, 2}, 1, 0, 0, 1), 3), net.step("global_average_pool", {3}, {}, {}), net.affine(3);
     add("volume", net);
   }
   {
-    Net net({5, 5, 4, 2}, "categorical", 3);
+    Images net({5, 5, 4, 2}, "categorical", 3);
     net.convolution(lie({2, 3, 2}, 2, 1, 0, 1), 5), net.activation("tanh");
     net.convolution(lie({2, 2, 1}, 2, 0, 1, 1), 3), net.flatten(), net.affine(3);
     add("volume, strides", net);
   }
   {
-    Net net({5, 10, 16}, "categorical", 3);  // of which the pool leaves windows out, and the last tiles are not full
+    Images net({5, 10, 16}, "categorical", 3);  // of which the pool leaves windows out, and the last tiles are not full
     net.convolution(lie({3, 3}, 1, 1, 1, 1), 16), net.activation("relu"), net.pool("max_pool", lie({2, 2}, 2, 0, 0, 1));
     net.convolution(lie({2, 5}, 1, 0, 3, 1), 32, false), net.activation("tanh"), net.flatten(), net.affine(3);
     add("minimal filtering", net);
   }
   {
-    Net net({4, 3, 6, 16}, "categorical", 3);
+    Images net({4, 3, 6, 16}, "categorical", 3);
     net.convolution(lie({3, 2, 3}, 1, 0, 1, 1), 16), net.activation("relu");
     net.convolution(lie({1, 3, 5}, 1, 2, 0, 1), 16), net.step("global_average_pool", {16}, {}, {}), net.affine(3);
     add("minimal filtering of volumes", net);
   }
   {
-    Net net({4, 4, 3}, "categorical", 3);
+    Images net({4, 4, 3}, "categorical", 3);
     net.step("rescale", {4, 4, 3}, {}, {0.1, 0.2, 0.3, 2, 1.5, 0.7});
     net.transposed(lie({3, 3}, 2, 1, 1, 1), 5, 1), net.activation("tanh"),
         net.step("upsample", {16, 16, 5}, {}, {2, 2});
@@ -465,7 +256,7 @@ std::vector<std::pair<const char*, Net>> networks() {
     add("transposed, upsample, rescale", net);
   }
   {
-    Net net({5, 5, 2}, "categorical", 3);
+    Images net({5, 5, 2}, "categorical", 3);
     const int a = net.convolution(lie({3, 3}, 1, 1, 1, 1), 6);
     const int b = net.activation("relu");
     net.convolution(lie({3, 3}, 1, 1, 1, 1), 6);
@@ -478,7 +269,7 @@ std::vector<std::pair<const char*, Net>> networks() {
     add("branches", net);
   }
   {
-    Net net({6}, "categorical", 3);  // rows that branch, and x itself taken twice
+    Images net({6}, "categorical", 3);  // rows that branch, and x itself taken twice
     const int a = net.affine(5);
     const int b = net.step("affine", {5}, {net.parameter({6, 5})}, {}, {0});
     net.step("add", {5}, {}, {}, {a, b});
@@ -500,7 +291,7 @@ bool refused(const Program& program) {
 }
 
 void test_refusals() {
-  Net good({5, 5, 2}, "categorical", 3);
+  Images good({5, 5, 2}, "categorical", 3);
   good.convolution(lie({3, 3}, 1, 0, 0, 1), 4), good.flatten(), good.affine(3);
   CHECK(!refused(good.program));
   Program bad = good.program;

@@ -35,14 +35,16 @@ def assemble(
     """
     net = Builder(input_shape, initializer, expected, lengths)
     x = chain(net, layers, net.input)
-    sequence = _check_output(net, x, likelihood)
-    step = likelihood.step
+    steps = _check_last(x, likelihood)
+    one = likelihood.of_step
+    names = ["eta_of_steps"] if steps else [OUTPUT]
+    if one.shared:
+        names.insert(0, "z")
     with net.within("output"):
-        eta = affine(net, x, Dense(step.width - step.shared), name="z" if step.shared or sequence else OUTPUT)
-        if step.shared:
-            c = net.parameter("c", (step.shared,), Zeros())
-            eta = net.emit("append", eta, c, name="eta_t" if sequence else OUTPUT)
-        if sequence:
+        eta = affine(net, x, Dense(one.width - one.shared), name=names[0])
+        if one.shared:
+            eta = net.emit("append", eta, net.parameter("c", (one.shared,), Zeros()), name=names[1])
+        if steps:
             net.emit("reshape", eta, name=OUTPUT, shape=(math.prod(eta.shape),))
     program = net.finish()
     if isinstance(initializer, Mapping):
@@ -52,24 +54,27 @@ def assemble(
     return program, net.draws
 
 
-def settled(likelihood: Likelihood, program: Program) -> Likelihood:
-    """The likelihood of what a program gives: where its last hidden value is a sequence, one for each of its steps."""
-    last = program.steps[-1]
-    if last.operation != "reshape":
-        return likelihood
-    T, _ = program.values[last.inputs[0]]
-    return PerStep(likelihood.step, T)
+def gives_steps(layers: Sequence[Layer], input_shape: Shape, lengths: bool = False) -> bool:
+    """Whether the last hidden value is a sequence (n, T, p)."""
+    net = Builder(input_shape, None, None, lengths)
+    return len(chain(net, layers, net.input).shape) == 2
 
 
-def _check_output(net: Builder, x: Value, likelihood: Likelihood) -> bool:
+def settled(layers: Sequence[Layer], likelihood: Likelihood, input_shape: Shape, lengths: bool = False) -> Likelihood:
+    """The likelihood for examples of a shape: where the last hidden value is a sequence, one for each of its steps."""
+    net = Builder(input_shape, None, None, lengths)
+    x = chain(net, layers, net.input)
+    return PerStep(likelihood.of_step, x.shape[0]) if len(x.shape) == 2 else likelihood
+
+
+def _check_last(x: Value, likelihood: Likelihood) -> bool:
     """Whether the last hidden value, which η is made of, is a sequence (n, T, q); a ValueError unless it fits."""
-    sequence = len(x.shape) == 2
     if len(x.shape) > 2:
         raise ValueError(f"output expects (n, p) or (n, T, p), got {written(x.shape)}: is a Flatten missing?")
-    if isinstance(likelihood, PerStep) and not sequence:
+    if isinstance(likelihood, PerStep) and len(x.shape) == 1:
         raise ValueError(
             f"output expects a sequence (n, T, p) for {likelihood!r}, got {written(x.shape)}: keep every step, with "
             "return_sequences=True in the last recurrence and without Last() or Flatten(); or take a likelihood of one "
             "y for each sequence"
         )
-    return sequence
+    return len(x.shape) == 2

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from likeliest.layers import Graph, Layer
 from likeliest.layers.base import numbered
 from likeliest.likelihoods import Likelihood
-from likeliest.ops import ACTIVATIONS
-from likeliest.program import INPUT, Program, Shape, Step, enclosing
+from likeliest.ops import ACTIVATIONS, RECURRENCES
+from likeliest.program import INPUT, LENGTHS, SEQUENCE, Program, Shape, Step, enclosing
 from likeliest.summary import _bytes, _shape
 
 if TYPE_CHECKING:
@@ -106,7 +106,8 @@ def network_html(net: Network, *, feature_names: Sequence[str] | None = None, ti
     names = None if feature_names is None else [str(name) for name in feature_names]
     middle = _of_layers(net) if program is None else _of_program(program, net.layers)
     shape = None if program is None else program.input_shape
-    nodes = [_input(shape, names), *middle, _end(net.likelihood)]
+    longest = None if program is None else program.values.get(SEQUENCE)
+    nodes = [_input(shape if longest is None else longest, names, longest is not None), *middle, _end(net.likelihood)]
     lines = [f"<p>{_text(meaning(net.likelihood))}</p>", f"<p>{_text(_memory(net, program))}</p>"]
     head = "" if title is None else f'<p class="title">{_text(title)}</p>'
     return (
@@ -138,12 +139,12 @@ def _program(net: Network) -> Program | None:
         return None
 
 
-def _input(shape: Shape | None, names: list[str] | None) -> Node:
+def _input(shape: Shape | None, names: list[str] | None, shorter: bool) -> Node:
     listed: tuple[str, ...] = ()
     if names:
         few = names if len(names) <= NAMES else names[: NAMES - 1]
         listed = (*few, *([f"and {len(names) - len(few):,} more"] if len(few) < len(names) else []))
-    lines = listed if shape is None else (_shape(shape), *listed)
+    lines = listed if shape is None else (_shape(shape), *(("or shorter",) if shorter else ()), *listed)
     about = "the inputs" + (f": {', '.join(names[:100])}" if names else "")
     return Node(INPUT, "inputs", lines, None if shape is None else math.prod(shape), "plain", about)
 
@@ -177,6 +178,9 @@ def _of_program(program: Program, layers: Sequence[Layer]) -> list[Node]:
     groups: list[tuple[str, list[Step]]] = []
     place = {INPUT: 0}  # of each value: the box that it leaves
     for step in program.steps:
+        if step.output in (SEQUENCE, LENGTHS):  # parts of the input, in its box
+            place[step.output] = 0
+            continue
         owner = step.output.rpartition(".")[0] or "output"
         if not groups or groups[-1][0] != owner:
             groups.append((owner, []))
@@ -190,7 +194,7 @@ def _of_program(program: Program, layers: Sequence[Layer]) -> list[Node]:
     for k, (owner, steps) in enumerate(groups, 1):
         shape = program.values[steps[-1].output]
         operations = [step.operation for step in steps]
-        activations = [operation for operation in operations if operation in ACTIVATIONS]
+        activations = [operation for operation in operations if operation in (*ACTIVATIONS, *RECURRENCES)]
         layer = written.get(owner)
         kind = owner.rpartition(".")[2] if layer is None else type(layer).__name__
         detail = "η" if owner == "output" else ", ".join(activations or operations)

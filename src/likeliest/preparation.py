@@ -18,6 +18,7 @@ from likeliest.data import as_examples
 from likeliest.engines.base import Engine
 from likeliest.fit import Validation
 from likeliest.likelihoods import Likelihood
+from likeliest.ops import RECURRENCES
 from likeliest.optimizers import Optimizer
 from likeliest.program import Program
 from likeliest.schedules import Constant, Schedule
@@ -31,7 +32,7 @@ class SymmetryWarning(UserWarning):
 
 def start_output(engine: Engine, likelihood: Likelihood, y: Array, weights: Array | None) -> None:
     """Starts the output where η fits y as well as it can without x: its biases, and nothing of x in its scales."""
-    start, likelihood = likelihood.start(y, weights), likelihood.step  # of several steps, the first is as the others
+    start, likelihood = likelihood.start(y, weights), likelihood.of_step  # of several steps, all are as the first
     own = likelihood.width - likelihood.shared
     start = start[: likelihood.width]
     if start.any():
@@ -110,7 +111,7 @@ def _cells_of_cells(program: Program) -> list[tuple[str, str]]:
             if before.operation == "affine":
                 found.append((before.parameters[0], step.parameters[0]))
                 break
-            before = made.get(before.inputs[0])
+            before = None if before.operation in RECURRENCES else made.get(before.inputs[0])
     return found
 
 

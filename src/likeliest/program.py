@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,15 @@ Draw = Callable[[random.Key, Shape], Any]
 """The first value of a parameter, from a stream of random numbers and its shape."""
 
 INPUT, OUTPUT = "x", "eta"
+SEQUENCE, LENGTHS = "sequence", "lengths"
+"""What an input is taken apart into where sequences differ in length."""
+
+
+class Form(NamedTuple):
+    """What examples look like: the shape of one; or, with lengths, that of the longest sequence, (T, p) or (T,)."""
+
+    shape: Shape
+    lengths: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,16 @@ class Program:
     def input_shape(self) -> Shape:
         """The shape of one example."""
         return self.values[INPUT]
+
+    @property
+    def form(self) -> Form:
+        """What the examples look like, before they are made rows that end in a length."""
+        return Form(self.values[SEQUENCE], True) if LENGTHS in self.values else Form(self.input_shape)
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether some value may be a sequence (n, T, p): sequences of another length may then do, too."""
+        return any(len(shape) == 2 for shape in self.values.values())
 
     @property
     def size(self) -> int:
@@ -189,8 +208,8 @@ class Builder:
         self.lengths: Value | None = None
         if lengths:
             x = self.input
-            self.input = self.emit("slice", x, name="sequence", begin=0, end=size, shape=input_shape)
-            self.lengths = self.emit("slice", x, name="lengths", begin=size, end=size + 1, shape=(1,))
+            self.input = self.emit("slice", x, name=SEQUENCE, begin=0, end=size, shape=input_shape)
+            self.lengths = self.emit("slice", x, name=LENGTHS, begin=size, end=size + 1, shape=(1,))
 
     @property
     def initializer(self) -> Initializer | str | None:

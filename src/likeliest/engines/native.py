@@ -46,9 +46,6 @@ class Native:
     def __init__(self, program: Program, likelihood: Likelihood, dtype: str, priors: Mapping[str, Prior]) -> None:
         self.program, self.likelihood, self.dtype = program, likelihood, np.dtype(dtype)
         name, constants, groups = likelihood.kernel()
-        smoothed = likelihood.training().kernel()[1]
-        if likelihood.step is not likelihood:  # the core does not go through steps yet: it calls back
-            name, constants, smoothed, groups = "custom", (), (), 1
         self._has_kernel = name != "custom"
         values = {name: i for i, name in enumerate(program.values)}
         self._index = {name: i for i, name in enumerate(program.parameters)}
@@ -69,7 +66,7 @@ class Native:
             (
                 name,
                 [float(c) for c in constants],
-                [float(c) for c in smoothed],
+                [float(c) for c in likelihood.training().kernel()[1]],
                 groups,
                 likelihood.targets,
                 likelihood.classes or 0,

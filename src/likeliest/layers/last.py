@@ -21,10 +21,10 @@ class Last(Layer):
     Examples
     --------
     >>> import likeliest as ll
-    >>> layers = [ll.LSTM(8, return_sequences=True), ll.LayerNorm(), ll.Last()]
+    >>> layers = [ll.LSTM(8, return_sequences=True), ll.Dense(4, "relu"), ll.Last()]
     >>> net = ll.Network(layers, likelihood="bernoulli", engine="reference").build((20, 3))
     >>> net.program.values["last_1.h"]
-    (8,)
+    (4,)
     """
 
     def build(self, net: Builder, x: Value) -> Value:

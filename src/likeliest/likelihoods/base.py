@@ -70,6 +70,11 @@ class Likelihood(ABC):
         return f"{type(self).__name__}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in shown)})"
 
     @property
+    def of_step(self) -> Likelihood:
+        """The likelihood of one step: this one, unless it is `PerStep`."""
+        return self
+
+    @property
     def width(self) -> int:
         """How many numbers η has per example: the width of the output layer."""
         return 1
@@ -93,11 +98,6 @@ class Likelihood(ABC):
     def row(self) -> tuple[int, ...]:
         """The shape of y for one example: (), (targets,), or with steps (T, ...)."""
         return () if self.targets == 1 else (self.targets,)
-
-    @property
-    def step(self) -> Likelihood:
-        """The likelihood of one step: this one, unless it is `PerStep`."""
-        return self
 
     @property
     def draws(self) -> int:

@@ -70,7 +70,7 @@ class PerStep(Likelihood):
             object.__setattr__(self, name, getattr(self.base, name))
 
     @property
-    def step(self) -> Likelihood:
+    def of_step(self) -> Likelihood:
         """The likelihood of one step."""
         return self.base
 

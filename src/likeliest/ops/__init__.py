@@ -62,6 +62,9 @@ ACTIVATIONS: dict[str, ModuleType] = {
 }
 """The scalar activations: h = f(z), one number at a time."""
 
+RECURRENCES = ("rnn", "lstm", "gru", "layer_norm_lstm")
+"""The operations that go through a sequence step by step."""
+
 OPERATIONS: dict[str, ModuleType] = {
     page.__name__.rpartition(".")[2]: page
     for page in (

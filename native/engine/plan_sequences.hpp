@@ -1,0 +1,511 @@
+// The tasks of a plan on sequences: recurrences, and what goes through an example place by place; see plan.hpp.
+//
+// A recurrence goes through the steps with all rows of a thread at once, one product with W and one with U for each
+// step. The gradients of weights come after it: each number is the sum over all steps and, in each, all rows, whatever
+// the threads. Rows whose sequence has ended are left out of both.
+#pragma once
+#include "engine/plan.hpp"
+
+namespace likeliest {
+
+namespace sequences {
+
+// What a recurrence is run with, for the rows of a block.
+template <class T>
+struct Pass {
+  const Network<T>& network;
+  const Node<T>& node;
+  const Recurrence& r;
+  const Workspace<T>& space;
+  const Recurrent<T>& own;
+
+  Pass(const Network<T>& network, std::size_t k, const Workspace<T>& space)
+      : network(network),
+        node(network.nodes[k]),
+        r(network.nodes[k].recurrence),
+        space(space),
+        own(space.recurrent[k]) {}
+
+  const T* input(int which, std::ptrdiff_t i) const {
+    const int storage = node.inputs[std::size_t(which)];
+    return space.values[std::size_t(storage)] + i * network.stride(storage);
+  }
+  std::ptrdiff_t stride_of(int which) const { return network.stride(node.inputs[std::size_t(which)]); }
+  T* gradient(int which, std::ptrdiff_t i) const {
+    const int storage = which < 0 ? -1 : node.gradients[std::size_t(which)];
+    return storage < 0 ? nullptr : space.gradients[std::size_t(storage)] + i * network.stride(storage);
+  }
+
+  // Python checks lengths; whatever comes, no memory is touched that is not the example's.
+  std::ptrdiff_t length(std::ptrdiff_t i) const {
+    if (r.lengths < 0) return r.steps;
+    const T steps = *input(r.lengths, i);
+    return steps >= T(r.steps) ? r.steps : steps >= T(1) ? std::ptrdiff_t(steps) : 0;
+  }
+  // Which step of x the s-th of a row is.
+  std::ptrdiff_t time(std::ptrdiff_t i, std::ptrdiff_t s) const { return r.reverse ? length(i) - 1 - s : s; }
+  // Whether the gradient of the state ends between the steps s - 1 and s of a row.
+  bool cuts(std::ptrdiff_t i, std::ptrdiff_t s) const {
+    return r.truncate > 0 && s > 0 && (time(i, s) + r.reverse) % r.truncate == 0;
+  }
+
+  // f(rows) for all runs of rows that have a step s; of rows at the same step of x where that is asked for.
+  template <class F>
+  void each_run(Range rows, std::ptrdiff_t s, bool same_time, F&& f) const {
+    if (r.lengths < 0) return f(rows);
+    for (std::ptrdiff_t i = rows.begin; i < rows.end;) {
+      if (length(i) <= s) {
+        ++i;
+        continue;
+      }
+      Range run{i, i + 1};
+      while (run.end < rows.end && length(run.end) > s && (!same_time || time(run.end, s) == time(i, s))) ++run.end;
+      f(run);
+      i = run.end;
+    }
+  }
+
+  // The step s of x for the rows from i on, and how far they are apart.
+  const T* x(std::ptrdiff_t s, std::ptrdiff_t i) const {
+    return r.turns() ? own.x_at(s, i) : input(0, i) + time(i, s) * r.p;
+  }
+  std::ptrdiff_t ldx() const { return r.turns() ? own.ldx : stride_of(0); }
+  // What goes into U at step s.
+  T* held() const { return r.keep > 0 ? own.held : own.state; }
+  // The gradients of the products with W and with U, whose panels are as many.
+  T* from_state() const { return r.splits() ? own.v : own.z; }
+
+  Cell<T> cell(std::ptrdiff_t s, Range run) const {
+    const std::ptrdiff_t i = run.begin;
+    Cell<T> c{};
+    c.rows = run.end - run.begin, c.q = r.q, c.ldz = own.ldz, c.ld = own.ld, c.relu = r.relu;
+    c.z = own.gates_at(own.z, s, i);
+    if (own.v) c.v = own.gates_at(own.v, s, i);
+    c.before = own.at(own.state, s, i), c.after = own.at(own.state, s + 1, i);
+    if (own.c) c.c_before = own.at(own.c, s, i), c.c = own.at(own.c, s + 1, i);
+    if (own.tanh_c) c.tanh_c = own.tanh_at(s, i);
+    if (r.keep > 0) c.keep = input(r.keep, i), c.ld_keep = stride_of(r.keep), c.held = own.at(own.held, s + 1, i);
+    c.ld_out = c.ld_g = network.stride(node.output);
+    if (own.dh) c.dh = own.dh + i * own.ld;
+    if (own.dc) c.dc = own.dc + i * own.ld;
+    return c;
+  }
+  // Where the output at step s of the rows from i on is, in a value or in its gradient.
+  T* output(const std::vector<T*>& buffers, std::ptrdiff_t i, std::ptrdiff_t s) const {
+    return buffers[std::size_t(node.output)] + i * network.stride(node.output) + (r.every ? time(i, s) * r.q : 0);
+  }
+
+  void run(const Table<T>& table, const Cell<T>& cell) const {
+    r.cell == Recurrence::lstm  ? table.lstm(cell)
+    : r.cell == Recurrence::gru ? table.gru(cell)
+                                : table.rnn(cell);
+  }
+  void run_back(const Table<T>& table, const Cell<T>& cell) const {
+    r.cell == Recurrence::lstm  ? table.lstm_back(cell)
+    : r.cell == Recurrence::gru ? table.gru_back(cell)
+                                : table.rnn_back(cell);
+  }
+
+  // The state before the first step, and the steps of x where they are copied.
+  void begin(Range rows) const {
+    for (std::ptrdiff_t i = rows.begin; i < rows.end; ++i) {
+      T* h = own.at(own.state, 0, i);
+      const T* given = r.state > 0 ? input(r.state, i) : nullptr;
+      given ? void(std::copy_n(given, r.q, h)) : void(std::fill_n(h, r.q, T(0)));
+      if (own.c)
+        given ? void(std::copy_n(given + r.q, r.q, own.at(own.c, 0, i)))
+              : void(std::fill_n(own.at(own.c, 0, i), r.q, T(0)));
+      if (r.keep > 0)
+        for (std::ptrdiff_t j = 0; j < r.q; ++j) own.at(own.held, 0, i)[j] = h[j] * input(r.keep, i)[j];
+      if (r.turns())
+        for (std::ptrdiff_t s = 0; s < length(i); ++s) std::copy_n(input(0, i) + time(i, s) * r.p, r.p, own.x_at(s, i));
+    }
+  }
+
+  // What the output has besides what the cells wrote: the last state, or zeros behind the end.
+  void end(Range rows) const {
+    for (std::ptrdiff_t i = rows.begin; i < rows.end; ++i) {
+      T* out = space.values[std::size_t(node.output)] + i * network.stride(node.output);
+      const std::ptrdiff_t steps = length(i);
+      if (r.every) {
+        std::fill(out + steps * r.q, out + r.steps * r.q, T(0));
+        continue;
+      }
+      std::copy_n(own.at(own.state, steps, i), r.q, out);
+      if (r.with_cell) std::copy_n(own.at(own.c, steps, i), r.q, out + r.q);
+    }
+  }
+};
+
+// The gradient of a weight, and of a bias beside it, over pieces of rows that are added in the order in which they come:
+// a few steps at a time, which then are in the cache for all tiles of a thread.
+template <class T>
+struct Sum {
+  const Table<T>& table;
+  const Worker<T>& w;
+  const Slice& W;
+  int parameter, bias;  // bias may be -1
+  const T* A;
+  std::ptrdiff_t lda;
+  const T* B;
+  std::ptrdiff_t ldb;
+  bool packed;          // see MultiplyTransposed
+  T *to_weight, *to_bias;  // the gradient itself, or room for the sums before an update
+
+  static constexpr std::ptrdiff_t kAtOnce = 64, kRows = 256;
+  Piece pieces[kAtOnce];
+  std::ptrdiff_t count = 0, rows = 0;
+  bool adds = false;
+
+  void add(const Piece& piece) {
+    if (count == kAtOnce || rows >= kRows) flush(false);
+    pieces[count++] = piece, rows += piece.K;
+  }
+  // The last time with the update.
+  void flush(bool last) {
+    const bool updates = last && w.stepper;
+    const Update<T> update = updates ? w.stepper->on(parameter) : Update<T>{};
+    const Segment all{0, std::int32_t(W.height), true, 0};
+    table.multiply_transposed({0, {&all, 1}, W.height, W.columns, w.thread, w.threads, A, lda, B, ldb, to_weight,
+                               adds ? Start::accumulate : Start::zero, updates ? &update : nullptr, nullptr, pieces,
+                               count, packed});
+    if (bias >= 0) sum_bias(last);
+    count = rows = 0, adds = true;
+  }
+
+ private:
+  // Each thread sums up some panels of the bias, which has the columns of W.
+  void sum_bias(bool last) {
+    const Range mine = w.my(W.panels());
+    const std::ptrdiff_t begin = mine.begin * W.panel_width();
+    const std::ptrdiff_t end = std::min(mine.end * W.panel_width(), round_up(W.columns, W.lanes));
+    if (begin >= end) return;
+    T* sums = to_bias + begin;
+    if (!adds) std::fill_n(sums, end - begin, T(0));
+    for (std::ptrdiff_t k = 0; k < count; ++k)
+      table.sum_rows({B + pieces[k].b + begin, pieces[k].K, end - begin, ldb}, sums, true);
+    if (packed && end > W.columns) std::fill(sums + (W.columns - begin), sums + (end - begin), T(0));
+    if (last && w.stepper) w.stepper->on(bias).apply(begin, sums, end - begin);
+  }
+};
+
+// The gradient of a weight goes to where it belongs, or with an update to `room` and its bias behind it.
+template <class T>
+Sum<T> sum_of(const Network<T>& network, const Worker<T>& w, int weight, int bias, const T* A, std::ptrdiff_t lda,
+              const T* B, std::ptrdiff_t ldb, bool packed, T* room) {
+  const Slice& W = network.slices[std::size_t(weight)];
+  T* own = w.gradient + W.offset;
+  T* bias_own = bias < 0 ? nullptr : w.gradient + network.slices[std::size_t(bias)].offset;
+  return {network.table, w, W, weight, bias, A, lda, B, ldb, packed, w.stepper ? room : own,
+          w.stepper ? room + W.size() : bias_own, {}, 0, 0, !w.stepper && w.accumulate};
+}
+
+}  // namespace sequences
+
+// Whether node k goes through an example place by place.
+template <class T>
+bool Plan<T>::is_of_sequences(const Node<T>& node) {
+  return node.kind == Kind::affine_steps || node.kind == Kind::slice || node.kind == Kind::fill ||
+         node.kind == Kind::gate || node.kind == Kind::last_step ||
+         (node.kind == Kind::append && node.window.in[2] > 1);
+}
+
+template <class T>
+void Plan<T>::transpose_recurrence(std::size_t k) {
+  const Node<T>& node = network_.nodes[k];
+  if (!training_) return;
+  transpose(k, node.others[0], [k](const Worker<T>& w) { return w.space->recurrent[k].Ut; });
+  if (node.gradient() >= 0)
+    transpose(k, node.weight, [k](const Worker<T>& w) { return w.space->recurrent[k].Wt; });
+}
+
+template <class T>
+void Plan<T>::forward_recurrence(std::size_t k) {
+  const Node<T>& node = network_.nodes[k];
+  splits_[std::size_t(node.output)] = kRows;
+  std::vector<Access> accesses{{saved(k), kRows, true}, {value(node.output), kRows, true}};
+  for (const int input : node.inputs) accesses.push_back({value(input), kRows, false});
+  for (const int parameter : {node.weight, node.bias}) accesses.push_back({slice(parameter), kWhole, false});
+  for (const int parameter : node.others) accesses.push_back({slice(parameter), kWhole, false});
+  add(accesses, [=, this, &node](Worker<T>& w) {
+    const sequences::Pass<T> pass(network_, k, *w.space);
+    const Recurrence& r = node.recurrence;
+    const Recurrent<T>& own = pass.own;
+    const Slice &W = slice_of(node.weight), &U = slice_of(node.others[0]);
+    const Segment of_x{0, std::int32_t(r.p), true, 0}, of_state{0, std::int32_t(r.q), true, 0};
+    const Range mine = w.mine();
+    if (mine.begin == mine.end) return;
+    pass.begin(mine);
+    for (std::ptrdiff_t s = 0; s < r.steps; ++s) {
+      const bool from_state = s > 0 || r.state > 0;  // else that is 0
+      pass.each_run(mine, s, !r.turns(), [&](Range run) {
+        const std::ptrdiff_t rows = run.end - run.begin;
+        T* z = own.gates_at(own.z, s, run.begin);
+        network_.table.multiply({rows, {&of_x, 1}, r.p, W.columns, 0, W.panels(), pass.x(s, run.begin), pass.ldx(),
+                                 w.theta + W.offset, z, own.ldz, Start::bias, w.theta + slice_of(node.bias).offset});
+        const T* h = own.at(pass.held(), s, run.begin);
+        if (r.splits())
+          network_.table.multiply({rows, {&of_state, from_state}, r.q, U.columns, 0, U.panels(), h, own.ld,
+                                   w.theta + U.offset, own.gates_at(own.v, s, run.begin), own.ldz, Start::bias,
+                                   w.theta + slice_of(node.others[1]).offset});
+        else if (from_state)
+          network_.table.multiply({rows, {&of_state, 1}, r.q, U.columns, 0, U.panels(), h, own.ld, w.theta + U.offset,
+                                   z, own.ldz, Start::accumulate, nullptr});
+      });
+      pass.each_run(mine, s, true, [&](Range run) {
+        Cell<T> cell = pass.cell(s, run);
+        cell.keeps = training_;
+        if (r.every) cell.out = pass.output(w.space->values, run.begin, s);
+        pass.run(network_.table, cell);
+      });
+    }
+    pass.end(mine);
+  });
+  not_in_parts();
+}
+
+template <class T>
+void Plan<T>::backward_recurrence(std::size_t k) {
+  const Node<T>& node = network_.nodes[k];
+  std::vector<Access> accesses{
+      {saved(k), kRows, true}, {transposed(k), kWhole, false}, {gradient(node.output), kRows, false}};
+  for (const int input : node.inputs) accesses.push_back({value(input), kRows, false});
+  for (const int to : node.gradients)
+    if (to >= 0) {
+      gradient_splits_[std::size_t(to)] = kRows;
+      accesses.push_back({gradient(to), kRows, true});
+    }
+  add(accesses, [=, this, &node](Worker<T>& w) {
+    const sequences::Pass<T> pass(network_, k, *w.space);
+    const Recurrence& r = node.recurrence;
+    const Recurrent<T>& own = pass.own;
+    const std::ptrdiff_t gates = r.gates() * r.q;
+    const Slice Wt{0, gates, r.p, network_.table.lanes}, Ut{0, gates, r.q, network_.table.lanes};
+    const Segment all{0, std::int32_t(gates), true, 0};
+    // z W^T or z U^T, which is `gradients` by rows.
+    const auto multiply = [&](std::ptrdiff_t rows, const T* z, const Slice& slice, const T* panels, T* to,
+                              std::ptrdiff_t ldc, Start start) {
+      network_.table.multiply({rows, {&all, 1}, gates, slice.columns, 0, slice.panels(), z, own.ldz, panels, to, ldc,
+                               start, nullptr});
+    };
+    const bool whole_registers = r.p % network_.table.lanes == 0 && !r.turns();
+    const Range mine = w.mine();
+    for (std::ptrdiff_t i = mine.begin; i < mine.end; ++i) {
+      const T* g = w.space->gradients[std::size_t(node.output)] + i * network_.stride(node.output);
+      T *dh = own.dh + i * own.ld, *dc = own.dc ? own.dc + i * own.ld : nullptr;
+      r.every ? void(std::fill_n(dh, r.q, T(0))) : void(std::copy_n(g, r.q, dh));
+      if (dc) r.with_cell ? void(std::copy_n(g + r.q, r.q, dc)) : void(std::fill_n(dc, r.q, T(0)));
+      if (T* to = pass.gradient(0, i)) std::fill(to + pass.length(i) * r.p, to + r.steps * r.p, T(0));
+      if (T* to = pass.gradient(r.keep, i)) std::fill_n(to, r.q, T(0));
+    }
+    for (std::ptrdiff_t s = r.steps; s-- > 0;) {
+      pass.each_run(mine, s, true, [&](Range run) {
+        Cell<T> cell = pass.cell(s, run);
+        if (r.every) cell.g = pass.output(w.space->gradients, run.begin, s);
+        pass.run_back(network_.table, cell);
+      });
+      const bool to_state = s > 0 || pass.gradient(r.state, 0) || pass.gradient(r.keep, 0);
+      pass.each_run(mine, s, false, [&](Range run) {
+        const std::ptrdiff_t rows = run.end - run.begin;
+        const T* d = own.gates_at(pass.from_state(), s, run.begin);
+        T* dh = own.dh + run.begin * own.ld;
+        if (to_state && r.keep < 0)
+          multiply(rows, d, Ut, own.Ut, dh, own.ld, r.splits() ? Start::accumulate : Start::zero);
+        if (to_state && r.keep > 0) {
+          T* back = own.back + run.begin * own.ld;
+          multiply(rows, d, Ut, own.Ut, back, own.ld, Start::zero);
+          for (std::ptrdiff_t i = run.begin; i < run.end; ++i, back += own.ld, dh += own.ld) {
+            const T *keep = pass.input(r.keep, i), *h = own.at(own.state, s, i);
+            T* to = pass.gradient(r.keep, i);
+            for (std::ptrdiff_t j = 0; j < r.q; ++j) {
+              dh[j] = (r.splits() ? dh[j] : T(0)) + back[j] * keep[j];
+              if (to) to[j] += back[j] * h[j];
+            }
+          }
+        }
+        if (r.truncate > 0)
+          for (std::ptrdiff_t i = run.begin; i < run.end; ++i) {
+            if (!pass.cuts(i, s)) continue;
+            std::fill_n(own.dh + i * own.ld, r.q, T(0));
+            if (own.dc) std::fill_n(own.dc + i * own.ld, r.q, T(0));
+          }
+      });
+      if (node.gradient() < 0) continue;
+      pass.each_run(mine, s, whole_registers, [&](Range run) {
+        const std::ptrdiff_t rows = run.end - run.begin;
+        const T* d = own.gates_at(own.z, s, run.begin);
+        if (whole_registers)
+          return multiply(rows, d, Wt, own.Wt, pass.gradient(0, run.begin) + pass.time(run.begin, s) * r.p,
+                          network_.stride(node.gradient()), Start::zero);
+        T* back = own.back + run.begin * own.ldx;
+        multiply(rows, d, Wt, own.Wt, back, own.ldx, Start::zero);
+        for (std::ptrdiff_t i = run.begin; i < run.end; ++i, back += own.ldx)
+          std::copy_n(back, r.p, pass.gradient(0, i) + pass.time(i, s) * r.p);
+      });
+    }
+    for (std::ptrdiff_t i = mine.begin; i < mine.end; ++i)
+      if (T* to = pass.gradient(r.state, i)) {
+        std::copy_n(own.dh + i * own.ld, r.q, to);
+        if (own.dc) std::copy_n(own.dc + i * own.ld, r.q, to + r.q);
+      }
+  });
+  not_in_parts();
+}
+
+template <class T>
+void Plan<T>::sum_recurrence(std::size_t k) {
+  const Node<T>& node = network_.nodes[k];
+  const int U = node.others[0], c = node.recurrence.splits() ? node.others[1] : -1;
+  std::vector<Access> accesses{{saved(k), kWhole, false}};
+  for (const int input : node.inputs) accesses.push_back({value(input), kWhole, false});
+  for (const int parameter : {node.weight, node.bias, U, c})
+    if (parameter >= 0) accesses.push_back({slice(parameter), {Split::tiles, slice_of(parameter).panels()}, true});
+  add(accesses, [=, this, &node](Worker<T>& w) {
+    const sequences::Pass<T> pass(network_, k, *w.space);
+    const Recurrence& r = node.recurrence;
+    const Recurrent<T>& own = pass.own;
+    const T* x = r.turns() ? own.x : pass.input(0, 0);
+    T *held = pass.held(), *v = pass.from_state();
+    auto of_x = sequences::sum_of(network_, w, node.weight, node.bias, x, pass.ldx(), own.z, own.ldz, false, own.sums);
+    auto of_state = sequences::sum_of(network_, w, U, c, held, own.ld, v, own.ldz, false, own.sums_of_state);
+    for (std::ptrdiff_t s = 0; s < r.steps; ++s) {
+      pass.each_run({0, w.rows}, s, !r.turns(), [&](Range run) {
+        of_x.add({run.end - run.begin, pass.x(s, run.begin) - x, own.gates_at(own.z, s, run.begin) - own.z});
+      });
+      pass.each_run({0, w.rows}, s, false, [&](Range run) {
+        if (s == 0 && r.state < 0 && c < 0) return;  // a state of zeros
+        of_state.add({run.end - run.begin, own.at(held, s, run.begin) - held, own.gates_at(v, s, run.begin) - v});
+      });
+    }
+    of_x.flush(true);
+    of_state.flush(true);
+  });
+}
+
+template <class T>
+void Plan<T>::sum_affine_steps(std::size_t k) {
+  const Node<T>& node = network_.nodes[k];
+  std::vector<Access> accesses{{value(node.input), kWhole, false}, {gradient(node.output), kWhole, false}};
+  for (const int parameter : {node.weight, node.bias})
+    if (parameter >= 0) accesses.push_back({slice(parameter), {Split::tiles, slice_of(parameter).panels()}, true});
+  add(accesses, [=, this, &node](Worker<T>& w) {
+    const Window& window = node.window;
+    const std::ptrdiff_t in = network_.stride(node.input), out = network_.stride(node.output);
+    auto sum = sequences::sum_of<T>(network_, w, node.weight, node.bias, row(w.space->values, node.input, 0), window.c,
+                                    row(w.space->gradients, node.output, 0), window.q, true, w.space->sums[k]);
+    for (std::ptrdiff_t i = 0; i < w.rows; ++i) sum.add({window.places(), i * in, i * out});
+    sum.flush(true);
+  });
+}
+
+template <class T>
+void Plan<T>::forward_sequence(std::size_t k) {
+  const Node<T>& node = network_.nodes[k];
+  const bool relu = node.kind == Kind::affine_steps && does_relu(k);
+  splits_[std::size_t(node.output)] = kRows;
+  std::vector<Access> accesses{{value(node.output), kRows, true}};
+  for (const int input : node.inputs) accesses.push_back({value(input), kRows, false});
+  for (const int parameter : {node.weight, node.bias})
+    if (parameter >= 0) accesses.push_back({slice(parameter), kWhole, false});
+  add(accesses, [=, this, &node](Worker<T>& w) {
+    const Window& window = node.window;
+    const std::ptrdiff_t places = window.in[2], c = window.c;
+    const Segments runs{node.runs.data(), std::ptrdiff_t(node.runs.size())};
+    const T* bias = node.bias < 0 ? nullptr : w.theta + slice_of(node.bias).offset;
+    const Range r = w.mine();
+    for (std::ptrdiff_t i = r.begin; i < r.end; ++i) {
+      const T* x = row(w.space->values, node.input, i);
+      T* h = row(w.space->values, node.output, i);
+      if (node.kind == Kind::affine_steps) {
+        network_.table.convolve(
+            {&window, runs, w.theta + slice_of(node.weight).offset, 0, x, nullptr, h, bias, relu});
+      } else if (node.kind == Kind::slice) {
+        std::copy_n(x + node.offset, network_.storages[std::size_t(node.output)], h);
+      } else if (node.kind == Kind::fill) {
+        std::fill_n(h, network_.storages[std::size_t(node.output)], node.constants[0]);
+      } else if (node.kind == Kind::gate) {
+        const T* gate = row(w.space->values, node.inputs[1], i);
+        for (std::ptrdiff_t t = 0; t < places; ++t)
+          for (std::ptrdiff_t j = 0; j < c; ++j) h[t * c + j] = x[t * c + j] * gate[j];
+      } else if (node.kind == Kind::last_step) {
+        std::copy_n(x + last_step(node, w, i) * c, c, h);
+      } else {
+        const std::ptrdiff_t more = window.q - c;
+        for (std::ptrdiff_t t = 0; t < places; ++t)
+          std::copy_n(bias, more, std::copy_n(x + t * c, c, h + t * window.q));
+      }
+    }
+  });
+}
+
+// Which step of example i is the last.
+template <class T>
+std::ptrdiff_t Plan<T>::last_step(const Node<T>& node, const Worker<T>& w, std::ptrdiff_t i) const {
+  const std::ptrdiff_t places = node.window.in[2];
+  if (node.inputs.size() < 2) return places - 1;
+  const T length = *row(w.space->values, node.inputs[1], i);
+  return length >= T(places) ? places - 1 : length >= T(1) ? std::ptrdiff_t(length) - 1 : 0;
+}
+
+template <class T>
+void Plan<T>::backward_sequence(std::size_t k) {
+  const Node<T>& node = network_.nodes[k];
+  gradient_splits_[std::size_t(node.gradient())] = kRows;
+  std::vector<Access> accesses{{gradient(node.output), kRows, false}, {gradient(node.gradient()), kRows, true}};
+  if (node.kind == Kind::affine_steps) accesses.push_back({transposed(k), kWhole, false});
+  for (std::size_t m = 1; m < node.inputs.size(); ++m) accesses.push_back({value(node.inputs[m]), kRows, false});
+  add(accesses, [=, this, &node](Worker<T>& w) {
+    const Window& window = node.window;
+    const std::ptrdiff_t places = window.in[2], c = window.c;
+    const Segments runs{node.runs.data(), std::ptrdiff_t(node.runs.size())};
+    const Range r = w.mine();
+    for (std::ptrdiff_t i = r.begin; i < r.end; ++i) {
+      const T* g = row(w.space->gradients, node.output, i);
+      T* to = row(w.space->gradients, node.gradient(), i);
+      if (node.kind == Kind::append) {
+        for (std::ptrdiff_t t = 0; t < places; ++t) std::copy_n(g + t * window.q, c, to + t * c);
+        continue;
+      }
+      std::fill_n(to, places * c, T(0));
+      if (node.kind == Kind::affine_steps)
+        network_.table.convolve_back({&window, runs, w.space->transposed[k], 0, nullptr, g, to, nullptr, false});
+      else if (node.kind == Kind::slice)
+        std::copy_n(g, network_.storages[std::size_t(node.output)], to + node.offset);
+      else if (node.kind == Kind::last_step)
+        std::copy_n(g, c, to + last_step(node, w, i) * c);
+    }
+  });
+}
+
+template <class T>
+void Plan<T>::backward_gate(std::size_t k) {
+  const Node<T>& node = network_.nodes[k];
+  std::vector<Access> accesses{{gradient(node.output), kRows, false}};
+  for (const int input : node.inputs) accesses.push_back({value(input), kRows, false});
+  for (const int to : node.gradients)
+    if (to >= 0) {
+      gradient_splits_[std::size_t(to)] = kRows;
+      accesses.push_back({gradient(to), kRows, true});
+    }
+  if (node.gradients == std::vector{-1, -1}) return;
+  add(accesses, [=, this, &node](Worker<T>& w) {
+    const std::ptrdiff_t places = node.window.in[2], c = node.window.c;
+    const Range r = w.mine();
+    for (std::ptrdiff_t i = r.begin; i < r.end; ++i) {
+      const T *x = row(w.space->values, node.inputs[0], i), *gate = row(w.space->values, node.inputs[1], i);
+      const T* g = row(w.space->gradients, node.output, i);
+      if (node.gradients[1] >= 0) {
+        T* to = row(w.space->gradients, node.gradients[1], i);
+        std::fill_n(to, c, T(0));
+        for (std::ptrdiff_t t = 0; t < places; ++t)
+          for (std::ptrdiff_t j = 0; j < c; ++j) to[j] += g[t * c + j] * x[t * c + j];
+      }
+      if (node.gradients[0] < 0) continue;
+      T* to = row(w.space->gradients, node.gradients[0], i);
+      for (std::ptrdiff_t t = 0; t < places; ++t)
+        for (std::ptrdiff_t j = 0; j < c; ++j) to[t * c + j] = g[t * c + j] * gate[j];
+    }
+  });
+}
+
+}  // namespace likeliest

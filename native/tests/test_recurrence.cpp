@@ -1,0 +1,295 @@
+// Recurrences against plain loops over rows, steps and cells; a sequence with a length against the shorter one;
+// gradients and threads as in networks.hpp.
+#include <algorithm>
+#include <cmath>
+
+#include "tests/networks.hpp"
+
+namespace likeliest::tests {
+namespace {
+
+// A recurrence and what it takes.
+struct Kind {
+  std::string cell;
+  bool lengths = false, state = false, keep = false, every = false, with_cell = false, reverse = false, relu = false;
+  int truncate = 0;
+
+  std::ptrdiff_t gates() const { return cell == "lstm" ? 4 : cell == "gru" ? 3 : 1; }
+  std::ptrdiff_t states() const { return cell == "lstm" ? 2 : 1; }
+  std::vector<double> constants() const {
+    std::vector<double> all{double(lengths), double(state), double(keep), double(every)};
+    if (cell == "lstm") all.push_back(with_cell);
+    all.push_back(reverse), all.push_back(truncate);
+    if (cell == "gru") all.push_back(1);
+    if (cell == "rnn") all.push_back(relu);
+    return all;
+  }
+};
+
+// x of these networks: a sequence (T, p), what multiplies h, and the length.
+constexpr std::ptrdiff_t length_of(std::ptrdiff_t row, std::ptrdiff_t T) { return T - row * 5 % T; }
+
+class Sequences : public Net {
+ public:
+  std::ptrdiff_t T, p;
+  int sequence, keep, lengths;
+
+  Sequences(std::ptrdiff_t T, std::ptrdiff_t p, std::ptrdiff_t q, const std::string& likelihood,
+            std::ptrdiff_t classes = 0)
+      : Net({T * p + q + 1}, likelihood, classes), T(T), p(p) {
+    sequence = take(0, {T, p}), keep = take(T * p, {q}), lengths = take(T * p + q, {1});
+    x = [=](std::ptrdiff_t row, std::ptrdiff_t column) {
+      if (column == T * p + q) return double(length_of(row, T));
+      return column < T * p || column % 3 != 0 ? number(std::size_t(row * 131 + column * 7 + 5)) : 0.0;
+    };
+    program.steps.pop_back(), program.steps.pop_back(), program.steps.pop_back();
+    program.values.erase(program.values.begin() + 1, program.values.end());
+  }
+  // Some numbers of x, each time it is asked for, so that no value is left that nothing takes.
+  int take(std::ptrdiff_t begin, Sizes out) {
+    std::ptrdiff_t count = 1;
+    for (const std::ptrdiff_t size : out) count *= size;
+    std::vector<double> constants{double(begin), double(begin + count)};
+    constants.insert(constants.end(), out.begin(), out.end());
+    return step("slice", std::move(out), {}, constants, {0});
+  }
+  int lengths_of() { return take(program.values[0].width() - 1, {1}); }
+  // The sequence is `from`; the state too, and where there is none, a learned one.
+  int recurrence(const Kind& kind, std::ptrdiff_t q, int from) {
+    const std::ptrdiff_t in = program.values[std::size_t(from)].shape.back(), columns = kind.gates() * q;
+    std::vector<int> inputs{from};
+    if (kind.lengths) inputs.push_back(lengths_of());
+    if (kind.state) {
+      const int zeros = step("fill", {1}, {}, {0, 1}, {0});
+      const std::ptrdiff_t width = kind.states() * q;
+      const int W = parameter({1, width}), b = parameter({1, width});
+      inputs.push_back(step("affine", {width}, {W, b}, {}, {zeros}));
+    }
+    if (kind.keep) inputs.push_back(take(T * p, {q}));
+    std::vector<int> parameters{parameter({in, columns}), parameter({q, columns}), parameter({1, columns})};
+    if (kind.cell == "gru") parameters.push_back(parameter({1, columns}));
+    const Sizes out = kind.every ? Sizes{T, q} : Sizes{q * (kind.with_cell ? 2 : 1)};
+    return step(kind.cell, out, parameters, kind.constants(), inputs);
+  }
+};
+
+double sigma(double z) { return 1 / (1 + std::exp(-z)); }
+
+// The output for one row, in double; theta has the state's W and b first, where there is one.
+template <class T>
+std::vector<double> loops(const Kind& kind, std::ptrdiff_t steps, std::ptrdiff_t p, std::ptrdiff_t q, const T* x,
+                          const std::vector<std::vector<T>>& theta) {
+  const std::ptrdiff_t length = kind.lengths ? std::ptrdiff_t(x[steps * p + q]) : steps, G = kind.gates() * q;
+  const std::size_t first = kind.state ? 2 : 0;
+  std::vector<double> h(std::size_t(q), 0.0), c(h);
+  for (std::ptrdiff_t j = 0; j < q && kind.state; ++j) {
+    h[std::size_t(j)] = double(theta[1][std::size_t(j)]);
+    if (kind.cell == "lstm") c[std::size_t(j)] = double(theta[1][std::size_t(q + j)]);
+  }
+  std::vector<double> all(std::size_t(steps * q), 0.0);
+  const auto at = [](const std::vector<T>& theta, std::ptrdiff_t i) { return double(theta[std::size_t(i)]); };
+  for (std::ptrdiff_t s = 0; s < length; ++s) {
+    const std::ptrdiff_t t = kind.reverse ? length - 1 - s : s;
+    std::vector<double> z(std::size_t(G), 0.0), v(z), next(h);
+    for (std::ptrdiff_t k = 0; k < G; ++k) {
+      double &of_x = z[std::size_t(k)], &of_h = v[std::size_t(k)];
+      for (std::ptrdiff_t i = 0; i < p; ++i) of_x += double(x[t * p + i]) * at(theta[first], i * G + k);
+      for (std::ptrdiff_t i = 0; i < q; ++i)
+        of_h += h[std::size_t(i)] * (kind.keep ? double(x[steps * p + i]) : 1) * at(theta[first + 1], i * G + k);
+      of_x += at(theta[first + 2], k);
+      if (kind.cell == "gru") of_h += at(theta[first + 3], k);
+    }
+    for (std::ptrdiff_t j = 0; j < q; ++j) {
+      const auto both = [&](std::ptrdiff_t gate) {
+        return z[std::size_t(gate * q + j)] + v[std::size_t(gate * q + j)];
+      };
+      double& now = next[std::size_t(j)];
+      if (kind.cell == "lstm") {
+        double& cell = c[std::size_t(j)];
+        cell = sigma(both(1)) * cell + sigma(both(0)) * std::tanh(both(2));
+        now = sigma(both(3)) * std::tanh(cell);
+      } else if (kind.cell == "gru") {
+        const double r = sigma(both(0)), u = sigma(both(1));
+        now = (1 - u) * std::tanh(z[std::size_t(2 * q + j)] + r * v[std::size_t(2 * q + j)]) + u * now;
+      } else {
+        now = kind.relu ? std::max(both(0), 0.0) : std::tanh(both(0));
+      }
+    }
+    h = next;
+    std::copy(h.begin(), h.end(), all.begin() + t * q);
+  }
+  if (kind.every) return all;
+  if (kind.with_cell) h.insert(h.end(), c.begin(), c.end());
+  return h;
+}
+
+template <class T>
+void test_forward(const Kind& kind, std::ptrdiff_t steps, std::ptrdiff_t p, std::ptrdiff_t q, const std::string& isa) {
+  Sequences net(steps, p, q, "normal");
+  net.recurrence(kind, q, net.take(0, {steps, p}));
+  net.flatten();
+  const std::ptrdiff_t n = 21, width = net.shape()[0];
+  net.program.likelihood.groups = net.program.likelihood.targets = width;
+  const auto engine = make_engine(net.program, sizeof(T) == 8, isa);
+  const std::vector<std::vector<T>> theta = start<T>(*engine, net.program);
+  const Data<T> data(net, n);
+  std::vector<T> eta(std::size_t(n * width));
+  engine->output(data.examples().x, 2, eta.data());
+  bool good = true;
+  for (std::ptrdiff_t i = 0; i < n; ++i) {
+    const std::vector<double> expected = loops(kind, steps, p, q, data.X.data() + i * data.width, theta);
+    for (std::ptrdiff_t j = 0; j < width; ++j)
+      good = good && std::abs(double(eta[std::size_t(i * width + j)]) - expected[std::size_t(j)]) <
+                         (sizeof(T) == 8 ? 1e-12 : 1e-5);
+  }
+  if (!CHECK(good))
+    std::printf("  %s %s T %td p %td q %td: lengths %d state %d keep %d every %d cell %d reverse %d\n", isa.c_str(),
+                kind.cell.c_str(), steps, p, q, kind.lengths, kind.state, kind.keep, kind.every, kind.with_cell,
+                kind.reverse);
+}
+
+std::vector<Kind> kinds() {
+  std::vector<Kind> all;
+  for (const std::string cell : {"lstm", "gru", "rnn"})
+    for (int bits = 0; bits < 32; ++bits) {
+      Kind kind{cell, (bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0};
+      kind.reverse = (bits & 16) != 0;
+      kind.with_cell = cell == "lstm" && !kind.every && bits % 3 == 0, kind.relu = bits % 3 == 1;
+      all.push_back(kind);
+    }
+  return all;
+}
+
+// A recurrence behind another one, each step through a product, and the last states of two directions joined.
+Sequences network(const Kind& kind, std::ptrdiff_t T, std::ptrdiff_t p, std::ptrdiff_t q, bool affine_first = false) {
+  Sequences net(T, p, q, "categorical", 3);
+  int x = net.take(0, {T, p});
+  if (affine_first) x = net.affine(p + 3), x = net.activation("tanh");
+  Kind every = kind;
+  every.every = true, every.with_cell = false;
+  const int h = net.recurrence(every, q, x);
+  const int z = net.affine(q + 2);
+  const int a = net.activation("relu");
+  Kind back = kind;
+  back.reverse = !kind.reverse;
+  const int last = net.recurrence(back, q, a);
+  (void)z;
+  Kind third = kind;
+  third.every = true, third.with_cell = false;
+  const int other = net.recurrence(third, q, h);
+  const std::vector<int> inputs = kind.lengths ? std::vector{other, net.lengths_of()} : std::vector{other};
+  const int there = net.step("last_step", {q}, {}, {double(kind.lengths)}, inputs);
+  if (kind.every) {
+    net.step("concatenate", {q + T * q}, {}, {}, {there, net.step("reshape", {T * q}, {}, {}, {last})});
+  } else {
+    const std::ptrdiff_t width = q * (kind.with_cell ? 2 : 1);
+    net.step("concatenate", {q + width}, {}, {}, {there, last});
+  }
+  net.affine(3);
+  return net;
+}
+
+// Whatever stands behind the end of a sequence, the output is that of the shorter one.
+void test_padding(const Kind& kind, const std::string& isa) {
+  constexpr std::ptrdiff_t T = 6, p = 3, q = 5, n = 7;
+  Sequences whole(T, p, q, "normal");
+  whole.recurrence(kind, q, whole.take(0, {T, p})), whole.flatten();
+  const std::ptrdiff_t width = whole.shape()[0];
+  whole.program.likelihood.groups = whole.program.likelihood.targets = width;
+  const auto engine = make_engine(whole.program, true, isa);
+  start<double>(*engine, whole.program);
+  Data<double> data(whole, n);
+  std::vector<double> eta(std::size_t(n * width));
+  engine->output(data.examples().x, 1, eta.data());
+  Data<double> other = data;
+  for (std::ptrdiff_t i = 0; i < n; ++i)
+    for (std::ptrdiff_t k = length_of(i, T) * p; k < T * p; ++k)
+      other.X[std::size_t(i * data.width + k)] = 1e30 * double(k % 2 ? 1 : -1);
+  std::vector<double> again(eta.size());
+  engine->output(other.examples().x, 1, again.data());
+  CHECK(eta == again);
+  for (std::ptrdiff_t length = 1; length <= T; ++length) {
+    Sequences part(length, p, q, "normal");
+    part.recurrence(kind, q, part.take(0, {length, p})), part.flatten();
+    const std::ptrdiff_t less = part.shape()[0];
+    part.program.likelihood.groups = part.program.likelihood.targets = less;
+    const auto shorter = make_engine(part.program, true, isa);
+    start<double>(*shorter, part.program);
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+      if (length_of(i, T) != length) continue;
+      const double* from = data.X.data() + i * data.width;
+      std::vector<double> x(from, from + length * p);
+      x.insert(x.end(), from + T * p, from + data.width);
+      std::vector<double> h(static_cast<std::size_t>(less));
+      const auto bytes = std::ptrdiff_t(x.size() * sizeof(double));
+      shorter->output({x.data(), Type::f64, 1, std::ptrdiff_t(x.size()), bytes, sizeof(double)}, 1, h.data());
+      bool same = true;
+      for (std::ptrdiff_t j = 0; j < less; ++j)
+        same = same && std::abs(h[std::size_t(j)] - eta[std::size_t(i * width + j)]) < 1e-14;
+      CHECK(same);
+    }
+  }
+}
+
+// Backpropagation through k steps: what is left of the gradient when the state before a cut is a constant. The output
+// is the last step's, so that nothing at all comes to W from the steps before the last cut.
+void test_truncation(const std::string& cell, const std::string& isa) {
+  constexpr std::ptrdiff_t T = 7, p = 2, q = 4, n = 3;
+  for (const bool reverse : {false, true})
+    for (const int truncate : {1, 3, 7, 100}) {
+      Kind kind{cell};
+      kind.reverse = reverse, kind.truncate = truncate;
+      Sequences net(T, p, q, "categorical", 3);
+      net.recurrence(kind, q, net.take(0, {T, p})), net.affine(3);
+      // x is 0 but at one step: W has a gradient if and only if that step is not cut off.
+      for (std::ptrdiff_t t = 0; t < T; ++t) {
+        Sequences one = net;
+        one.x = [&](std::ptrdiff_t row, std::ptrdiff_t column) {
+          return column / p == t && column < T * p ? number(std::size_t(row * 3 + column)) : 0.0;
+        };
+        const auto engine = make_engine(one.program, true, isa);
+        start<double>(*engine, one.program);
+        const Data<double> data(one, n);
+        const std::vector<double> gradient = gradient_of(*engine, one.program, data, 1);
+        double size = 0;
+        const std::size_t of_W = std::size_t(one.program.parameters[0].height * one.program.parameters[0].columns);
+        for (std::size_t i = 0; i < of_W; ++i) size += std::abs(gradient[i]);
+        const bool reached = reverse ? t < truncate : t >= (T - 1) / truncate * truncate;
+        if (!CHECK((size > 0) == reached))
+          std::printf("  %s %s: truncate %d, step %td, reverse %d\n", isa.c_str(), cell.c_str(), truncate, t, reverse);
+      }
+    }
+}
+
+}  // namespace
+
+void test_recurrence(bool quick) {
+  for (const std::string& isa : available_isas()) {
+    if (quick && isa != available_isas().back()) continue;
+    for (const Kind& kind : kinds()) {
+      test_forward<double>(kind, 5, 3, 7, isa);
+      test_forward<float>(kind, 4, 5, 16, isa);
+      test_forward<float>(kind, 3, 16, 37, isa);
+      if (kind.lengths) test_padding(kind, isa);
+    }
+    test_forward<float>({"lstm"}, 1, 1, 1, isa);
+    for (const Kind& kind : kinds()) {
+      const std::string what = kind.cell + " lengths " + std::to_string(kind.lengths) + " state " +
+                               std::to_string(kind.state) + " keep " + std::to_string(kind.keep) + " every " +
+                               std::to_string(kind.every) + " reverse " + std::to_string(kind.reverse);
+      const bool first = kind.state != kind.keep;
+      test_gradient(network(kind, 4, 3, 5, first), isa, what.c_str());
+      if (kind.state == kind.every) test_training(network(kind, 3, 2, 4, !first), isa, what.c_str());
+    }
+    for (const std::string cell : {"lstm", "gru", "rnn"}) {
+      Kind kind{cell, true, true, false, true};
+      test_threads<float>(network(kind, 5, 4, 9), 50, 20, isa, cell.c_str());
+      test_threads<float>(network({cell}, 4, 16, 32, true), 150, 70, isa, cell.c_str());  // in shards
+      kind.lengths = false;
+      test_threads<double>(network(kind, 6, 3, 70), 23, 9, isa, cell.c_str());
+      test_truncation(cell, isa);
+    }
+  }
+}
+
+}  // namespace likeliest::tests
