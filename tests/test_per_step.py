@@ -285,3 +285,18 @@ def test_one_output_a_sequence_needs_a_row() -> None:
         ll.Network([ll.RNN(3, return_sequences=True)], likelihood="bernoulli", engine="reference").fit(
             X, np.where(np.isnan(y), y, 1)
         )
+
+
+@pytest.mark.parametrize("likelihood", [Bernoulli(), Categorical(2, label_smoothing=0.1), Normal(scale="learned")])
+def test_both_engines_train_to_the_same(likelihood: Likelihood) -> None:
+    """With steps that do not count."""
+    X, y = _tags()
+    nets = [
+        ll.Network([ll.GRU(3, return_sequences=True)], likelihood=likelihood, engine=engine, dtype="float64")
+        for engine in ("native", "reference")
+    ]
+    for net in nets:
+        net.fit(X, y, epochs=2, seed=0)
+    native, reference = nets
+    np.testing.assert_allclose(native.log_likelihood(X, y), reference.log_likelihood(X, y), rtol=1e-10)
+    np.testing.assert_allclose(native.predict(X), reference.predict(X), rtol=1e-9)
