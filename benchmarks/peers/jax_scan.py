@@ -24,14 +24,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.data import X, Y
-from benchmarks.layers import Convolution, Dense, GlobalAverage, MaxPool
+from benchmarks.layers import Convolution, Dense, GlobalAverage, MaxPool, Recurrence
 from benchmarks.peers.base import Peer
 from benchmarks.workloads import Workload
 
-Parameters = list[tuple[jax.Array, jax.Array]]
+Parameters = list[tuple[jax.Array, ...]]
 State = tuple[Parameters, Parameters, Parameters, jax.Array]
 """θ, Adam's two moments (empty for gradient ascent), and the number of steps so far."""
 
+UNROLL = 1
 ACTIVATIONS = {"logistic": jax.nn.sigmoid, "relu": jax.nn.relu, "identity": lambda z: z}
 
 
@@ -51,13 +52,15 @@ class Jax(Peer):
                 kernel = (layer.kernel,) * workload.axes
                 W = (*kernel, 1 if layer.depthwise else given[-1], layer.width)
                 theta.append((glorot(self.random, W), jnp.zeros(layer.width)))
+            elif isinstance(layer, Recurrence):
+                theta.append(recurrence(self.random, given[-1], layer))
 
         def zeros() -> Parameters:
             return jax.tree.map(jnp.zeros_like, theta) if workload.optimizer == "adam" else []
 
         self.state: State = (theta, zeros(), zeros(), jnp.zeros(()))
         self.unroll = 4 if workload.optimizer == "gradient ascent" else 1
-        self.by_patches = workload.axes != 1
+        self.one_call = not workload.is_series
         self.compiled_epoch = jax.jit(self.scan, donate_argnums=0)
         self.compiled_step = jax.jit(self.step_of, donate_argnums=0)
         self.forward = jax.jit(self.network)
@@ -71,8 +74,10 @@ class Jax(Peer):
                     x = ACTIVATIONS[layer.activation](x @ W.T + b)
                 case Convolution():
                     W, b = next(weights)
-                    convolve = depthwise if layer.depthwise else by_patches if self.by_patches else convolution
+                    convolve = depthwise if layer.depthwise else by_patches if self.one_call else convolution
                     x = ACTIVATIONS[layer.activation](convolve(x, W) + b)
+                case Recurrence():
+                    x = RECURRENCES[layer.kind](x, *next(weights))
                 case MaxPool():
                     x = max_pool(x)
                 case GlobalAverage():
@@ -120,7 +125,7 @@ class Jax(Peer):
 
     def epoch(self) -> None:
         order = self.random.permutation(len(self.inputs)).astype(np.int32)
-        if self.by_patches:
+        if self.one_call:
             self.state = self.compiled_epoch(self.state, order, self.inputs, self.labels)
         else:
             for start in range(0, len(order), self.workload.batch_size):
@@ -141,6 +146,48 @@ def glorot(random: np.random.Generator, shape: tuple[int, ...]) -> jax.Array:
     """Weights (q, p) or (*kernel, c, q), uniform as Glorot and Bengio (2010) proposed."""
     bound = np.sqrt(6 / ((shape[-2] + shape[-1]) * np.prod(shape[:-2])))
     return jnp.asarray(random.uniform(-bound, bound, shape), jnp.float32)
+
+
+def recurrence(random: np.random.Generator, p: int, layer: Recurrence) -> tuple[jax.Array, ...]:
+    """W (p, gates · q) and U (q, gates · q), each gate's drawn by themselves, and biases."""
+    q, gates = layer.width, range(layer.gates)
+    W = jnp.concatenate([glorot(random, (p, q)) for _ in gates], axis=1)
+    U = np.concatenate([np.linalg.qr(random.standard_normal((q, q)))[0] for _ in gates], axis=1)
+    b = np.zeros((layer.gates, q))
+    if layer.kind == "gru":
+        return W, jnp.asarray(U, jnp.float32), jnp.zeros(b.size), jnp.zeros(b.size)
+    b[1] = 1  # the forget gate's
+    return W, jnp.asarray(U, jnp.float32), jnp.asarray(b.ravel(), jnp.float32)
+
+
+def lstm(x: jax.Array, W: jax.Array, U: jax.Array, b: jax.Array) -> jax.Array:
+    """(n, T, p) → (n, q), gates i, f, g, o."""
+
+    def step(state: tuple[jax.Array, jax.Array], z: jax.Array) -> tuple[tuple[jax.Array, jax.Array], None]:
+        h, c = state
+        i, f, g, o = jnp.split(z + h @ U, 4, axis=1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+
+    zeros = jnp.zeros((len(x), len(U)))
+    (h, _), _ = jax.lax.scan(step, (zeros, zeros), x.swapaxes(0, 1) @ W + b, unroll=UNROLL)
+    return h
+
+
+def gru(x: jax.Array, W: jax.Array, U: jax.Array, b: jax.Array, c: jax.Array) -> jax.Array:
+    """(n, T, p) → (n, q), gates r, z, n."""
+    q = len(U)
+
+    def step(h: jax.Array, a: jax.Array) -> tuple[jax.Array, None]:
+        own = h @ U + c
+        r, z = jnp.split(jax.nn.sigmoid(a[:, : 2 * q] + own[:, : 2 * q]), 2, axis=1)
+        n = jnp.tanh(a[:, 2 * q :] + r * own[:, 2 * q :])
+        return n + z * (h - n), None
+
+    return jax.lax.scan(step, jnp.zeros((len(x), q)), x.swapaxes(0, 1) @ W + b, unroll=UNROLL)[0]
+
+
+RECURRENCES: dict[str, Callable[..., jax.Array]] = {"lstm": lstm, "gru": gru}
 
 
 def shifts(x: jax.Array, kernel: tuple[int, ...]) -> list[jax.Array]:

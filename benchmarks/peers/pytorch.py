@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.data import X, Y
-from benchmarks.layers import Convolution, Dense, GlobalAverage, MaxPool
+from benchmarks.layers import Convolution, Dense, GlobalAverage, MaxPool, Recurrence
 from benchmarks.peers.base import Peer
 from benchmarks.workloads import Workload
 
@@ -54,7 +54,7 @@ class PyTorch(Peer):
     def resident(self, inputs: X) -> Tensor:
         """The inputs as they lie in memory; a series (n, T, c) with its channels first."""
         x = torch.from_numpy(inputs)
-        return x.movedim(-1, 1).contiguous() if self.workload.axes == 1 else x
+        return x.movedim(-1, 1).contiguous() if self.workload.is_series else x
 
     def network(self) -> nn.Module:
         """The layers; images and volumes are turned to (n, c, *space), which moves nothing."""
@@ -97,6 +97,8 @@ def network(workload: Workload) -> nn.Sequential:
                 groups = layer.width if layer.depthwise else 1
                 kind = CONVOLUTIONS[workload.axes]
                 modules += [glorot(kind(given[-1], layer.width, layer.kernel, groups=groups)), *activation(layer)]
+            case Recurrence():
+                modules.append(LastState(given[-1], layer))
             case MaxPool():
                 modules.append(POOLS[workload.axes](2))
             case GlobalAverage():
@@ -123,6 +125,27 @@ class ChannelsSecond(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.movedim(-1, 1)
+
+
+class LastState(nn.Module):
+    """(n, T, p) → (n, q), of one recurrence; each gate's weights are drawn by themselves."""
+
+    def __init__(self, p: int, layer: Recurrence) -> None:
+        super().__init__()
+        kind = nn.LSTM if layer.kind == "lstm" else nn.GRU
+        self.recurrence = kind(p, layer.width, batch_first=True)
+        W, U, *biases = self.recurrence.parameters()
+        for W_gate, U_gate in zip(W.chunk(layer.gates), U.chunk(layer.gates), strict=True):
+            nn.init.xavier_uniform_(W_gate)
+            nn.init.orthogonal_(U_gate)
+        for b in biases:
+            nn.init.zeros_(b)
+        if layer.kind == "lstm":
+            nn.init.ones_(biases[0].chunk(layer.gates)[1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        h: Tensor = self.recurrence(x)[0]
+        return h[:, -1]
 
 
 class Mean(nn.Module):
