@@ -89,8 +89,9 @@ class Workload:
 
         A dense layer p → q costs 2pq forward (x W), 2pq for ∂LL/∂W (xᵀ δ) and 2pq for ∂LL/∂x (δ Wᵀ); a convolution as
         much at each position of its output, with p the number of inputs that a kernel sees; a recurrence as much at
-        each step, of x_t and of h_t−1. Nobody needs ∂LL/∂x of the first layer, so it is not counted. Biases, activations, pooling, the likelihood and the optimizer are not
-        counted either: the figure is the share of the peak that the products alone reach.
+        each step, of its input and of its state. Nobody needs ∂LL/∂x of the first layer, so it is not counted. Biases,
+        activations, pooling, the likelihood and the optimizer are not counted either: the figure is the share of the
+        peak that the products alone reach.
         """
         products = [layer.product_flop(shape) for layer, shape in zip(self.layers, self.shapes, strict=True)]
         return 3 * sum(products) - self.layers[0].input_flop(self.inputs)

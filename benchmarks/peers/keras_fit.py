@@ -71,8 +71,11 @@ def keras_layer(layer: Layer, axes: int) -> keras.layers.Layer:
             return kind(layer.width, layer.kernel, activation=ACTIVATIONS[layer.activation])
         case Recurrence():
             kind = kinds.LSTM if layer.kind == "lstm" else kinds.GRU
-            W, U = (by_gate(one, layer.gates) for one in (keras.initializers.GlorotUniform, keras.initializers.Orthogonal))
-            return kind(layer.width, kernel_initializer=W, recurrent_initializer=U)
+            return kind(
+                layer.width,
+                kernel_initializer=by_gate(keras.initializers.GlorotUniform, layer.gates),
+                recurrent_initializer=by_gate(keras.initializers.Orthogonal, layer.gates),
+            )
         case MaxPool():
             return (kinds.MaxPooling1D, kinds.MaxPooling2D, kinds.MaxPooling3D)[axes - 1](2)
         case GlobalAverage():

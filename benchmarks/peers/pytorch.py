@@ -5,6 +5,8 @@ was quicker than gathering the epoch at once, than writing into one buffer with 
 The fused optimizers update all parameters in one call: for Adam that almost halves the epoch of W2.
 Images and volumes lie channels last in memory, which is as quick (W3, Conv3D) or quicker (Depthwise) than channels
 first; series lie channels first, since a Conv1d knows nothing else. pytorch_tuned.py has what else helps.
+Recurrences are nn.LSTM (oneDNN's) and nn.GRU; sequences first or steps first is as quick, cells written out take twice
+as long, and minibatches of 16 and less take one thread, which is a third quicker than two.
 """
 
 # ruff: noqa: D102 (base.py says what the methods of a peer do)
@@ -36,12 +38,16 @@ POOLS: dict[int, type[nn.Module]] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.Max
 CHANNELS_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 
+FEW = 16
+"""Sequences in a minibatch that one thread goes through more quickly than two."""
+
+
 class PyTorch(Peer):
     """torch.nn, autograd and torch.optim."""
 
     def __init__(self, workload: Workload, inputs: X, labels: Y, threads: int) -> None:
         super().__init__(workload, inputs, labels, threads)
-        torch.set_num_threads(threads)
+        torch.set_num_threads(1 if workload.is_recurrent and workload.batch_size <= FEW else threads)
         torch.manual_seed(0)
         self.inputs = self.resident(inputs)
         self.labels = torch.from_numpy(labels)
