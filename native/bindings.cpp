@@ -92,16 +92,17 @@ class PyEngine {
       const std::vector<std::vector<std::ptrdiff_t>>& values, const std::vector<std::vector<std::ptrdiff_t>>& shapes,
       const std::vector<std::tuple<std::string, std::vector<int>, int, std::vector<int>, std::vector<double>>>& steps,
       const std::tuple<std::string, std::vector<double>, std::vector<double>, std::ptrdiff_t, std::ptrdiff_t,
-                       std::ptrdiff_t>& likelihood,
+                       std::ptrdiff_t, std::ptrdiff_t>& likelihood,
       const std::vector<std::tuple<std::string, std::vector<double>, bool, bool, double>>& rules, bool double_precision,
       const std::string& isa)
       : double_(double_precision),
         width_(values.empty() ? 0 : Value(values.back()).width()),
         targets_(std::get<4>(likelihood)),
-        classes_(std::get<5>(likelihood)),
+        classes_(std::get<5>(likelihood) * std::get<6>(likelihood)),
         input_width_(values.empty() ? 0 : Value(values.front()).width()) {
-    const auto& [name, constants, training, groups, targets, classes] = likelihood;
-    Program program{{values.begin(), values.end()}, {}, {}, {name, constants, training, groups, targets, classes}, {}};
+    const auto& [name, constants, training, groups, targets, classes, places] = likelihood;
+    Program program{
+        {values.begin(), values.end()}, {}, {}, {name, constants, training, groups, targets, classes, places}, {}};
     for (const auto& [prior, prior_constants, weight, learned, max_norm] : rules)
       program.rules.push_back({prior, prior_constants, weight, learned, max_norm});
     for (const std::vector<std::ptrdiff_t>& shape : shapes) {
@@ -382,7 +383,7 @@ NB_MODULE(_native, m) {
            const std::vector<std::vector<std::ptrdiff_t>>&, const std::vector<std::vector<std::ptrdiff_t>>&,
            const std::vector<std::tuple<std::string, std::vector<int>, int, std::vector<int>, std::vector<double>>>&,
            const std::tuple<std::string, std::vector<double>, std::vector<double>, std::ptrdiff_t, std::ptrdiff_t,
-                            std::ptrdiff_t>&,
+                            std::ptrdiff_t, std::ptrdiff_t>&,
            const std::vector<std::tuple<std::string, std::vector<double>, bool, bool, double>>&, bool,
            const std::string&>())
       .def("get", &PyEngine::get)

@@ -21,6 +21,7 @@
 #include "likelihoods/zero_inflated_poisson.hpp"
 #include "ops/affine.hpp"
 #include "ops/append.hpp"
+#include "ops/attention.hpp"
 #include "ops/channels.hpp"
 #include "ops/convolution.hpp"
 #include "ops/depthwise.hpp"
@@ -165,6 +166,8 @@ constexpr Table<T> table{
     filter_output<T>,
     filter_output_back<T>,
     filter_input_back<T>,
+    attention<T>,
+    attention_back<T>,
     lstm<T>,
     lstm_back<T>,
     gru<T>,

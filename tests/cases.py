@@ -1309,18 +1309,25 @@ _BRANCHING: list[tuple[Any, ...]] = [
 BRANCHING = [NetworkCase(*row) for row in _BRANCHING]
 AWKWARD += BRANCHING
 
-# Recurrences, on numbers (n, T) and on steps of several.
+# Recurrences, on numbers (n, T) and on steps of several, in batches around tiles.
 RECURRENT = [
     NetworkCase((RNN(5),), Categorical(3), (6, 3), 9),
     NetworkCase((RNN(17, "relu", bidirectional=True, return_sequences=True), Last()), Bernoulli(), (5,), 33),
     NetworkCase((LSTM(7),), Bernoulli(), (1, 4), 5),
+    NetworkCase((LSTM(1),), Bernoulli(), (3,), 1),
     NetworkCase((LSTM(16, layers=2, return_sequences=True), Dense(6, "tanh"), Flatten()), Categorical(3), (4, 3), 1),
     NetworkCase((LSTM(5, bidirectional=True, initial_state="learned", recurrent_dropout=0.3),), Bernoulli(), (6, 2), 9),
-    NetworkCase((LSTM(6, layer_norm=True, return_sequences=True), GlobalAvgPool()), Categorical(3), (5, 6), 9),
-    NetworkCase((GRU(9, reset_after=False, layers=2, dropout=0.5, input_dropout=0.2),), Categorical(4), (7, 5), 17),
+    NetworkCase((GRU(9, layers=2, dropout=0.5, input_dropout=0.2),), Categorical(4), (7, 5), 17),
     NetworkCase((Bidirectional(GRU(3, initial_state="learned", return_sequences=True)), GRU(4)), Bernoulli(), (8,), 7),
     NetworkCase((Residual(GRU(3, return_sequences=True)), LSTM(33)), Categorical(3), (9, 3), 65),
     NetworkCase((LSTM(64),), Categorical(10), (28, 28), 40),
+]
+AWKWARD += RECURRENT
+
+# Recurrences that the native engine has no kernel for.
+REFERENCE = [
+    NetworkCase((LSTM(6, layer_norm=True, return_sequences=True), GlobalAvgPool()), Categorical(3), (5, 6), 9),
+    NetworkCase((GRU(9, reset_after=False, layers=2, dropout=0.5, input_dropout=0.2),), Categorical(4), (7, 5), 17),
 ]
 
 NETWORKS = SMALL + AWKWARD + LIKELY

@@ -43,6 +43,7 @@ NEEDED: dict[str, Any] = {
     "likelihoods.Categorical": ll.likelihoods.Categorical(4, 0.1),
     "likelihoods.Independent": ll.likelihoods.Independent(ll.likelihoods.Normal(scale=0.3), 3),
     "likelihoods.MultivariateNormal": ll.likelihoods.MultivariateNormal(3),
+    "likelihoods.PerStep": ll.likelihoods.PerStep(ll.likelihoods.Categorical(3), 7),
     "likelihoods.Ordinal": ll.likelihoods.Ordinal(5),
     "initializers.Constant": ll.initializers.Constant(0.1),
     "tables.Table": Table.fit(np.array([[1, "a"], [np.nan, "a"], [3.5, "b"]], object)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -12,8 +13,9 @@ from cases import Array
 
 import likeliest as ll
 from likeliest.assembly import assemble
-from likeliest.engines import reference
-from likeliest.engines.reference import Reference, Training
+from likeliest.engines import ENGINES, make_engine, reference
+from likeliest.engines.base import Chunk, Terms
+from likeliest.engines.reference import Training
 from likeliest.initializers import Constant
 from likeliest.layers import Layer
 from likeliest.layers.base import chain
@@ -448,7 +450,8 @@ def test_lengths_of_numbers_and_of_steps() -> None:
     assert Builder((T, P)).input.name == "x"
 
 
-def test_a_network_of_sequences_is_the_sum_of_its_sequences() -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_network_of_sequences_is_the_sum_of_its_sequences(engine: str) -> None:
     """Log-likelihoods and gradients from rows with lengths, against a program for each length by itself."""
     layers = [ll.Dense(4, "tanh"), ll.LSTM(3, bidirectional=True, return_sequences=True), ll.GRU(Q), ll.Dense(2)]
     likelihood = ll.likelihoods.Categorical(3)
@@ -462,10 +465,10 @@ def test_a_network_of_sequences_is_the_sum_of_its_sequences() -> None:
         *((assemble(layers, likelihood, None, (int(ENDS[i, 0]), P))[0], X[i : i + 1, : int(ENDS[i, 0])], y[i : i + 1])
           for i in range(N)),
     ]:  # fmt: skip
-        engine = Reference(one, likelihood, "float64", {})
+        made = make_engine(engine, one, likelihood, "float64")
         for name, value in theta.items():
-            engine.set(name, value)
-        both.append((engine.log_likelihood(x, labels, 1), engine.gradient(x, labels, None, 1)))
+            made.set(name, value)
+        both.append((made.log_likelihood(x, labels, 1), made.gradient(x, labels, None, 1)))
     (LL, gradient), *alone = both
     np.testing.assert_allclose(LL, np.concatenate([one for one, _ in alone]), rtol=1e-12)
     for name, g in gradient.items():
@@ -543,12 +546,40 @@ def test_what_cannot_be_is_refused(make: Any, message: str) -> None:
         make()
 
 
+@pytest.mark.parametrize("truncate", [None, 1, 3])
+@pytest.mark.parametrize("lengths", [False, True])
+@pytest.mark.parametrize("layer", PEERS[1::4], ids=lambda layer: layer.prefix())
+def test_the_core_cuts_gradients_where_the_pages_do(layer: Any, lengths: bool, truncate: int | None) -> None:
+    """In both directions, with masks in training; and rows that are not sorted by length."""
+    layer = replace(layer, truncate=truncate, bidirectional=True, initial_state="learned", recurrent_dropout=0.4)
+    likelihood = ll.likelihoods.Categorical(3)
+    program, _ = assemble([layer, ll.Last()], likelihood, None, (T, P), lengths=lengths)
+    rng = np.random.default_rng(9)
+    X, y = rng.normal(size=(N, T, P)), rng.integers(0, 3, N)
+    X = rows(X) if lengths else X
+    theta = {name: 0.5 * rng.normal(size=shape) for name, shape in program.parameters.items()}
+    order, bounds = np.arange(N, dtype=np.uint32), np.array([0, N])
+    found = []
+    for name in ENGINES:
+        engine = make_engine(name, program, likelihood, "float64")
+        for parameter, value in theta.items():
+            engine.set(parameter, value)
+        gradient = engine.gradient(X, y, None, 2)
+        engine.start(ll.optimizers.GradientAscent(1.0))
+        engine.train(X, y, None, Chunk(order, bounds, np.ones(1)), 1, -np.inf, Terms(seed=5), 2)
+        found.append((gradient, {parameter: engine.get(parameter) for parameter in theta}))
+    for mine, expected in zip(*found, strict=True):
+        for parameter, value in expected.items():
+            np.testing.assert_allclose(mine[parameter], value, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("layer", [ll.LSTM(8), ll.GRU(8), ll.RNN(8)], ids=lambda layer: layer.prefix())
-def test_a_recurrence_learns_what_was_said_first(layer: Layer) -> None:
+def test_a_recurrence_learns_what_was_said_first(layer: Layer, engine: str) -> None:
     """Whether the first number of eight is positive, from the state at the end."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 8, 1)).astype(np.float32)
     y = (X[:, 0, 0] > 0).astype(int)
-    net = ll.Network([layer], likelihood="bernoulli", engine="reference")
+    net = ll.Network([layer], likelihood="bernoulli", engine=engine)
     net.fit(X, y, epochs=60, batch_size=50, optimizer=ll.optimizers.Adam(0.03), seed=0, verbose=False)
     assert (net.predict(X) == y).mean() > 0.95

@@ -166,7 +166,7 @@ class EngineOf final : public Engine {
     if (!network_.likelihood) throw std::logic_error("the log-likelihood is the caller's own: compute it from eta");
     predict(data, threads, [&](const Worker<T>& w, const Block<const T>& eta, std::ptrdiff_t first) {
       T log_prob[kPredictRows];
-      network_.likelihood->score(predict_.scoring(w, {0, eta.rows}, false, log_prob, nullptr));
+      predict_.score(predict_.scoring(w, {0, eta.rows}, false, log_prob, nullptr));
       std::copy(log_prob, log_prob + eta.rows, out + first);
     });
   }
@@ -184,7 +184,13 @@ class EngineOf final : public Engine {
     if (!classes || !network_.likelihood || !network_.likelihood->probabilities)
       throw std::logic_error("y has no classes");
     predict({x, nullptr, nullptr}, threads, [&](const Worker<T>&, const Block<const T>& eta, std::ptrdiff_t first) {
-      network_.likelihood->probabilities(eta, network_.width(), classes, static_cast<T*>(out) + first * classes);
+      const std::ptrdiff_t steps = network_.steps, width = network_.width() / steps;
+      T* to = static_cast<T*>(out) + first * steps * classes;
+      if (steps == 1) return network_.likelihood->probabilities(eta, width, classes, to);
+      for (std::ptrdiff_t i = 0; i < eta.rows; ++i)
+        network_.likelihood->probabilities(
+            {eta.data + i * eta.stride, steps, round_up(width, network_.table.lanes), width}, width, classes,
+            to + i * steps * classes);
     });
   }
 

@@ -177,8 +177,8 @@ struct Filter {
   bool relu;
 };
 
-// One step of a recurrence, for some rows of q cells; see ops/recurrence.hpp. All that has q numbers a row is `ld` apart
-// unless it says otherwise, z and v are `ldz` apart.
+// One step of a recurrence, for some rows of q cells; see ops/recurrence.hpp. All that has q numbers a row is `ld`
+// apart unless it says otherwise, z and v are `ldz` apart.
 template <class T>
 struct Cell {
   std::ptrdiff_t rows, q, ldz, ld;
@@ -196,6 +196,27 @@ struct Cell {
   const T* g;
   std::ptrdiff_t ld_g;
   T *dh, *dc;
+};
+
+// Attention of one head in one example: rows of numbers as far apart as the letters behind them say, d of q and k, e of
+// v and h. The gradients may be null.
+template <class T>
+struct Attention {
+  std::ptrdiff_t queries, keys, d, e;
+  bool causal;
+  const T* q;
+  std::ptrdiff_t ldq;
+  const T* k;
+  std::ptrdiff_t ldk;
+  const T* v;
+  std::ptrdiff_t ldv;
+  T* h;
+  std::ptrdiff_t ldh;
+  T* log_sums;                // one a query, kept for the way back
+  T* scratch;                 // (max(d, e) + 2 queries) rows of
+  std::ptrdiff_t ld_scratch;  // the keys, rounded up to whole panels
+  const T* g;
+  T *dq, *dk, *dv;
 };
 
 // A pool of one example; `index` has which place of its window each largest number came from. Where `positive` is not
@@ -360,6 +381,8 @@ struct Table {
   void (*filter_output)(const Filter<T>&) noexcept;
   void (*filter_output_back)(const Filter<T>&) noexcept;
   void (*filter_input_back)(const Filter<T>&) noexcept;
+  void (*attention)(const Attention<T>&) noexcept;
+  void (*attention_back)(const Attention<T>&) noexcept;
   void (*lstm)(const Cell<T>&) noexcept;
   void (*lstm_back)(const Cell<T>&) noexcept;
   void (*gru)(const Cell<T>&) noexcept;

@@ -1,6 +1,7 @@
 // A program, validated, with its kernels found and its numbers placed.
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -40,7 +41,12 @@ enum class Kind {
   slice,
   fill,
   gate,
-  last_step
+  last_step,
+  token_embedding,
+  positions,
+  sinusoidal,
+  rotary,
+  attention
 };
 
 // A step, resolved. A reshape moves nothing: its output is its input under another name, so it is not here.
@@ -51,7 +57,8 @@ struct Node {
   int input = 0, output = 0;  // storages, see Network::storages
   std::vector<int> inputs;    // all of them; `input` is the first
   // Where the gradient of each input goes: its storage, or one of its own where an earlier node takes that value too;
-  // -1 for what depends on no parameter, as x. `gathers` (to, from) is added up once this node, the last one to do so, has written its own.
+  // -1 for what depends on no parameter, as x. `gathers` (to, from) is added up once this node, the last one to do so,
+  // has written its own.
   std::vector<int> gradients;
   std::vector<std::pair<int, int>> gathers;
   bool chained = false;                     // the next node takes the output, and no other does
@@ -59,8 +66,10 @@ struct Node {
   int weight = -1, bias = -1;               // slices; of a normalization gamma and beta
   std::vector<int> others;                  // slices: tables, running statistics
   std::vector<T> constants;
-  double rate = 0;      // of dropout
-  std::ptrdiff_t offset = 0;  // of slice
+  double rate = 0;                     // of dropout
+  std::ptrdiff_t offset = 0;           // of slice
+  std::ptrdiff_t heads = 1, keys = 0;  // of attention and of what comes before it
+  bool causal = false;
   bool narrow = false;  // an affine step whose weight stands turned
   // A first layer that is wide and thin (many inputs, few cells) is cut along its inputs into shards whose sums are
   // added up in a fixed order. How many depends on the layer's shape only, so that the bits do not depend on the
@@ -74,11 +83,14 @@ struct Node {
   int gradient() const { return gradients[0]; }
   // Whether there is a gradient of an input: codes and lengths have none, and of what is filled only its size counts.
   bool differentiates(int i) const {
-    if (kind == Kind::fill || (kind == Kind::last_step && i > 0)) return false;
+    if (kind == Kind::fill || kind == Kind::token_embedding || (kind == Kind::last_step && i > 0)) return false;
+    if (kind == Kind::attention && i == 3) return false;
     return !recurrence || i != recurrence.lengths;
   }
   bool convolves() const { return kind == Kind::convolution || kind == Kind::transposed_convolution; }
   bool normalizes() const { return kind == Kind::layer_norm || kind == Kind::rms_norm || kind == Kind::batch_norm; }
+  // Whether an example has several places, through which a task goes one after the other.
+  bool has_places() const { return window.in[2] > 1; }
 };
 
 // The rule of a slice, with the prior's kernel found.
@@ -99,12 +111,12 @@ struct Network {
   std::vector<std::ptrdiff_t> storages;
   std::size_t values = 0;
   const LikelihoodKernel<T>* likelihood = nullptr;  // null: a custom one
-  std::ptrdiff_t groups, targets, classes;
-  std::vector<T> constants, training_constants;  // of the likelihood
-  std::vector<SliceRule<T>> rules;               // one a slice
-  bool needs_gradient = false;                   // whether some gradients are always stored before they are applied
-  bool whole_batches = false;                    // whether a minibatch cannot go through in blocks
-  bool sequences = false;                        // whether values have several places, one after the other
+  std::ptrdiff_t groups, targets, classes, steps;   // of the likelihood
+  std::vector<T> constants, training_constants;     // of the likelihood
+  std::vector<SliceRule<T>> rules;                  // one a slice
+  bool needs_gradient = false;                      // whether some gradients are always stored before they are applied
+  bool whole_batches = false;                       // whether a minibatch cannot go through in blocks
+  bool sequences = false;                           // whether values have several places, one after the other
   // Images: tasks go through a few examples at a time, and gradients are added up in so many shards of a minibatch. 0:
   // there are none.
   std::ptrdiff_t row_shards = 0, rows_at_a_time = 0;
@@ -116,11 +128,13 @@ struct Network {
         groups(program.likelihood.groups),
         targets(program.likelihood.targets),
         classes(program.likelihood.classes),
+        steps(program.likelihood.steps),
         constants(program.likelihood.constants.begin(), program.likelihood.constants.end()),
         training_constants(program.likelihood.training.begin(), program.likelihood.training.end()) {
     if (program.likelihood.name != "custom")
       likelihood = &find(table.likelihoods, table.likelihood_count, program.likelihood.name, "likelihood");
-    require(groups >= 1 && targets >= 1 && targets % groups == 0 && classes >= 0, "no such likelihood");
+    require(groups >= 1 && targets >= 1 && steps >= 1 && targets % (groups * steps) == 0 && classes >= 0,
+            "no such likelihood");
     constants.resize(kMaxConstants + constants.size());  // so that a kernel may read what is not there
     training_constants.resize(kMaxConstants + training_constants.size());
     require(program.rules.empty() || program.rules.size() == program.parameters.size(), "a parameter without a rule");
@@ -148,13 +162,18 @@ struct Network {
     for (const Value& value : program.values) require(value.width() > 0, "a value is empty");
     build(program);
     for (const Node<T>& node : nodes) {
-      needs_gradient = needs_gradient || node.kind == Kind::embedding || node.kind == Kind::append;
+      needs_gradient = needs_gradient || node.kind == Kind::embedding || node.kind == Kind::append ||
+                       node.kind == Kind::token_embedding || node.kind == Kind::positions;
       whole_batches = whole_batches || node.kind == Kind::batch_norm || node.kind == Kind::channel_norm;
       sequences = sequences || node.kind == Kind::recurrence || node.kind == Kind::affine_steps ||
-                  node.kind == Kind::gate || node.kind == Kind::last_step || node.kind == Kind::slice;
+                  node.kind == Kind::gate || node.kind == Kind::last_step || node.kind == Kind::slice ||
+                  node.kind == Kind::token_embedding || node.kind == Kind::positions || node.kind == Kind::sinusoidal ||
+                  node.kind == Kind::rotary || node.kind == Kind::attention ||
+                  ((node.kind == Kind::layer_norm || node.kind == Kind::rms_norm) && node.has_places());
       shards_of_x = std::max(shards_of_x, node.shards);
       has_columns = has_columns || (node.kind == Kind::affine && node.input == 0);
     }
+    sequences = sequences || steps > 1;
     leave_out();
     for (Node<T>& node : nodes)
       if (node.kind == Kind::convolution) node.filtering = Filtering(node.window, table.lanes);
@@ -180,9 +199,13 @@ struct Network {
       }
       if (node.kind == Kind::affine_steps || node.recurrence) {
         const double places = double(node.recurrence ? node.recurrence.steps : node.window.places());
-        for (const int parameter : node.recurrence ? std::vector{node.weight, node.others[0]} : std::vector{node.weight})
+        for (const int parameter :
+             node.recurrence ? std::vector{node.weight, node.others[0]} : std::vector{node.weight})
           total += 6.0 * places * double(slices[std::size_t(parameter)].size());
       }
+      if (node.kind == Kind::attention)
+        total += 6.0 * double(node.window.in[2]) *
+                 double(storages[std::size_t(node.inputs[1])] + storages[std::size_t(node.inputs[2])]);
       if (row_shards > 0) total += 4.0 * double(storages[std::size_t(node.output)]);
     }
     return total;
@@ -259,7 +282,7 @@ struct Network {
     require(!nodes.empty() && eta > 0 && nodes.back().output == storage_of[std::size_t(eta)] &&
                 uses.count[std::size_t(eta)] == 0,
             "the last value must be eta");
-    require(width() % groups == 0, "eta does not fit the likelihood");
+    require(width() % (groups * steps) == 0, "eta does not fit the likelihood");
     for (std::size_t v = 1; v < uses.count.size(); ++v)
       require(uses.root[v] != int(v) || int(v) == eta || uses.count[v] > 0, "a value is computed and never taken");
     values = storages.size();
@@ -381,7 +404,7 @@ struct Network {
     };
     const bool recurs = name == "lstm" || name == "gru" || name == "rnn";
     fits(inputs.size() == 1 || name == "add" || name == "concatenate" || name == "gate" || name == "last_step" ||
-         recurs);
+         name == "attention" || recurs);
     node.window.c = inputs[0]->shape.back();
     node.window.in[2] = p / node.window.c;
     const bool image = inputs[0]->shape.size() > 1;
@@ -431,6 +454,51 @@ struct Network {
     } else if (name == "fill") {
       node.kind = Kind::fill;
       fits(step.constants.size() == 2 && step.parameters.empty());
+    } else if (name == "token_embedding") {
+      node.kind = Kind::token_embedding;
+      require(step.parameters.size() == 1 && step.constants.empty(), "a token_embedding takes a table");
+      node.weight = step.parameters[0];
+      node.window.in[2] = p, node.window.c = 1, node.window.q = slices[std::size_t(node.weight)].columns;
+      fits(q == p * node.window.q);
+    } else if (name == "positions") {
+      node.kind = Kind::positions;
+      fits(p == q && step.parameters.size() == 1 && step.constants.empty());
+      node.weight = step.parameters[0];
+      const Slice& P = slices[std::size_t(node.weight)];
+      fits(P.columns == node.window.c && P.height >= node.window.in[2]);
+    } else if (name == "sinusoidal") {
+      node.kind = Kind::sinusoidal;
+      fits(p == q && step.parameters.empty() && step.constants.size() == 1 && step.constants[0] > 0);
+      node.constants.resize(std::size_t(p));
+      const std::ptrdiff_t c = node.window.c;
+      for (std::ptrdiff_t i = 0; i < p; ++i) {
+        const double angle = double(i / c) * std::pow(step.constants[0], -2.0 * double(i % c / 2) / double(c));
+        node.constants[std::size_t(i)] = T(i % c % 2 ? std::cos(angle) : std::sin(angle));
+      }
+    } else if (name == "rotary") {  // the cosines and sines of all pairs of a head, at each step
+      node.kind = Kind::rotary;
+      fits(p == q && step.parameters.empty() && step.constants.size() == 2 && step.constants[0] >= 1 &&
+           step.constants[1] > 0);
+      node.heads = std::ptrdiff_t(step.constants[0]);
+      const std::ptrdiff_t d = node.window.c / node.heads;
+      fits(d * node.heads == node.window.c && d % 2 == 0);
+      node.constants.clear();
+      for (std::ptrdiff_t t = 0; t < node.window.in[2]; ++t)
+        for (std::ptrdiff_t j = 0; j < d / 2; ++j) {
+          const double angle = double(t) * std::pow(step.constants[1], -2.0 * double(j) / double(d));
+          node.constants.push_back(T(std::cos(angle))), node.constants.push_back(T(std::sin(angle)));
+        }
+    } else if (name == "attention") {
+      node.kind = Kind::attention;
+      fits(step.parameters.empty() && step.constants.size() == 3 && step.constants[1] >= 1 &&
+           inputs.size() == (step.constants[0] != 0 ? 4 : 3));
+      for (int i = 0; i < 3; ++i) fits(inputs[std::size_t(i)]->shape.size() == 2);
+      node.heads = std::ptrdiff_t(step.constants[1]), node.causal = step.constants[2] != 0;
+      const std::ptrdiff_t c = node.window.c, e = inputs[2]->shape[1];
+      fits(inputs[1]->shape[1] == c && inputs[1]->shape[0] == inputs[2]->shape[0] && c % node.heads == 0 &&
+           e % node.heads == 0 && q == node.window.in[2] * e);
+      if (inputs.size() == 4) fits(inputs[3]->width() == 1);
+      node.keys = inputs[1]->shape[0];
     } else if (name == "gate") {
       node.kind = Kind::gate;
       fits(inputs.size() == 2 && step.parameters.empty() && inputs[1]->width() == node.window.c && p == q);
@@ -458,9 +526,6 @@ struct Network {
                   : image                ? Kind::channel_norm
                                          : Kind::batch_norm;
       const bool running = name == "batch_norm", groups_first = node.kind == Kind::group_norm;
-      if (image && !running && !groups_first)
-        throw std::invalid_argument("the native engine has " + name +
-                                    " for rows (n, p) only: use engine=\"reference\"");
       same_width(running ? 4 : node.kind == Kind::rms_norm ? 1 : 2, running || groups_first ? 2 : 1);
       const std::ptrdiff_t channels = inputs[0]->shape.back();
       node.weight = row(0, channels);
@@ -559,8 +624,8 @@ struct Network {
     node.output = new_storage(q);
   }
 
-  // The constants: whether there are lengths, a state and a mask for it; every, for an lstm cell, reverse, truncate, and
-  // what only this cell has.
+  // The constants: whether there are lengths, a state and a mask for it; every, for an lstm cell, reverse, truncate,
+  // and what only this cell has.
   void resolve_recurrence(Node<T>& node, const Step& step, const std::vector<const Value*>& inputs,
                           const Value& output) const {
     Recurrence& r = node.recurrence;
@@ -580,8 +645,7 @@ struct Network {
     r.truncate = std::ptrdiff_t(*next++);
     if (r.cell == Recurrence::rnn) r.relu = *next != 0;
     if (r.cell == Recurrence::gru && *next == 0)
-      throw std::invalid_argument(
-          "the native engine has gru with reset_after=True only: use engine=\"reference\"");
+      throw std::invalid_argument("the native engine has gru with reset_after=True only: use engine=\"reference\"");
     r.steps = inputs[0]->shape[0], r.p = inputs[0]->shape[1], r.q = output.shape.back() / (r.with_cell ? 2 : 1);
     fits(output.width() == (r.every ? r.steps : 1) * (r.with_cell ? 2 : 1) * r.q);
     if (r.lengths > 0) fits(inputs[std::size_t(r.lengths)]->width() == 1);

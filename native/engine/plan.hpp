@@ -95,6 +95,12 @@ class Plan {
             w.scratch()};
   }
 
+  // The kernel's `score`, or that of each step.
+  void score(const Scoring<T>& s) const {
+    network_.steps > 1 ? score_steps(*network_.likelihood, s, network_.steps, network_.table.lanes)
+                       : network_.likelihood->score(s);
+  }
+
  private:
   static constexpr Split kRows{Split::rows, 0}, kWhole{Split::whole, 0}, kSingle{Split::single, 0};
 
@@ -247,7 +253,7 @@ class Plan {
     const Node<T>& node = network_.nodes[k];
     if (node.scalar && ((k > 0 && does_relu(k - 1)) || is_joined(k + 1))) return;
     if (node.scalar) return forward_scalar(k);
-    if (node.normalizes()) return forward_normalization(k);
+    if (node.normalizes() && !is_of_sequences(node)) return forward_normalization(k);
     if (node.convolves()) return forward_convolution(k);
     if (node.kind == Kind::channel_norm || node.kind == Kind::group_norm) return forward_channels(k);
     if (node.kind == Kind::add || node.kind == Kind::concatenate) return forward_join(node);
@@ -515,9 +521,9 @@ class Plan {
         [=, this](Worker<T>& w) {
           const Range r = kernel ? w.mine() : Range{0, w.thread == 0 ? w.rows : 0};
           if (r.begin == r.end) return;
-          T* score = w.space->gradients[std::size_t(storage)] + r.begin * stride;
-          Scoring<T> s = scoring(w, r, w.training, w.space->log_prob + r.begin, score);
-          const auto run = [&](const Scoring<T>& s) { kernel ? kernel->score(s) : call_back(w, s); };
+          T* to = w.space->gradients[std::size_t(storage)] + r.begin * stride;
+          Scoring<T> s = scoring(w, r, w.training, w.space->log_prob + r.begin, to);
+          const auto run = [&](const Scoring<T>& s) { kernel ? score(s) : call_back(w, s); };
           if (!w.augmenter || !w.augmenter->shares()) return run(s);
           const typename Augmenter<T>::Second second = mixed(w, r);
           s.weight = second.own_weight;
@@ -526,7 +532,7 @@ class Plan {
           run(s);
           for (std::ptrdiff_t i = 0; i < s.eta.rows; ++i) {
             w.space->log_prob[r.begin + i] += second.log_prob[i];
-            for (std::ptrdiff_t j = 0; j < s.width; ++j) score[i * stride + j] += second.score[i * stride + j];
+            for (std::ptrdiff_t j = 0; j < s.width; ++j) to[i * stride + j] += second.score[i * stride + j];
           }
         });
   }
@@ -565,6 +571,7 @@ class Plan {
     if (node.convolves()) return backward_convolution(k);
     if (node.recurrence) return backward_recurrence(k);
     if (node.kind == Kind::gate) return backward_gate(k);
+    if (node.kind == Kind::attention) return backward_attention(k);
     if (node.kind == Kind::add || node.kind == Kind::concatenate) return backward_join(node);
     if (node.kind == Kind::channel_norm || node.kind == Kind::group_norm) return backward_channels(k);
     if (node.gradient() < 0) return;
@@ -588,7 +595,7 @@ class Plan {
           });
       return;
     }
-    if (node.normalizes()) return backward_normalization(k);
+    if (node.normalizes() && !is_of_sequences(node)) return backward_normalization(k);
     if (is_of_images(node)) return backward_image(k);
     if (is_of_sequences(node)) return backward_sequence(k);
     if (node.kind != Kind::affine) return backward_by_rows(k);
@@ -705,6 +712,8 @@ class Plan {
 
   void backward_parameters(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
+    if (node.normalizes() && is_of_sequences(node)) return sum_normalization(k);
+    if (node.kind == Kind::token_embedding || node.kind == Kind::positions) return sum_table(k);
     if (node.normalizes()) {
       row_parameter(node.weight, node.output, int(k));
       if (node.bias >= 0) row_parameter(node.bias, node.output, -1);
@@ -882,6 +891,11 @@ class Plan {
   void forward_sequence(std::size_t k);
   void backward_sequence(std::size_t k);
   void backward_gate(std::size_t k);
+  void backward_attention(std::size_t k);
+  void sum_normalization(std::size_t k);
+  void sum_table(std::size_t k);
+  Normalization<T> steps_of(std::size_t k, const Worker<T>& w, std::ptrdiff_t i) const;
+  Attention<T> head_of(std::size_t k, const Worker<T>& w, std::ptrdiff_t i, std::ptrdiff_t head) const;
   std::ptrdiff_t last_step(const Node<T>& node, const Worker<T>& w, std::ptrdiff_t i) const;
 
   // In plan_images.hpp.

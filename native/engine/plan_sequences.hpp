@@ -96,9 +96,7 @@ struct Pass {
   }
 
   void run(const Table<T>& table, const Cell<T>& cell) const {
-    r.cell == Recurrence::lstm  ? table.lstm(cell)
-    : r.cell == Recurrence::gru ? table.gru(cell)
-                                : table.rnn(cell);
+    r.cell == Recurrence::lstm ? table.lstm(cell) : r.cell == Recurrence::gru ? table.gru(cell) : table.rnn(cell);
   }
   void run_back(const Table<T>& table, const Cell<T>& cell) const {
     r.cell == Recurrence::lstm  ? table.lstm_back(cell)
@@ -137,8 +135,8 @@ struct Pass {
   }
 };
 
-// The gradient of a weight, and of a bias beside it, over pieces of rows that are added in the order in which they come:
-// a few steps at a time, which then are in the cache for all tiles of a thread.
+// The gradient of a weight, and of a bias beside it, over pieces of rows that are added in the order in which they
+// come: a few steps at a time, which then are in the cache for all tiles of a thread.
 template <class T>
 struct Sum {
   const Table<T>& table;
@@ -149,7 +147,7 @@ struct Sum {
   std::ptrdiff_t lda;
   const T* B;
   std::ptrdiff_t ldb;
-  bool packed;          // see MultiplyTransposed
+  bool packed;             // see MultiplyTransposed
   T *to_weight, *to_bias;  // the gradient itself, or room for the sums before an update
 
   static constexpr std::ptrdiff_t kAtOnce = 64, kRows = 256;
@@ -166,9 +164,23 @@ struct Sum {
     const bool updates = last && w.stepper;
     const Update<T> update = updates ? w.stepper->on(parameter) : Update<T>{};
     const Segment all{0, std::int32_t(W.height), true, 0};
-    table.multiply_transposed({0, {&all, 1}, W.height, W.columns, w.thread, w.threads, A, lda, B, ldb, to_weight,
-                               adds ? Start::accumulate : Start::zero, updates ? &update : nullptr, nullptr, pieces,
-                               count, packed});
+    table.multiply_transposed({0,
+                               {&all, 1},
+                               W.height,
+                               W.columns,
+                               w.thread,
+                               w.threads,
+                               A,
+                               lda,
+                               B,
+                               ldb,
+                               to_weight,
+                               adds ? Start::accumulate : Start::zero,
+                               updates ? &update : nullptr,
+                               nullptr,
+                               pieces,
+                               count,
+                               packed});
     if (bias >= 0) sum_bias(last);
     count = rows = 0, adds = true;
   }
@@ -196,8 +208,22 @@ Sum<T> sum_of(const Network<T>& network, const Worker<T>& w, int weight, int bia
   const Slice& W = network.slices[std::size_t(weight)];
   T* own = w.gradient + W.offset;
   T* bias_own = bias < 0 ? nullptr : w.gradient + network.slices[std::size_t(bias)].offset;
-  return {network.table, w, W, weight, bias, A, lda, B, ldb, packed, w.stepper ? room : own,
-          w.stepper ? room + W.size() : bias_own, {}, 0, 0, !w.stepper && w.accumulate};
+  return {network.table,
+          w,
+          W,
+          weight,
+          bias,
+          A,
+          lda,
+          B,
+          ldb,
+          packed,
+          w.stepper ? room : own,
+          w.stepper ? room + W.size() : bias_own,
+          {},
+          0,
+          0,
+          !w.stepper && w.accumulate};
 }
 
 }  // namespace sequences
@@ -206,8 +232,35 @@ Sum<T> sum_of(const Network<T>& network, const Worker<T>& w, int weight, int bia
 template <class T>
 bool Plan<T>::is_of_sequences(const Node<T>& node) {
   return node.kind == Kind::affine_steps || node.kind == Kind::slice || node.kind == Kind::fill ||
-         node.kind == Kind::gate || node.kind == Kind::last_step ||
-         (node.kind == Kind::append && node.window.in[2] > 1);
+         node.kind == Kind::gate || node.kind == Kind::last_step || node.kind == Kind::token_embedding ||
+         node.kind == Kind::positions || node.kind == Kind::sinusoidal || node.kind == Kind::rotary ||
+         node.kind == Kind::attention ||
+         (node.has_places() &&
+          (node.kind == Kind::append || node.kind == Kind::layer_norm || node.kind == Kind::rms_norm));
+}
+
+// The row of a table, of which the columns stand in panels: to, or added to what is there.
+template <class T>
+void copy_row(const Slice& table, const T* theta, std::ptrdiff_t i, const T* add, T* to) {
+  for (std::ptrdiff_t p = 0; p < table.panels(); ++p) {
+    const std::ptrdiff_t begin = p * table.panel_width(), count = std::min(table.columns - begin, table.width_of(p));
+    const T* from = theta + table.index(i, begin);
+    for (std::ptrdiff_t j = 0; j < count; ++j) to[begin + j] = add ? add[begin + j] + from[j] : from[j];
+  }
+}
+
+// Pairs of columns of every head turned, at each step by its own angles; back with direction -1.
+template <class T>
+void rotate(const Node<T>& node, const T* x, T direction, T* h) {
+  const std::ptrdiff_t c = node.window.c, half = c / node.heads / 2;
+  for (std::ptrdiff_t t = 0; t < node.window.in[2]; ++t)
+    for (std::ptrdiff_t head = 0; head < node.heads; ++head, x += 2 * half, h += 2 * half) {
+      const T* angle = node.constants.data() + 2 * t * half;
+      for (std::ptrdiff_t j = 0; j < half; ++j) {
+        const T cos = angle[2 * j], sin = direction * angle[2 * j + 1], a = x[2 * j], b = x[2 * j + 1];
+        h[2 * j] = a * cos - b * sin, h[2 * j + 1] = a * sin + b * cos;
+      }
+    }
 }
 
 template <class T>
@@ -215,8 +268,7 @@ void Plan<T>::transpose_recurrence(std::size_t k) {
   const Node<T>& node = network_.nodes[k];
   if (!training_) return;
   transpose(k, node.others[0], [k](const Worker<T>& w) { return w.space->recurrent[k].Ut; });
-  if (node.gradient() >= 0)
-    transpose(k, node.weight, [k](const Worker<T>& w) { return w.space->recurrent[k].Wt; });
+  if (node.gradient() >= 0) transpose(k, node.weight, [k](const Worker<T>& w) { return w.space->recurrent[k].Wt; });
 }
 
 template <class T>
@@ -241,16 +293,48 @@ void Plan<T>::forward_recurrence(std::size_t k) {
       pass.each_run(mine, s, !r.turns(), [&](Range run) {
         const std::ptrdiff_t rows = run.end - run.begin;
         T* z = own.gates_at(own.z, s, run.begin);
-        network_.table.multiply({rows, {&of_x, 1}, r.p, W.columns, 0, W.panels(), pass.x(s, run.begin), pass.ldx(),
-                                 w.theta + W.offset, z, own.ldz, Start::bias, w.theta + slice_of(node.bias).offset});
+        network_.table.multiply({rows,
+                                 {&of_x, 1},
+                                 r.p,
+                                 W.columns,
+                                 0,
+                                 W.panels(),
+                                 pass.x(s, run.begin),
+                                 pass.ldx(),
+                                 w.theta + W.offset,
+                                 z,
+                                 own.ldz,
+                                 Start::bias,
+                                 w.theta + slice_of(node.bias).offset});
         const T* h = own.at(pass.held(), s, run.begin);
         if (r.splits())
-          network_.table.multiply({rows, {&of_state, from_state}, r.q, U.columns, 0, U.panels(), h, own.ld,
-                                   w.theta + U.offset, own.gates_at(own.v, s, run.begin), own.ldz, Start::bias,
+          network_.table.multiply({rows,
+                                   {&of_state, from_state},
+                                   r.q,
+                                   U.columns,
+                                   0,
+                                   U.panels(),
+                                   h,
+                                   own.ld,
+                                   w.theta + U.offset,
+                                   own.gates_at(own.v, s, run.begin),
+                                   own.ldz,
+                                   Start::bias,
                                    w.theta + slice_of(node.others[1]).offset});
         else if (from_state)
-          network_.table.multiply({rows, {&of_state, 1}, r.q, U.columns, 0, U.panels(), h, own.ld, w.theta + U.offset,
-                                   z, own.ldz, Start::accumulate, nullptr});
+          network_.table.multiply({rows,
+                                   {&of_state, 1},
+                                   r.q,
+                                   U.columns,
+                                   0,
+                                   U.panels(),
+                                   h,
+                                   own.ld,
+                                   w.theta + U.offset,
+                                   z,
+                                   own.ldz,
+                                   Start::accumulate,
+                                   nullptr});
       });
       pass.each_run(mine, s, true, [&](Range run) {
         Cell<T> cell = pass.cell(s, run);
@@ -285,8 +369,8 @@ void Plan<T>::backward_recurrence(std::size_t k) {
     // z W^T or z U^T, which is `gradients` by rows.
     const auto multiply = [&](std::ptrdiff_t rows, const T* z, const Slice& slice, const T* panels, T* to,
                               std::ptrdiff_t ldc, Start start) {
-      network_.table.multiply({rows, {&all, 1}, gates, slice.columns, 0, slice.panels(), z, own.ldz, panels, to, ldc,
-                               start, nullptr});
+      network_.table.multiply(
+          {rows, {&all, 1}, gates, slice.columns, 0, slice.panels(), z, own.ldz, panels, to, ldc, start, nullptr});
     };
     const bool whole_registers = r.p % network_.table.lanes == 0 && !r.turns();
     const Range mine = w.mine();
@@ -407,6 +491,7 @@ void Plan<T>::forward_sequence(std::size_t k) {
   for (const int input : node.inputs) accesses.push_back({value(input), kRows, false});
   for (const int parameter : {node.weight, node.bias})
     if (parameter >= 0) accesses.push_back({slice(parameter), kWhole, false});
+  if (node.normalizes() || node.kind == Kind::attention) accesses.push_back({saved(k), kRows, true});
   add(accesses, [=, this, &node](Worker<T>& w) {
     const Window& window = node.window;
     const std::ptrdiff_t places = window.in[2], c = window.c;
@@ -417,8 +502,7 @@ void Plan<T>::forward_sequence(std::size_t k) {
       const T* x = row(w.space->values, node.input, i);
       T* h = row(w.space->values, node.output, i);
       if (node.kind == Kind::affine_steps) {
-        network_.table.convolve(
-            {&window, runs, w.theta + slice_of(node.weight).offset, 0, x, nullptr, h, bias, relu});
+        network_.table.convolve({&window, runs, w.theta + slice_of(node.weight).offset, 0, x, nullptr, h, bias, relu});
       } else if (node.kind == Kind::slice) {
         std::copy_n(x + node.offset, network_.storages[std::size_t(node.output)], h);
       } else if (node.kind == Kind::fill) {
@@ -427,6 +511,21 @@ void Plan<T>::forward_sequence(std::size_t k) {
         const T* gate = row(w.space->values, node.inputs[1], i);
         for (std::ptrdiff_t t = 0; t < places; ++t)
           for (std::ptrdiff_t j = 0; j < c; ++j) h[t * c + j] = x[t * c + j] * gate[j];
+      } else if (node.kind == Kind::token_embedding) {
+        const Slice& E = slice_of(node.weight);
+        for (std::ptrdiff_t t = 0; t < places; ++t)
+          copy_row<T>(E, w.theta + E.offset, code_of(x[t], E.height), nullptr, h + t * window.q);
+      } else if (node.kind == Kind::positions) {
+        const Slice& P = slice_of(node.weight);
+        for (std::ptrdiff_t t = 0; t < places; ++t) copy_row(P, w.theta + P.offset, t, x + t * c, h + t * c);
+      } else if (node.kind == Kind::sinusoidal) {
+        for (std::ptrdiff_t j = 0; j < places * c; ++j) h[j] = x[j] + node.constants[std::size_t(j)];
+      } else if (node.kind == Kind::rotary) {
+        rotate(node, x, T(1), h);
+      } else if (node.kind == Kind::attention) {
+        for (std::ptrdiff_t head = 0; head < node.heads; ++head) network_.table.attention(head_of(k, w, i, head));
+      } else if (node.normalizes()) {
+        network_.table.normalize_rows(steps_of(k, w, i), node.kind == Kind::layer_norm);
       } else if (node.kind == Kind::last_step) {
         std::copy_n(x + last_step(node, w, i) * c, c, h);
       } else {
@@ -454,6 +553,8 @@ void Plan<T>::backward_sequence(std::size_t k) {
   std::vector<Access> accesses{{gradient(node.output), kRows, false}, {gradient(node.gradient()), kRows, true}};
   if (node.kind == Kind::affine_steps) accesses.push_back({transposed(k), kWhole, false});
   for (std::size_t m = 1; m < node.inputs.size(); ++m) accesses.push_back({value(node.inputs[m]), kRows, false});
+  if (node.normalizes())
+    accesses.push_back({saved(k), kRows, false}), accesses.push_back({slice(node.weight), kWhole, false});
   add(accesses, [=, this, &node](Worker<T>& w) {
     const Window& window = node.window;
     const std::ptrdiff_t places = window.in[2], c = window.c;
@@ -466,6 +567,19 @@ void Plan<T>::backward_sequence(std::size_t k) {
         for (std::ptrdiff_t t = 0; t < places; ++t) std::copy_n(g + t * window.q, c, to + t * c);
         continue;
       }
+      if (node.normalizes()) {
+        network_.table.normalize_rows_backward(steps_of(k, w, i), g, to, node.kind == Kind::layer_norm);
+        std::fill(to + places * c, to + padded(node.input), T(0));
+        continue;
+      }
+      if (node.kind == Kind::rotary) {
+        rotate(node, g, T(-1), to);
+        continue;
+      }
+      if (node.kind == Kind::positions || node.kind == Kind::sinusoidal) {
+        std::copy_n(g, places * c, to);
+        continue;
+      }
       std::fill_n(to, places * c, T(0));
       if (node.kind == Kind::affine_steps)
         network_.table.convolve_back({&window, runs, w.space->transposed[k], 0, nullptr, g, to, nullptr, false});
@@ -473,6 +587,132 @@ void Plan<T>::backward_sequence(std::size_t k) {
         std::copy_n(g, network_.storages[std::size_t(node.output)], to + node.offset);
       else if (node.kind == Kind::last_step)
         std::copy_n(g, c, to + last_step(node, w, i) * c);
+    }
+  });
+}
+
+// The places of an example, as the rows of a normalization. What a place's last register writes beyond it, the next
+// place overwrites.
+template <class T>
+Normalization<T> Plan<T>::steps_of(std::size_t k, const Worker<T>& w, std::ptrdiff_t i) const {
+  const Node<T>& node = network_.nodes[k];
+  const std::ptrdiff_t places = node.window.in[2], c = node.window.c;
+  return {{row(w.space->values, node.input, i), places, round_up(c, network_.table.lanes), c},
+          c,
+          w.theta + slice_of(node.weight).offset,
+          node.bias < 0 ? nullptr : w.theta + slice_of(node.bias).offset,
+          node.constants[0],
+          row(w.space->values, node.output, i),
+          w.space->saved[k] + i * network_.stride(node.input),
+          w.space->inverse[k] + i * places,
+          nullptr,
+          nullptr,
+          T(1)};
+}
+
+// The gradients of gamma and beta: over all places of all examples, in order; each thread has some panels.
+template <class T>
+void Plan<T>::sum_normalization(std::size_t k) {
+  const Node<T>& node = network_.nodes[k];
+  const Slice b = slice_of(node.weight);
+  std::vector<Access> accesses{{gradient(node.output), kWhole, false}, {saved(k), kWhole, false}};
+  for (const int parameter : {node.weight, node.bias})
+    if (parameter >= 0) accesses.push_back({slice(parameter), {Split::columns, b.panels()}, true});
+  add(accesses, [=, this, &node](Worker<T>& w) {
+    const std::ptrdiff_t places = node.window.in[2], c = node.window.c;
+    const Range mine = w.my(b.panels());
+    for (std::ptrdiff_t p = mine.begin; p < mine.end; ++p) {
+      const std::ptrdiff_t begin = p * b.panel_width(), count = b.width_of(p);
+      alignas(kLine) T gamma[kMaxPanel] = {}, beta[kMaxPanel] = {};
+      for (std::ptrdiff_t i = 0; i < w.rows; ++i) {
+        const Block<const T> g{row(w.space->gradients, node.output, i) + begin, places, count, c};
+        network_.table.sum_products(g, w.space->saved[k] + i * network_.stride(node.input) + begin, gamma, true);
+        if (node.bias >= 0) network_.table.sum_rows(g, beta, true);
+      }
+      for (std::ptrdiff_t j = c - begin; j < count; ++j) gamma[j] = beta[j] = T(0);
+      finish_gradient(w, node.weight, begin, gamma, count);
+      if (node.bias >= 0) finish_gradient(w, node.bias, begin, beta, count);
+    }
+  });
+}
+
+// The gradient of a table whose rows codes name, or steps: each thread has some panels, and adds up examples in order.
+template <class T>
+void Plan<T>::sum_table(std::size_t k) {
+  const Node<T>& node = network_.nodes[k];
+  const Slice E = slice_of(node.weight);
+  add({{gradient(node.output), kWhole, false},
+       {value(node.input), kWhole, false},
+       {slice(node.weight), {Split::columns, E.panels()}, true}},
+      [=, this, &node](Worker<T>& w) {
+        const std::ptrdiff_t places = node.window.in[2];
+        const Range mine = w.my(E.panels());
+        for (std::ptrdiff_t p = mine.begin; p < mine.end; ++p) {
+          const std::ptrdiff_t begin = p * E.panel_width(), width = E.width_of(p), first = E.index(0, begin);
+          const std::ptrdiff_t count = std::min(width, E.columns - begin);
+          T* sums = w.gradient + E.offset + first;
+          if (w.stepper || !w.accumulate) std::fill_n(sums, E.height * width, T(0));
+          for (std::ptrdiff_t i = 0; i < w.rows; ++i) {
+            const T* x = row(w.space->values, node.input, i);
+            const T* g = row(w.space->gradients, node.output, i) + begin;
+            for (std::ptrdiff_t t = 0; t < places; ++t, g += E.columns) {
+              T* to = sums + (node.kind == Kind::positions ? t : code_of(x[t], E.height)) * width;
+              for (std::ptrdiff_t j = 0; j < count; ++j) to[j] += g[j];
+            }
+          }
+          if (w.stepper) w.stepper->on(node.weight).apply(first, sums, E.height * width);
+        }
+      });
+}
+
+template <class T>
+Attention<T> Plan<T>::head_of(std::size_t k, const Worker<T>& w, std::ptrdiff_t i, std::ptrdiff_t head) const {
+  const Node<T>& node = network_.nodes[k];
+  const std::ptrdiff_t width = node.window.c, queries = node.window.in[2];
+  const std::ptrdiff_t wide = network_.storages[std::size_t(node.inputs[2])] / node.keys;
+  const std::ptrdiff_t d = width / node.heads, e = wide / node.heads;
+  std::ptrdiff_t keys = node.keys;
+  if (node.inputs.size() == 4) {
+    const T length = *row(w.space->values, node.inputs[3], i);
+    keys = length >= T(keys) ? keys : length >= T(1) ? std::ptrdiff_t(length) : 1;
+  }
+  const auto of = [&](const std::vector<T*>& buffers, int storage, std::ptrdiff_t column) {
+    return storage < 0 ? nullptr : row(buffers, storage, i) + head * column;
+  };
+  const std::vector<T*>&x = w.space->values, &g = w.space->gradients;
+  Attention<T> s{};
+  s.queries = queries, s.keys = keys, s.d = d, s.e = e, s.causal = node.causal;
+  s.q = of(x, node.inputs[0], d), s.k = of(x, node.inputs[1], d), s.v = of(x, node.inputs[2], e);
+  s.ldq = s.ldk = width, s.ldv = s.ldh = wide;
+  s.h = of(x, node.output, e);
+  s.log_sums = w.space->saved[k] + (i * node.heads + head) * queries;
+  s.scratch = w.scratch(), s.ld_scratch = round_up(keys, 2 * network_.table.lanes);
+  if (!training_) return s;
+  s.g = of(g, node.output, e);
+  s.dq = of(g, node.gradients[0], d), s.dk = of(g, node.gradients[1], d), s.dv = of(g, node.gradients[2], e);
+  return s;
+}
+
+template <class T>
+void Plan<T>::backward_attention(std::size_t k) {
+  const Node<T>& node = network_.nodes[k];
+  std::vector<Access> accesses{{gradient(node.output), kRows, false}, {saved(k), kRows, false}};
+  for (const int input : node.inputs) accesses.push_back({value(input), kRows, false});
+  bool any = false;
+  for (const int to : node.gradients)
+    if (to >= 0) {
+      gradient_splits_[std::size_t(to)] = kRows;
+      accesses.push_back({gradient(to), kRows, true});
+      any = true;
+    }
+  if (!any) return;
+  add(accesses, [=, this, &node](Worker<T>& w) {
+    const Range r = w.mine();
+    for (std::ptrdiff_t i = r.begin; i < r.end; ++i) {
+      for (const int m : {1, 2})  // keys behind the end have none
+        if (const int to = node.gradients[std::size_t(m)]; to >= 0)
+          std::fill_n(row(w.space->gradients, to, i), network_.storages[std::size_t(to)], T(0));
+      for (std::ptrdiff_t head = 0; head < node.heads; ++head) network_.table.attention_back(head_of(k, w, i, head));
     }
   });
 }

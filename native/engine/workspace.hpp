@@ -8,6 +8,7 @@
 #include "engine/columns.hpp"
 #include "engine/memory.hpp"
 #include "engine/network.hpp"
+#include "engine/steps.hpp"
 
 namespace likeliest {
 
@@ -73,7 +74,7 @@ struct Recurrent {
   T *state = nullptr, *held = nullptr;              // h before each step and after the last, and as it goes into U
   T *c = nullptr, *tanh_c = nullptr, *x = nullptr;  // the cells, likewise; the steps of x, where they are copied
   T *dh = nullptr, *dc = nullptr, *back = nullptr;  // gradients of the state, and what comes out of a product
-  T *Ut = nullptr, *Wt = nullptr;                  // weights, transposed
+  T *Ut = nullptr, *Wt = nullptr;                   // weights, transposed
   T *sums = nullptr, *sums_of_state = nullptr;      // the gradients of W and U, and their biases, before an update
   std::ptrdiff_t rows = 0, kept = 0;
   std::ptrdiff_t ldz = 0, ld = 0, ldx = 0;
@@ -117,13 +118,13 @@ struct Recurrent {
 template <class T>
 struct Workspace {
   std::ptrdiff_t rows;
-  std::vector<T*> values, gradients;   // by storage
-  std::vector<T*> transposed, shards;  // by node: W^T, and the shards' sums
-  std::vector<T*> saved, inverse;      // by node: a mask or x_hat, and 1 / sigma
-  std::vector<T*> sums;                // by node: the gradients of a narrow weight and of the bias before it
-  std::vector<T*> packed, statistics;  // by node: weights of groups; of each example's channels
+  std::vector<T*> values, gradients;    // by storage
+  std::vector<T*> transposed, shards;   // by node: W^T, and the shards' sums
+  std::vector<T*> saved, inverse;       // by node: a mask or x_hat, and 1 / sigma
+  std::vector<T*> sums;                 // by node: the gradients of a narrow weight and of the bias before it
+  std::vector<T*> packed, statistics;   // by node: weights of groups; of each example's channels
   std::vector<Recurrent<T>> recurrent;  // by node
-  T *images, *channels;                // kImages images and some channels for each thread
+  T *images, *channels;                 // kImages images and some channels for each thread
   static constexpr int kImages = 4;
   std::ptrdiff_t image_size = 0, channels_size = 0;
   T *y, *weight, *log_prob;
@@ -153,7 +154,8 @@ struct Workspace {
       const Node<T>& node = network.nodes[k];
       if (node.normalizes() || (training && node.kind == Kind::dropout))
         pieces.emplace_back(&saved[k], rows * network.stride(node.input));
-      if (node.normalizes()) pieces.emplace_back(&inverse[k], std::max(rows, network.stride(node.input)));
+      if (node.normalizes())
+        pieces.emplace_back(&inverse[k], std::max(rows * node.window.in[2], network.stride(node.input)));
       const ImageSizes<T> image(network, node);
       image_size = std::max({image_size, image.padded, image.points}),
       channels_size = std::max(channels_size, image.channels);
@@ -164,6 +166,10 @@ struct Workspace {
       if (training && image.shard > 0) pieces.emplace_back(&shards[k], network.row_shards * image.shard);
       if (training && node.kind == Kind::max_pool) pieces.emplace_back(&saved[k], rows * network.stride(node.output));
       if (image.statistics > 0) pieces.emplace_back(&statistics[k], image.statistics * (rows + threads));
+      if (node.kind == Kind::attention) {
+        pieces.emplace_back(&saved[k], rows * node.heads * node.window.in[2]);
+        scratch_size = std::max(scratch_size, attention_scratch(network, node));
+      }
       if (node.recurrence)
         recurrent[k].place(network, node, rows, training,
                            [&](T** piece, std::ptrdiff_t count) { pieces.emplace_back(piece, count); });
@@ -180,6 +186,9 @@ struct Workspace {
       if (training && node.narrow)
         pieces.emplace_back(&sums[k], W.size() + round_up(network.stride(node.input), kLine / sizeof(T)));
     }
+    scratch_size = std::max(scratch_size, StepBlock<T>(network.width() / network.steps, network.targets / network.steps,
+                                                       network.table.lanes)
+                                              .size(network.table.lanes));
     if (augments) pieces.emplace_back(&augmented, rows * network.stride(0));
     for (T** piece : {&weight, &log_prob}) pieces.emplace_back(piece, rows);
     pieces.emplace_back(&y, rows * network.targets + network.table.lanes);
@@ -199,6 +208,14 @@ struct Workspace {
       next += round_up(count, line);
     }
   }
+  // Of a head: its keys and values turned over, the weights and their gradients.
+  static std::ptrdiff_t attention_scratch(const Network<T>& network, const Node<T>& node) {
+    const std::ptrdiff_t e = network.storages[std::size_t(node.inputs[2])] / node.keys;
+    return round_up(node.keys, 2 * network.table.lanes) *
+               (std::max(node.window.c, e) / node.heads + 2 * node.window.in[2]) +
+           2 * network.table.lanes;
+  }
+
   Workspace(Workspace&&) = default;
   Workspace& operator=(Workspace&&) = default;
 

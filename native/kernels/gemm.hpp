@@ -194,7 +194,7 @@ void multiply_transposed(const MultiplyTransposed<T>& g) noexcept {
     const int halves = halves_of_panel<T>(g.columns, p);
     const std::ptrdiff_t stride = registers_of_panel<T>(g.columns, p) * kLanes<T>;
     const std::ptrdiff_t beside = g.packed ? g.columns - p * width : stride;  // where what is no column begins
-    if (g.update && halves % 2)  // what tiles do not write is 0
+    if (g.update && halves % 2)                                               // what tiles do not write is 0
       for (std::ptrdiff_t k = 0; k < kTileRows * stride; k += kLanes<T>) store(scratch + k, Vector<T>{});
     skip = skip >= tiles ? skip % tiles : skip;
     for (std::ptrdiff_t s = 0; s < g.rows.count && left > 0; ++s) {
@@ -211,8 +211,21 @@ void multiply_transposed(const MultiplyTransposed<T>& g) noexcept {
         if (g.ahead) g.ahead->fetch(rows_a_tile);
         if (segment.used) {
           run_tile<T, true>(int(m), halves,
-                            {g.K, {}, g.A + r, g.lda, g.B + p * width, g.ldb, C, stride, g.start, nullptr, false,
-                             g.pieces ? g.piece_count : 1, 0, 0, g.pieces});
+                            {g.K,
+                             {},
+                             g.A + r,
+                             g.lda,
+                             g.B + p * width,
+                             g.ldb,
+                             C,
+                             stride,
+                             g.start,
+                             nullptr,
+                             false,
+                             g.pieces ? g.piece_count : 1,
+                             0,
+                             0,
+                             g.pieces});
           for (std::ptrdiff_t j = beside; j < stride; ++j)
             for (std::ptrdiff_t k = 0; k < m; ++k) C[k * stride + j] = T(0);
         } else if (g.update ? g.update->moves_without_gradient : g.start == Start::zero) {

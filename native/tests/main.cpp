@@ -20,6 +20,7 @@ void test_columns_of_eta(bool quick);
 void test_images(bool quick);
 void test_augment(bool quick);
 void test_recurrence(bool quick);
+void test_attention(bool quick);
 }  // namespace likeliest::tests
 
 int main(int count, char** arguments) {
@@ -40,6 +41,7 @@ int main(int count, char** arguments) {
   test_images(quick);
   test_augment(quick);
   test_recurrence(quick);
+  test_attention(quick);
   std::printf("native: %d passed, %d failed\n", checks - failures, failures);
   return failures != 0;
 }

@@ -179,8 +179,8 @@ struct Stride {
   std::vector<std::vector<double>> moved;
   double total;
 };
-inline Stride stride_of(Engine& engine, const Data<double>& data,
-                 const std::vector<std::vector<double>>& theta, double clip_norm) {
+inline Stride stride_of(Engine& engine, const Data<double>& data, const std::vector<std::vector<double>>& theta,
+                        double clip_norm) {
   for (std::size_t k = 0; k < theta.size(); ++k) engine.set(int(k), Engine::kTheta, theta[k].data());
   engine.start("gradient_ascent", {1.0}, {1.0});
   const std::vector<std::int64_t> bounds{0, data.n};
@@ -218,9 +218,9 @@ inline void test_training(const Net& net, const std::string& isa, const char* wh
       expected += gradient * direction, size += std::abs(gradient), length += whole.moved[k][i] * whole.moved[k][i];
       there[k][i] += epsilon * direction, back[k][i] -= epsilon * direction;
     }
-    const double slope = (stride_of(*engine, data, there, kAnyNorm).total -
-                          stride_of(*engine, data, back, kAnyNorm).total) /
-                         (2 * epsilon);
+    const double slope =
+        (stride_of(*engine, data, there, kAnyNorm).total - stride_of(*engine, data, back, kAnyNorm).total) /
+        (2 * epsilon);
     if (!CHECK(std::abs(slope - expected) < 2e-6 * (1 + size)))
       std::printf("  %s %s: training, parameter %zu, %g instead of %g\n", isa.c_str(), what, k, expected, slope);
   }

@@ -71,6 +71,7 @@ class Images : public Net {
       parameters.push_back(parameter({1, c}, false)), parameters.push_back(parameter({1, c}, false));
     return step(operation, shape(), parameters, std::move(constants));
   }
+
  private:
   static std::vector<double> constants(const Lie& l, bool dilated) {
     std::vector<double> all(l.stride.begin(), l.stride.end());

@@ -2,6 +2,8 @@
 // gradients and threads as in networks.hpp.
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <tuple>
 
 #include "tests/networks.hpp"
 
@@ -261,6 +263,52 @@ void test_truncation(const std::string& cell, const std::string& isa) {
     }
 }
 
+// A likelihood at every step, where y has one; and the same, step by step.
+Sequences tagger(std::ptrdiff_t T, std::ptrdiff_t p, std::ptrdiff_t q, const std::string& likelihood,
+                 std::ptrdiff_t width, std::ptrdiff_t classes) {
+  Sequences net(T, p, q, likelihood, classes);
+  net.recurrence({"gru", true, false, false, true}, q, net.take(0, {T, p}));
+  net.affine(width), net.flatten();
+  net.program.likelihood.steps = net.program.likelihood.targets = T;
+  net.y = [=](std::ptrdiff_t row, std::ptrdiff_t t) {
+    if (t >= length_of(row, T) || (row + t) % 7 == 3) return std::numeric_limits<double>::quiet_NaN();
+    return classes ? double((row + 2 * t) % classes) : number(std::size_t(row * T + t));
+  };
+  return net;
+}
+
+template <class T>
+void test_steps(std::ptrdiff_t width, const std::string& likelihood, std::ptrdiff_t classes, const std::string& isa) {
+  constexpr std::ptrdiff_t steps = 5, p = 9, n = 40;
+  Net whole({steps, p}, likelihood, classes), one({p}, likelihood, classes);
+  whole.affine(width), whole.flatten(), one.affine(width);
+  whole.program.likelihood.steps = whole.program.likelihood.targets = steps;
+  whole.y = tagger(steps, 1, 1, likelihood, width, classes).y;
+  const auto a = make_engine(whole.program, sizeof(T) == 8, isa), b = make_engine(one.program, sizeof(T) == 8, isa);
+  start<T>(*a, whole.program), start<T>(*b, one.program);
+  const Data<T> data(whole, n);
+  std::vector<double> total(n);
+  a->log_likelihood(data.examples(), 2, total.data());
+  std::vector<T> x, y, p_all(std::size_t(n * steps * classes)), p_each(p_all.size());
+  for (std::ptrdiff_t i = 0; i < n * steps; ++i)
+    y.push_back(std::isnan(data.y[std::size_t(i)]) ? T(0) : data.y[std::size_t(i)]);
+  const auto size = std::ptrdiff_t(sizeof(T));
+  const Source rows{data.X.data(), size == 4 ? Type::f32 : Type::f64, n * steps, p, p * size, size};
+  std::vector<double> each(std::size_t(n * steps));
+  b->log_likelihood({rows, y.data(), nullptr}, 1, each.data());
+  for (std::ptrdiff_t i = 0; i < n; ++i) {
+    double sum = 0;
+    for (std::ptrdiff_t t = 0; t < steps; ++t)
+      if (!std::isnan(data.y[std::size_t(i * steps + t)])) sum += each[std::size_t(i * steps + t)];
+    CHECK(std::abs(sum - total[std::size_t(i)]) < (size == 8 ? 1e-12 : 1e-5) * (1 + std::abs(sum)));
+  }
+  if (!classes) return;
+  a->probabilities(data.examples().x, 1, p_all.data()), b->probabilities(rows, 1, p_each.data());
+  bool same = true;
+  for (std::size_t i = 0; i < p_all.size(); ++i) same = same && std::abs(double(p_all[i] - p_each[i])) < 1e-6;
+  CHECK(same);
+}
+
 }  // namespace
 
 void test_recurrence(bool quick) {
@@ -280,6 +328,18 @@ void test_recurrence(bool quick) {
       const bool first = kind.state != kind.keep;
       test_gradient(network(kind, 4, 3, 5, first), isa, what.c_str());
       if (kind.state == kind.every) test_training(network(kind, 3, 2, 4, !first), isa, what.c_str());
+    }
+    for (const auto& [likelihood, width, classes] :
+         std::vector<std::tuple<std::string, int, int>>{{"categorical", 5, 5},
+                                                        {"categorical", 70, 70},
+                                                        {"bernoulli", 1, 2},
+                                                        {"ordinal", 4, 4},
+                                                        {"normal", 2, 0}}) {
+      test_steps<float>(width, likelihood, classes, isa), test_steps<double>(width, likelihood, classes, isa);
+      const Sequences net = tagger(5, 3, 4, likelihood, width, classes);
+      test_gradient(net, isa, likelihood.c_str()), test_training(net, isa, likelihood.c_str());
+      test_threads<float>(net, 150, 70, isa, likelihood.c_str());
+      test_threads<float>(tagger(5, 3, 70, likelihood, width, classes), 50, 20, isa, likelihood.c_str());
     }
     for (const std::string cell : {"lstm", "gru", "rnn"}) {
       Kind kind{cell, true, true, false, true};

@@ -17,7 +17,7 @@ class Engine:
         values: Sequence[tuple[int, ...]],
         shapes: Sequence[tuple[int, ...]],
         steps: Sequence[tuple[str, Sequence[int], int, Sequence[int], Sequence[float]]],
-        likelihood: tuple[str, Sequence[float], Sequence[float], int, int, int],
+        likelihood: tuple[str, Sequence[float], Sequence[float], int, int, int, int],
         rules: Sequence[tuple[str, Sequence[float], bool, bool, float]],
         double_precision: bool,
         isa: str,

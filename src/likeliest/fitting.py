@@ -48,6 +48,8 @@ def fit_network(
 ) -> History:
     """What `Network.fit` does with arguments that make sense one by one: see there for what they are."""
     X = as_examples(X)
+    if not network._is_built:
+        network._settle(X.shape[1:], y)
     y = network._targets(X, y)
     weights = as_weights(sample_weight, len(X))
     highest = 1.0
@@ -59,10 +61,8 @@ def fit_network(
     if weights is not None:
         highest = float(weights.max())
         weights = weights / highest  # so that no sum of them overflows
-    if network.likelihood.classes is not None and len(np.unique(y)) == 1:
+    if network.likelihood.classes is not None and len(np.unique(y[~np.isnan(y)])) == 1:
         raise ValueError(f"y: there is one class only, {y[0]}; a network learns to tell at least two apart")
-    if not network._is_built:
-        network._settle(X.shape[1:])
     if checkpoints is not None:
         if optimizer.full_batch:
             raise ValueError(

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest import gradient_check, initializers, likelihoods, optimizers, random, schedules, structures, tracing
-from likeliest.assembly import assemble
+from likeliest.assembly import assemble, settled
 from likeliest.augmentation import Augmentation
 from likeliest.augmentation import check as check_augment
 from likeliest.averaging import Averaging
@@ -194,10 +194,11 @@ class Network:
         self._position, self.history = Position(seed=seed), None
         return self
 
-    def _settle(self, input_shape: tuple[int, ...]) -> None:
-        """Writes out the layers of a structure that was given by name, for examples of this shape."""
+    def _settle(self, input_shape: tuple[int, ...], y: Any = None) -> None:
+        """Writes out what depends on the shape: the layers of a structure given by name, the steps of a likelihood."""
         if self._structure is not None:
             self.layers = tuple(structures.STRUCTURES[self._structure](input_shape))
+        self.likelihood = settled(self.layers, self.likelihood, input_shape, y=y)
 
     def _make_engine(self, program: Program) -> Engine:
         return make_engine(self.engine, program, self.likelihood, self.dtype, priors_by_name(self.prior, program))
@@ -392,7 +393,7 @@ class Network:
         """The most probable class of each example, or the mean of y where y has no classes: (n, ...) -> (n,)."""
         if self.likelihood.classes is None:
             return np.asarray(self.likelihood.mean(numpy_namespace, self.output(X, threads=threads)))
-        return np.asarray(np.argmax(self.predict_proba(X, threads=threads), axis=1))
+        return np.asarray(np.argmax(self.predict_proba(X, threads=threads), axis=-1))
 
     def output(self, X: Any, *, threads: int | None = None) -> Array:
         """η, what the last layer gives and the likelihood makes a probability of: (n, ...) -> (n, width)."""

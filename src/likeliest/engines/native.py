@@ -47,6 +47,7 @@ class Native:
         self.program, self.likelihood, self.dtype = program, likelihood, np.dtype(dtype)
         name, constants, groups = likelihood.kernel()
         self._has_kernel = name != "custom"
+        self._steps: int = getattr(likelihood, "steps", 1) if self._has_kernel else 1
         values = {name: i for i, name in enumerate(program.values)}
         self._index = {name: i for i, name in enumerate(program.parameters)}
         self._width = math.prod(program.input_shape)
@@ -70,6 +71,7 @@ class Native:
                 groups,
                 likelihood.targets,
                 likelihood.classes or 0,
+                self._steps,
             ),
             [_rule(name, program, priors) for name in program.parameters],
             self.dtype == np.float64,
@@ -165,10 +167,11 @@ class Native:
         return self._core.output(self._rows(X), threads)
 
     def probabilities(self, X: Array, threads: int) -> Array:
-        """P(Y = k | x): (n, classes)."""
+        """P(Y = k | x): (n, classes), or with a likelihood at every step (n, steps, classes)."""
         if not self._has_kernel:
             return np.asarray(self.likelihood.probabilities(numpy_namespace, self.output(X, threads)))
-        return self._core.probabilities(self._rows(X), threads)
+        p = self._core.probabilities(self._rows(X), threads)
+        return p if self._steps == 1 else p.reshape(len(p), self._steps, -1)
 
     def _rows(self, X: Array) -> Array:
         return X if X.ndim == 2 else X.reshape(X.shape[0], self._width)

@@ -23,6 +23,7 @@ from likeliest.likelihoods.negative_binomial import NegativeBinomial
 from likeliest.likelihoods.normal import Normal
 from likeliest.likelihoods.normal_mixture import NormalMixture
 from likeliest.likelihoods.ordinal import Ordinal
+from likeliest.likelihoods.per_step import PerStep
 from likeliest.likelihoods.poisson import Poisson
 from likeliest.likelihoods.quantile import Quantile
 from likeliest.likelihoods.student_t import StudentT
@@ -118,6 +119,7 @@ __all__ = [
     "Normal",
     "NormalMixture",
     "Ordinal",
+    "PerStep",
     "Poisson",
     "Quantile",
     "StudentT",

@@ -68,6 +68,16 @@ class Likelihood(ABC):
         return f"{type(self).__name__}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in shown)})"
 
     @property
+    def steps(self) -> int:
+        """At how many steps of a sequence y is observed; 1 unless it is `PerStep`."""
+        return 1
+
+    @property
+    def of_step(self) -> Likelihood:
+        """The likelihood of one step: this one, unless it is `PerStep`."""
+        return self
+
+    @property
     def width(self) -> int:
         """How many numbers η has per example: the width of the output layer."""
         return 1
