@@ -17,8 +17,9 @@ ROOT = Path(likeliest.__file__).parent
 ORDER = """
 xp random
 augmentation ops likelihoods priors optimizers initializers schedules averaging threads data atomic calibration
-likelihood_check tables grids tensor_file
-program
+likelihood_check tables tensor_file
+sequences
+grids program
 layers engines
 structures
 tracing gradient_check summary parameters history progress data_dependent assembly encoding

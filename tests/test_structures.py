@@ -38,6 +38,8 @@ def test_resnet8_has_the_shapes_and_the_parameters_of_the_paper() -> None:
 SHAPES = {
     "lenet5": [(4, 4), (8, 8), (28, 28, 1), (17, 30, 3)],
     "fcn": [(1,), (7,), (40, 3)],
+    "gru": [(5,), (1, 3)],
+    "lstm": [(5,), (1, 3)],
     "resnet8": [(1, 1), (8, 8), (13, 9, 3)],
 }
 
@@ -74,9 +76,13 @@ def test_other_shapes_are_refused(name: str, shape: tuple[int, ...], message: st
 
 @pytest.mark.parametrize("name", ["lenet", "", "Lenet5"])
 def test_unknown_names_are_refused_with_the_list(name: str) -> None:
-    with pytest.raises(ValueError, match=r"layers: expected a list of layers .*, or one of fcn, lenet5, resnet8"):
+    with pytest.raises(
+        ValueError, match=r"layers: expected a list of layers .*, or one of fcn, gru, lenet5, lstm, resnet8"
+    ):
         ll.Network(name, likelihood=TEN)
-    with pytest.raises(ValueError, match=r"layers: expected a list of layers .*, or one of fcn, lenet5, resnet8"):
+    with pytest.raises(
+        ValueError, match=r"layers: expected a list of layers .*, or one of fcn, gru, lenet5, lstm, resnet8"
+    ):
         ll.Classifier(layers=name).fit(np.zeros((4, 8, 8)), [0, 1, 0, 1])
 
 

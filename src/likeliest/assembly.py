@@ -57,6 +57,12 @@ def assemble(
     return program, net.draws
 
 
+def gives_steps(layers: Sequence[Layer], input_shape: Shape, lengths: bool = False) -> bool:
+    """Whether the last hidden value is a sequence (n, T, p)."""
+    net = Builder(input_shape, None, None, lengths)
+    return len(chain(net, layers, net.input).shape) == 2
+
+
 def settled(
     layers: Sequence[Layer], likelihood: Likelihood, input_shape: Shape, lengths: bool = False, y: Any = None
 ) -> Likelihood:

@@ -21,6 +21,7 @@ from likeliest.history import History
 from likeliest.optimizers import Optimizer
 from likeliest.progress import Progress
 from likeliest.schedules import Schedule
+from likeliest.sequences import gathered
 
 CHUNK_SECONDS = 0.1  # how long the engine works before Ctrl-C and the progress bar get their turn
 CHUNK_EXAMPLES = 1 << 20  # and how many examples it takes at most, which bounds the memory for their order
@@ -148,11 +149,13 @@ def fit(
     progress: Progress,
     network: Any,
     keeper: Keeper | None = None,
+    lengths: npt.NDArray[np.int64] | None = None,
 ) -> History:
     """Takes ``epochs`` passes over the examples in ``rows`` (all of them for None), in minibatches.
 
     X (n, ...), y (n,) or (n, targets), weights (n,) of mean 1 over the rows, or None. ``position`` is brought forward,
-    so that the next call continues. The order of epoch e depends on (seed, e) only. With a ``keeper`` that has a
+    so that the next call continues. The order of epoch e depends on (seed, e) only, and on the ``lengths`` (n,) of
+    sequences if there are any, of which like ones come together. With a ``keeper`` that has a
     course, it goes on from there.
     """
     assert position.seed is not None
@@ -191,9 +194,11 @@ def fit(
                     several = min(several, validation_every - history.epochs % validation_every)
                 if several < 1 or callbacks or schedule.watches:
                     several = 1
-                order = engine.permutations(
-                    position.seed, range(position.epochs, position.epochs + several), n, threads
-                )
+                which = range(position.epochs, position.epochs + several)
+                order = engine.permutations(position.seed, which, n, threads)
+                if lengths is not None:
+                    of_rows = lengths if rows is None else lengths[rows]
+                    order = gathered(order, of_rows, batch_size, position.seed, which)
                 order = order if rows is None else rows[order]
             order_of_chunk, bounds = _chunk(order, step, steps, batch_size)
             at = position.steps - first_step, len(bounds) - 1, epochs * per_epoch

@@ -12,14 +12,18 @@ import numpy.typing as npt
 from likeliest.augmentation import Augmentation
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import FRESH, Checkpoints, describe_call, digest_of_state
-from likeliest.data import as_examples, as_weights
+from likeliest.data import as_weights
 from likeliest.engines.base import Terms
 from likeliest.fit import Callback, Position, climb, fit
 from likeliest.history import History
+from likeliest.layers.base import all_of
+from likeliest.layers.recurrent import CLIP_NORM, Recurrent
 from likeliest.optimizers import Optimizer
 from likeliest.preparation import check_full_batch, compose_for, hold_out, start_output, warn_of_symmetry
+from likeliest.program import Form
 from likeliest.progress import make_progress
 from likeliest.schedules import Schedule
+from likeliest.sequences import Ragged, as_sequences, as_step_targets
 
 Array = npt.NDArray[Any]
 
@@ -35,7 +39,8 @@ def fit_network(
     sample_weight: Any,
     schedule: Schedule,
     averaging: Averaging | None,
-    clip_norm: float | None,
+    lengths: Any,
+    clip_norm: float | str | None,
     validation: Any,
     validation_every: int,
     early_stopping: int | None,
@@ -47,10 +52,10 @@ def fit_network(
     checkpoints: Checkpoints | None,
 ) -> History:
     """What `Network.fit` does with arguments that make sense one by one: see there for what they are."""
-    X = as_examples(X)
-    if not network._is_built:
-        network._settle(X.shape[1:], y)
-    y = network._targets(X, y)
+    X, y, validation, form, of_each = _read(network, X, y, lengths, validation)
+    if form.lengths and augment:
+        raise ValueError("augment: sequences of different lengths cannot be changed; leave it out, or cut them alike")
+    y = network._check_targets(X, y, likelihood=network._likelihood_for(form))
     weights = as_weights(sample_weight, len(X))
     highest = 1.0
     if augment and optimizer.full_batch:
@@ -63,18 +68,21 @@ def fit_network(
         weights = weights / highest  # so that no sum of them overflows
     if network.likelihood.classes is not None and len(np.unique(y[~np.isnan(y)])) == 1:
         raise ValueError(f"y: there is one class only, {y[0]}; a network learns to tell at least two apart")
+    if isinstance(clip_norm, str):
+        recurrent = any(isinstance(layer, Recurrent) for layer in all_of(network.layers))
+        clip_norm = CLIP_NORM if recurrent and not optimizer.full_batch else None
     if checkpoints is not None:
         if optimizer.full_batch:
             raise ValueError(
                 f"checkpoint: {type(optimizer).__name__} keeps in SciPy what it has learned of the slopes, and "
                 "could not go on to the bit; leave checkpoint out, or use Adam()"
             )
-        other = hold_out(X, y, weights, validation, 0, network._targets)[1]
+        other = hold_out(X, y, weights, validation, 0, network._check_targets)[1]
         checkpoints.find(
             describe_call(
                 network,
                 _start(network, checkpoints),
-                input_shape=X.shape[1:],
+                input_shape=form.shape,
                 X=X,
                 y=y,
                 sample_weight=weights,
@@ -96,7 +104,7 @@ def fit_network(
         seed = found.position.seed
     if seed is None:
         seed = secrets.randbits(32) if network._position.seed is None else network._position.seed
-    rows, held_out = hold_out(X, y, weights, validation, seed, network._targets)
+    rows, held_out = hold_out(X, y, weights, validation, seed, network._check_targets)
     training = slice(None) if rows is None else rows
     if weights is not None:
         if not weights[training].any():
@@ -107,11 +115,14 @@ def fit_network(
         weights, highest = weights / mean, highest * mean
     fresh = not network._is_built
     if fresh:
-        network.build(X.shape[1:], seed)
+        network._start_anew(form, seed)
+    elif form != network.program.form:
+        network._reshape(form)
     try:
-        network._check_examples(X, "X", threads)
-        if held_out is not None and held_out.X is not X:
-            network._check_examples(held_out.X, "validation X", threads)
+        if not form.lengths:  # what is in the others has been looked at before it was laid out
+            network._check_examples(X, "X", threads)
+            if held_out is not None and held_out.X is not X:
+                network._check_examples(held_out.X, "validation X", threads)
         augmentation = compose_for(augment, network._built().program)
         if found is not None:
             assert checkpoints is not None
@@ -144,6 +155,7 @@ def fit_network(
         "averaging": averaging,
         "terms": Terms(1 / (highest * n), math.inf if clip_norm is None else clip_norm, seed, augmentation),
         "keeper": checkpoints,
+        "lengths": of_each,
     }
     if optimizer.full_batch:
         check_full_batch(optimizer, schedule, averaging, clip_norm, engine.program)
@@ -189,3 +201,47 @@ def _start(network: Any, checkpoints: Checkpoints) -> str:
         return FRESH
     now = digest_of_state(network._built(), network._position)
     return network._last_call[1] if (checkpoints.place, now) == network._last_call[::2] else now
+
+
+def _read(
+    network: Any, X: Any, y: Any, lengths: Any, validation: Any
+) -> tuple[Array, Any, Any, Form, npt.NDArray[np.int64] | None]:
+    """X, y and the held-out pair as arrays that one program takes; its form; and the lengths, if there are any.
+
+    The network's layers and likelihood get to know the form, if it has none yet.
+    """
+    given: dict[str, Any] = {"X": as_sequences(X, lengths)}
+    targets = {"X": y}
+    if isinstance(validation, tuple | list) and len(validation) in (2, 3):
+        given["validation X"] = as_sequences(
+            validation[0], validation[2] if len(validation) == 3 else None, "validation X", "validation lengths"
+        )
+        targets["validation X"] = validation[1]
+    form = Form(given["X"].shape if isinstance(given["X"], Ragged) else given["X"].shape[1:])
+    if any(isinstance(one, Ragged) for one in given.values()):
+        for name, one in given.items():
+            if not isinstance(one, Ragged):
+                if one.ndim not in (2, 3):
+                    raise ValueError(f"{name}: expected sequences, as the others are, found shape {one.shape}")
+                given[name] = Ragged(one, np.full(len(one), one.shape[1]), True)
+            if given[name].step != given["X"].step:
+                raise ValueError(f"{name}: expected steps of shape {given['X'].step}, found {given[name].step}")
+        form = Form((max(one.longest for one in given.values()), *given["X"].step), True)
+    if network._is_built:
+        network._engine_for(form, "X")  # a network that does not take such examples says so
+    read: dict[str, Array] = {}
+    for name, one in given.items():
+        T = form.shape[0] if isinstance(one, Ragged) else one.shape[1]
+        if targets[name] is not None and network._gives_steps(form):
+            targets[name] = as_step_targets(targets[name], one, T, "y" if name == "X" else "validation y")
+        if isinstance(one, Ragged):
+            one.check(network.dtype, name)
+            read[name] = one.pack(T, network.dtype)
+        else:
+            read[name] = one
+    if not network._is_built:
+        network._settle(form, targets["X"])
+    if "validation X" in given:
+        validation = (read["validation X"], targets["validation X"])
+    first = given["X"]
+    return read["X"], targets["X"], validation, form, first.lengths if isinstance(first, Ragged) else None

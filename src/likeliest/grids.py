@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from likeliest.data import non_finite_message
+from likeliest.sequences import Ragged
 
 Array = npt.NDArray[Any]
 
@@ -66,13 +67,13 @@ class Grid:
         return math.prod(self.shape)
 
     @classmethod
-    def fit(cls, X: Array, weights: Array | None = None, *, standardize: bool = True, by_channel: bool = True) -> Grid:
+    def fit(cls, X: Any, weights: Array | None = None, *, standardize: bool = True, by_channel: bool = True) -> Grid:
         """Looks at examples, a few at a time.
 
         Parameters
         ----------
-        X : (n, *sizes) array
-            Of any real number type; at least three axes.
+        X : (n, *sizes) array, or Ragged
+            Of any real number type; at least three axes. Of sequences (T_i, c) all steps count alike.
         weights : (n,) array, optional
             How often each example counts.
         standardize : bool
@@ -85,15 +86,24 @@ class Grid:
         ValueError
             When there is a NaN or an infinity among the examples that count.
         """
+        if isinstance(X, Ragged):
+            steps = np.concatenate([part[:t] for part, t in zip(X.parts, X.lengths, strict=True)])
+            of_steps = None if weights is None else np.repeat(weights, X.lengths)
+            grid = cls.fit(steps[:, None, :], of_steps, standardize=standardize)
+            return replace(grid, shape=X.shape)
         c = X.shape[-1] if by_channel else 1
         center, scale = np.zeros(c), np.ones(c)
         if standardize:
             center, scale = _moments(X, weights, c)
         return cls(tuple(int(size) for size in X.shape[1:]), center, scale, bool(standardize))
 
-    def transform(self, X: Any, dtype: Any = np.float32) -> Array:
-        """X as it is, or a ValueError where its examples are of another shape."""
-        if X.shape[1:] != self.shape:
+    def transform(self, X: Any, dtype: Any = np.float32) -> Any:
+        """X as it is, or a ValueError where its examples are of another shape; series may be longer or shorter."""
+        if isinstance(X, Ragged):
+            if X.step != self.shape[1:]:
+                raise ValueError(f"X: expected sequences of steps of shape {self.shape[1:]}, found {X.step}")
+            return X
+        if X.shape[1:] != self.shape and (len(self.shape) != 2 or X.shape[2:] != self.shape[1:]):
             raise ValueError(
                 f"X: expected examples of shape {self.shape}, as in the fit, found {X.shape[1:]} (X is {X.shape})"
             )

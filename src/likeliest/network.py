@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,20 +13,21 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest import gradient_check, initializers, likelihoods, optimizers, random, schedules, structures, tracing
-from likeliest.assembly import assemble, settled
+from likeliest.assembly import assemble, gives_steps, settled
 from likeliest.augmentation import Augmentation
 from likeliest.augmentation import check as check_augment
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import Checkpoints
-from likeliest.data import as_examples, as_weights, check_codes, check_same_length, non_finite_message
+from likeliest.data import as_weights, check_codes, check_same_length, non_finite_message
 from likeliest.engines import ENGINES, make_engine
 from likeliest.engines.base import Engine
+from likeliest.engines.other_lengths import OtherLengths
 from likeliest.fit import Callback, Position
 from likeliest.fitting import fit_network
 from likeliest.history import History
 from likeliest.initializers import Initializer
 from likeliest.layers import Layer
-from likeliest.likelihoods import Likelihood
+from likeliest.likelihoods import Likelihood, PerStep
 from likeliest.network_file import write_network
 from likeliest.optimizers import Adam, Optimizer
 from likeliest.optimizers.base import check_positive
@@ -36,8 +38,9 @@ from likeliest.preparation import (
     check_seed,
 )
 from likeliest.priors import Prior
-from likeliest.program import OUTPUT, Program, priors_by_name
+from likeliest.program import OUTPUT, Form, Program, Step, priors_by_name
 from likeliest.schedules import Schedule
+from likeliest.sequences import Ragged, as_sequences, as_step_targets, as_user_had
 from likeliest.state import arrays, places, put
 from likeliest.summary import summary
 from likeliest.threads import resolve_threads
@@ -136,6 +139,7 @@ class Network:
         self.history: History | None = None
         self._engine: Engine | None = None
         self._later: Callable[[], Engine] | None = None  # makes the engine when it is needed
+        self._others = OtherLengths(self._make_other)  # for sequences of other lengths
         self._position = Position()
         self._last_call = ("", "", "")  # of fit with a checkpoint: its folder, from where it started, where it ended
         self._pool_size: int | None = None
@@ -185,23 +189,64 @@ class Network:
         if not shape or min(shape) < 1:
             raise ValueError(f"input_shape: expected positive sizes, found {input_shape!r}")
         seed = check_seed(seed)
-        self._settle(shape)
-        program, draws = assemble(self.layers, self.likelihood, self.initializer, shape)
+        self._start_anew(Form(shape), seed)
+        return self
+
+    def _start_anew(self, form: Form, seed: int) -> None:
+        """The first θ, for examples of a form."""
+        self._settle(form)
+        program, draws = assemble(self.layers, self.likelihood, self.initializer, form.shape, lengths=form.lengths)
         engine = self._make_engine(program)
         for index, (name, parameter_shape) in enumerate(program.parameters.items()):
             engine.set(name, draws[name](random.stream(seed, random.PARAMETERS, index), parameter_shape))
         self._engine, self._later = engine, None
         self._position, self.history = Position(seed=seed), None
-        return self
 
-    def _settle(self, input_shape: tuple[int, ...], y: Any = None) -> None:
+    def _settle(self, form: Form, y: Any = None) -> None:
         """Writes out what depends on the shape: the layers of a structure given by name, the steps of a likelihood."""
         if self._structure is not None:
-            self.layers = tuple(structures.STRUCTURES[self._structure](input_shape))
-        self.likelihood = settled(self.layers, self.likelihood, input_shape, y=y)
+            self.layers = tuple(structures.STRUCTURES[self._structure](form.shape))
+        self.likelihood = settled(self.layers, self.likelihood, form.shape, form.lengths, y)
 
     def _make_engine(self, program: Program) -> Engine:
+        self._others = OtherLengths(self._make_other)
         return make_engine(self.engine, program, self.likelihood, self.dtype, priors_by_name(self.prior, program))
+
+    def _make_other(self, form: Form) -> Engine:
+        """An engine for the same θ, and sequences of another length."""
+        shapes = dict(self.program.parameters)
+        program, _ = assemble(
+            self.layers, self._likelihood_for(form), self.initializer, form.shape, shapes, form.lengths
+        )
+        if dict(program.parameters) != shapes:
+            raise ValueError(f"θ is for examples of shape {self.program.form.shape}")
+        return make_engine(self.engine, program, self._likelihood_for(form), self.dtype)
+
+    def _gives_steps(self, form: Form) -> bool:
+        """Whether the last hidden value is a sequence, so that there may be a y at every step."""
+        if isinstance(self.likelihood, PerStep) or self._is_built:
+            return isinstance(self.likelihood, PerStep)
+        layers = self.layers if self._structure is None else structures.STRUCTURES[self._structure](form.shape)
+        return gives_steps(layers, form.shape, form.lengths)
+
+    def _likelihood_for(self, form: Form) -> Likelihood:
+        """The likelihood where sequences have so many steps."""
+        if not isinstance(self.likelihood, PerStep) or (self._is_built and form == self.program.form):
+            return self.likelihood
+        return settled(self.layers, self.likelihood, form.shape, form.lengths)
+
+    def _reshape(self, form: Form) -> None:
+        """Goes on with the same θ, and all that a fit keeps, on sequences of another length."""
+        old, position = self._built(), self._position
+        names = places(old.program, position.optimizer, position.averaged)
+        values = dict(zip(names, arrays(old, names), strict=True))
+        likelihood = self._likelihood_for(form)
+        program, _ = assemble(
+            self.layers, likelihood, self.initializer, form.shape, dict(old.program.parameters), form.lengths
+        )
+        self.likelihood = likelihood
+        self._engine = self._make_engine(program)
+        put(self._engine, names, values, position.optimizer)
 
     @property
     def program(self) -> Program:
@@ -237,8 +282,9 @@ class Network:
         sample_weight: Any = None,
         schedule: Schedule | str | None = None,
         averaging: Averaging | None = None,
-        clip_norm: float | None = None,
-        validation: tuple[Any, Any] | float | npt.NDArray[np.bool_] | None = None,
+        lengths: Any = None,
+        clip_norm: float | str | None = "auto",
+        validation: tuple[Any, ...] | float | npt.NDArray[np.bool_] | None = None,
         validation_every: int = 1,
         early_stopping: int | None = None,
         seed: int | None = None,
@@ -261,9 +307,11 @@ class Network:
 
         Parameters
         ----------
-        X : (n, ...) array or data frame
-            The examples, of any real number type; memory-mapped arrays are read as they are needed.
-        y : (n,) array
+        X : (n, ...) array or data frame, or list of (T_i, p) or (T_i,) arrays
+            The examples, of any real number type; memory-mapped arrays are read as they are needed. Sequences of
+            different lengths are a list, or a padded array with ``lengths``: what stands in the padding is never
+            looked at. Minibatches then hold sequences of like lengths.
+        y : (n,) array, or for a target at every step (n, T) array or list of (T_i,) arrays
             The targets, as the likelihood wants them.
         optimizer : Optimizer or str, optional
             One of `likeliest.optimizers`, or its name. ``Adam()`` by default, or the one of the last fit.
@@ -273,14 +321,18 @@ class Network:
             m, how many examples a step takes; None for all of them (full-batch).
         sample_weight : (n,) array, optional
             How much each example counts, at least 0.
+        lengths : (n,) array of int, optional
+            How many steps each sequence of a padded array X has, at least 1.
         schedule : Schedule or str, optional
             How the learning rate changes over the steps of this fit: `likeliest.schedules`, such as ``"cosine"``.
         averaging : Averaging, optional
             ``EMA()`` or ``SWA()`` of `likeliest.averaging`: what the network keeps in the end (and what is validated)
             is an average of θ over the steps. Fitting again goes on from the θ that was averaged.
-        clip_norm : float, optional
-            A gradient longer than this is scaled back to it.
-        validation : (X, y), float or (n,) array of bool, optional
+        clip_norm : float, "auto" or None
+            A gradient longer than this is scaled back to it. ``"auto"`` is 1.0 for networks with recurrent layers,
+            whose gradients may explode over many steps (Pascanu, Mikolov and Bengio 2013,
+            https://arxiv.org/abs/1211.5063), and none for others; None or infinity: never.
+        validation : (X, y), (X, y, lengths), float or (n,) array of bool, optional
             Held-out data, or the fraction of the examples to hold out, or which of them.
         validation_every : int
             Look at the held-out data after so many epochs, and after the last one.
@@ -328,8 +380,11 @@ class Network:
         schedule = schedules.resolve(schedule)
         if averaging is not None and not isinstance(averaging, Averaging):
             raise ValueError(f"averaging: expected EMA() or SWA() of likeliest.averaging, found {averaging!r}")
-        if clip_norm is not None:
+        if clip_norm == math.inf:
+            clip_norm = None
+        if clip_norm is not None and not (isinstance(clip_norm, str) and clip_norm == "auto"):
             check_positive("clip_norm", clip_norm, "1.0 is usual for a gradient of the mean")
+            clip_norm = float(clip_norm)
         seed = None if seed is None else check_seed(seed)
         count = resolve_threads(threads)
         callbacks = tuple(callbacks)
@@ -350,7 +405,8 @@ class Network:
             sample_weight=sample_weight,
             schedule=schedule,
             averaging=averaging,
-            clip_norm=None if clip_norm is None else float(clip_norm),
+            lengths=lengths,
+            clip_norm=clip_norm,
             validation=validation,
             validation_every=validation_every,
             early_stopping=early_stopping,
@@ -365,75 +421,116 @@ class Network:
         with Checkpoints(checkpoint, every).locked() as checkpoints:
             return fitting(checkpoints=checkpoints)
 
-    def predict_proba(self, X: Any, *, threads: int | None = None) -> Array:
+    def predict_proba(self, X: Any, *, lengths: Any = None, threads: int | None = None) -> Any:
         """P(Y = k | x) for each class k.
 
         Parameters
         ----------
-        X : (n, ...) array or data frame
-            The examples.
+        X : (n, ...) array or data frame, or list of sequences
+            The examples; sequences may be longer or shorter than those of the fit.
+        lengths : (n,) array of int, optional
+            As in `fit`.
         threads : int, optional
             As in `fit`.
 
         Returns
         -------
         (n, classes) array
-            Rows sum to 1. For Bernoulli the columns are P(Y = 0) and P(Y = 1) = ŷ.
+            Rows sum to 1. For Bernoulli the columns are P(Y = 0) and P(Y = 1) = ŷ. Where there is a y at every step,
+            (n, T, classes): of a list of sequences a list of (T_i, classes), with ``lengths`` NaN in the padding.
         """
-        engine = self._built()
+        self._built()
         if self.likelihood.classes is None:
             raise ValueError(
                 f"predict_proba: y has no classes under {self.likelihood!r}; predict_dist(X) gives its distribution"
             )
-        count = self._threads(threads)
-        probabilities: Array = engine.probabilities(self._examples(X, count), count)
-        return probabilities
+        X, count = self._examples(X, threads, lengths), self._threads(threads)
+        return self._as_given(X, self._each(X, lambda engine, rows: engine.probabilities(rows, count)))
 
-    def predict(self, X: Any, *, threads: int | None = None) -> Array:
-        """The most probable class of each example, or the mean of y where y has no classes: (n, ...) -> (n,)."""
+    def predict(self, X: Any, *, lengths: Any = None, threads: int | None = None) -> Any:
+        """The most probable class of each example, or the mean of y where y has no classes: (n, ...) -> (n,).
+
+        Where there is a y at every step, (n, T): of a list of sequences a list of (T_i,), with ``lengths`` NaN, or −1
+        for a class, in the padding.
+        """
+        self._built()
+        X, count = self._examples(X, threads, lengths), self._threads(threads)
         if self.likelihood.classes is None:
-            return np.asarray(self.likelihood.mean(numpy_namespace, self.output(X, threads=threads)))
-        return np.asarray(np.argmax(self.predict_proba(X, threads=threads), axis=-1))
+            eta = self._each(X, lambda engine, rows: engine.output(rows, count), True)
+            return self._as_given(X, np.asarray(self._likelihood_of(X).mean(numpy_namespace, eta)))
+        proba = self._each(X, lambda engine, rows: engine.probabilities(rows, count))
+        return self._as_given(X, np.asarray(np.argmax(proba, axis=-1)))
 
-    def output(self, X: Any, *, threads: int | None = None) -> Array:
-        """η, what the last layer gives and the likelihood makes a probability of: (n, ...) -> (n, width)."""
-        count = self._threads(threads)
-        return self._built().output(self._examples(X, count), count)
+    def output(self, X: Any, *, lengths: Any = None, threads: int | None = None) -> Array:
+        """η, what the last layer gives and the likelihood makes a probability of: (n, ...) -> (n, width).
 
-    def hidden(self, X: Any, *, threads: int | None = None) -> Array:
+        Where there is a y at every step, those of the steps in a row, up to the longest sequence, 0 beyond an end.
+        """
+        self._built()
+        X, count = self._examples(X, threads, lengths), self._threads(threads)
+        return self._each(X, lambda engine, rows: engine.output(rows, count), True)
+
+    def hidden(self, X: Any, *, lengths: Any = None, threads: int | None = None) -> Any:
         """h, the values of the last hidden layer, which the output layer takes: (n, ...) -> (n, m_h).
 
-        Without hidden layers, the examples themselves.
+        Without hidden layers, the examples themselves. Where there is a y at every step, (n, T, m_h), as
+        `predict_proba` gives it.
         """
-        engine, count = self._built(), self._threads(threads)
-        X = self._examples(X, count)
+        self._built()
+        X, count = self._examples(X, threads, lengths), self._threads(threads)
+        return self._as_given(X, self._each(X, lambda engine, rows: self._hidden(engine, rows, count)))
+
+    def _hidden(self, engine: Engine, X: Array, count: int) -> Array:
+        """The values that the output layer of an engine takes."""
         program, theta = engine.program.hidden(), {name: engine.get(name) for name in engine.program.parameters}
         if all(step.operation == "reshape" for step in program.steps):
             return np.asarray(X.reshape(len(X), -1), self.dtype)
-        twin = make_engine(self.engine, program, _NoLikelihood(program.values[OUTPUT][0]), self.dtype)
+        shape = program.values[OUTPUT]
+        if len(shape) > 1:  # an engine gives a row an example
+            flat = Step("reshape", (OUTPUT,), (), "row", {"shape": (math.prod(shape),)})
+            steps = [*program.steps, flat]
+            names = {OUTPUT: "hidden", "row": OUTPUT}
+            steps = [replace(s, inputs=tuple(names.get(i, i) for i in s.inputs), output=names.get(s.output, s.output))
+                     for s in steps]  # fmt: skip
+            values = {names.get(name, name): size for name, size in program.values.items()}
+            program = replace(program, steps=tuple(steps), values=values | {OUTPUT: (math.prod(shape),)})
+        twin = make_engine(self.engine, program, _NoLikelihood(math.prod(shape)), self.dtype)
         for name in program.parameters:
             twin.set(name, theta[name])
-        return twin.output(X, count)
+        return twin.output(X, count).reshape(-1, *shape)
 
-    def predict_dist(self, X: Any, *, threads: int | None = None) -> Distribution:
+    def predict_dist(self, X: Any, *, lengths: Any = None, threads: int | None = None) -> Distribution:
         """The distribution of y for each example, with the method names of SciPy's: ``mean``, ``ppf``, ``interval`` ….
 
         Parameters
         ----------
         X : (n, ...) array or data frame
             The examples.
+        lengths : (n,) array of int, optional
+            As in `fit`.
         threads : int, optional
             As in `fit`.
 
         Returns
         -------
         Distribution
-            Of n examples at once.
+            Of n examples at once. Where there is a y at every step, of each step up to the longest sequence; what it
+            says of steps beyond an end means nothing.
         """
-        return self.likelihood.distribution(self.output(X, threads=threads).astype(np.float64))
+        self._built()
+        X, count = self._examples(X, threads, lengths), self._threads(threads)
+        eta = self._each(X, lambda engine, rows: engine.output(rows, count), True)
+        return self._likelihood_of(X).distribution(eta.astype(np.float64))
 
     def log_likelihood(
-        self, X: Any, y: Any, *, per_example: bool = False, sample_weight: Any = None, threads: int | None = None
+        self,
+        X: Any,
+        y: Any,
+        *,
+        lengths: Any = None,
+        per_example: bool = False,
+        sample_weight: Any = None,
+        threads: int | None = None,
     ) -> Any:
         """LL(θ) = Σ_i w_i log P(y_i | x_i), the handout's equation (3).
 
@@ -443,6 +540,8 @@ class Network:
             The examples.
         y : (n,) array
             Their targets.
+        lengths : (n,) array of int, optional
+            As in `fit`.
         per_example : bool
             Return log P(y_i | x_i) of each example instead, (n,).
         sample_weight : (n,) array, optional
@@ -454,9 +553,11 @@ class Network:
         -------
         float, or (n,) array
         """
-        engine, count = self._built(), self._threads(threads)
-        X = self._examples(X, count)
-        log_prob = engine.log_likelihood(X, self._targets(X, y), count)
+        self._built()
+        X, count = self._examples(X, threads, lengths), self._threads(threads)
+        y, log_prob = self._targets(X, y), np.empty(len(X))
+        for rows, engine, examples in self._blocks(X):
+            log_prob[rows] = engine.log_likelihood(examples, self._of_block(y[rows], engine), count)
         weights = as_weights(sample_weight, len(X))
         if weights is not None:
             log_prob = weights * log_prob
@@ -475,16 +576,24 @@ class Network:
             score[name] = prior.score(theta)
         return total, score
 
-    def gradient(self, X: Any, y: Any, *, sample_weight: Any = None, threads: int | None = None) -> dict[str, Array]:
+    def gradient(
+        self, X: Any, y: Any, *, lengths: Any = None, sample_weight: Any = None, threads: int | None = None
+    ) -> dict[str, Array]:
         """∂LL/∂θ by parameter name, for LL(θ) = Σ_i w_i log P(y_i | x_i): the handout's equations (4) and (5).
 
         Without the prior: `likeliest.priors` have a ``score`` of their own.
         """
-        engine, count = self._built(), self._threads(threads)
-        X = self._examples(X, count)
-        return engine.gradient(X, self._targets(X, y), as_weights(sample_weight, len(X)), count)
+        self._built()
+        X, count = self._examples(X, threads, lengths), self._threads(threads)
+        y, weights = self._targets(X, y), as_weights(sample_weight, len(X))
+        total: dict[str, Array] = {}
+        for rows, engine, examples in self._blocks(X):
+            w = None if weights is None else weights[rows]
+            gradient = engine.gradient(examples, self._of_block(y[rows], engine), w, count)
+            total = {name: total[name] + g if total else g for name, g in gradient.items()}
+        return total
 
-    def trace(self, X: Any, y: Any = None) -> tracing.Trace:
+    def trace(self, X: Any, y: Any = None, *, lengths: Any = None) -> tracing.Trace:
         """Every value of the forward pass and, with y, every factor of the chain rule, by name, for these examples.
 
         Parameters
@@ -493,18 +602,23 @@ class Network:
             The chosen examples; ``X[3:4]`` for one.
         y : (n,) array, optional
             Their targets.
+        lengths : (n,) array of int, optional
+            As in `fit`.
 
         Returns
         -------
         Trace
             In float64, whatever the network's precision.
         """
-        engine = self._built()
-        X = self._examples(X, 1)
+        self._built()
+        X = self._examples(X, 1, lengths)
+        engine, examples, likelihood = self._at_once(X)
         theta = {name: engine.get(name) for name in engine.program.parameters}
-        return tracing.trace(engine.program, self.likelihood, theta, X, None if y is None else self._targets(X, y))
+        return tracing.trace(engine.program, likelihood, theta, examples, None if y is None else self._targets(X, y))
 
-    def check_gradient(self, X: Any, y: Any, *, directions: int = 3, seed: int = 0) -> gradient_check.GradientCheck:
+    def check_gradient(
+        self, X: Any, y: Any, *, lengths: Any = None, directions: int = 3, seed: int = 0
+    ) -> gradient_check.GradientCheck:
         """Compares backpropagation with central differences of LL on random directions, on this engine in float64.
 
         Returns
@@ -512,13 +626,14 @@ class Network:
         GradientCheck
             ``ok`` when every relative error is at most 1e-7; printing it gives a table.
         """
-        engine = self._built()
-        X = self._examples(X, 1)
-        twin = make_engine(self.engine, engine.program, self.likelihood, "float64")
+        self._built()
+        X = self._examples(X, 1, lengths)
+        engine, examples, likelihood = self._at_once(X)
+        twin = make_engine(self.engine, engine.program, likelihood, "float64")
         for name in engine.program.parameters:
             twin.set(name, engine.get(name))
         y = self._targets(X, y)
-        return gradient_check.check_gradient(twin, X, y, directions=directions, seed=seed, tolerance=1e-7)
+        return gradient_check.check_gradient(twin, examples, y, directions=directions, seed=seed, tolerance=1e-7)
 
     def summary(self) -> str:
         """The layers with their shapes and numbers of parameters, and the memory that θ and training take."""
@@ -539,27 +654,105 @@ class Network:
             self._pool_size = resolve_threads(None)
         return self._pool_size
 
-    def _examples(self, X: Any, threads: int) -> Array:
-        examples: Array = as_examples(X)
-        self._check_examples(examples, "X", threads)
+    def _examples(self, X: Any, threads: int | None, lengths: Any = None) -> Any:
+        """X as an array of examples that fit the network, or as `Ragged` ones that do."""
+        examples = as_sequences(X, lengths)
+        if isinstance(examples, Ragged):
+            self._engine_for(Form(examples.shape, True), "X")
+            examples.check(self.dtype, "X")
+        else:
+            self._check_examples(examples, "X", self._threads(threads))
         return examples
+
+    def _engine_for(self, form: Form, argument: str = "X") -> Engine:
+        """The engine for examples of a form, or a ValueError that says why there is none."""
+        engine = self._built()
+        own, problem = engine.program.form, ""
+        if form == own:
+            return engine
+        if engine.program.is_sequential and len(form.shape) == len(own.shape) and form.shape[1:] == own.shape[1:]:
+            try:
+                return self._others.of(form, engine)
+            except ValueError as error:
+                problem = f": {error}"
+        raise ValueError(
+            f"{argument}: this network takes examples of shape {own.shape}, found {form.shape}"
+            f"{' with lengths' if form.lengths and not own.lengths else ''}{problem}"
+        )
+
+    def _blocks(self, X: Any) -> Iterator[tuple[Any, Engine, Array]]:
+        """Examples as engines take them: which of them, the engine, and its input. All at once if they are an array."""
+        if not isinstance(X, Ragged):
+            yield slice(None), self._engine_for(Form(X.shape[1:])), X
+            return
+        for rows, T in X.blocks():
+            yield rows, self._engine_for(Form((T, *X.step), True)), X.pack(T, self.dtype, rows)
+
+    def _at_once(self, X: Any) -> tuple[Engine, Array, Likelihood]:
+        """All examples in one array, with the engine and the likelihood for them."""
+        if isinstance(X, Ragged):
+            engine = self._engine_for(Form(X.shape, True))
+            return engine, X.pack(X.longest, self.dtype), self._likelihood_of(X)
+        return self._engine_for(Form(X.shape[1:])), X, self._likelihood_of(X)
+
+    def _likelihood_of(self, X: Any) -> Likelihood:
+        """The likelihood of examples with so many steps."""
+        return self._likelihood_for(Form(X.shape, True) if isinstance(X, Ragged) else Form(X.shape[1:]))
+
+    def _each(self, X: Any, run: Callable[[Engine, Array], Array], flat: bool = False) -> Array:
+        """What engines make of the examples, in the order of these; of steps beyond an end, 0.
+
+        ``flat``: where there is something at every step, it stands in rows (n, T · k).
+        """
+        if not isinstance(X, Ragged):
+            return run(self._engine_for(Form(X.shape[1:])), X)
+        per_step, made = isinstance(self.likelihood, PerStep), None
+        for rows, engine, examples in self._blocks(X):
+            values = run(engine, examples)
+            T = engine.program.form.shape[0]
+            if per_step and flat:
+                values = values.reshape(len(rows), T, -1)
+            if made is None:
+                rest = (X.longest, *values.shape[2:]) if per_step else values.shape[1:]
+                made = np.zeros((len(X), *rest), values.dtype)
+            if per_step:
+                values[np.arange(T) >= X.lengths[rows][:, None]] = 0
+                made[rows, :T] = values
+            else:
+                made[rows] = values
+        assert made is not None
+        return made.reshape(len(X), -1) if per_step and flat else made
+
+    def _as_given(self, X: Any, values: Array) -> Any:
+        """What there is at every step, of sequences as long as the user's; anything else as it is."""
+        return as_user_had(values, X) if isinstance(X, Ragged) and isinstance(self.likelihood, PerStep) else values
+
+    def _of_block(self, y: Array, engine: Engine) -> Array:
+        """Targets of a block of sequences, for as many steps as it has."""
+        return y[:, : engine.program.form.shape[0]] if isinstance(self.likelihood, PerStep) else y
 
     def _check_examples(self, X: Array, argument: str, threads: int) -> None:
         """A ValueError unless X fits the network and every number in it is finite."""
-        engine = self._built()
-        expected = engine.program.input_shape
-        if X.shape[1:] != expected:
-            raise ValueError(f"{argument}: this network takes examples of shape {expected}, found {X.shape[1:]}")
+        engine = self._engine_for(Form(X.shape[1:]), argument)
         found = None if X.dtype.kind in "biu" else engine.first_non_finite(X, threads)  # those are always finite
         if found is not None:
             raise ValueError(non_finite_message(X, *found, argument))
         check_codes(X, engine.program, argument)
 
-    def _targets(self, X: Array, y: Any, X_name: str = "X", y_name: str = "y") -> Array:
+    def _targets(self, X: Any, y: Any, X_name: str = "X", y_name: str = "y") -> Array:
+        likelihood = self._likelihood_of(X)
+        if isinstance(likelihood, PerStep) and y is not None:
+            y = as_step_targets(y, X, X.longest if isinstance(X, Ragged) else X.shape[1], y_name)
+        return self._check_targets(X, y, X_name, y_name, likelihood)
+
+    def _check_targets(
+        self, X: Any, y: Any, X_name: str = "X", y_name: str = "y", likelihood: Likelihood | None = None
+    ) -> Array:
+        """The targets as the likelihood takes them, as many as X has examples."""
         if y is None:
             raise ValueError(f"{y_name}: expected the targets of the {len(X)} examples, found None")
         try:
-            targets = self.likelihood.check(y)
+            targets = (likelihood or self.likelihood).check(y)
         except ValueError as error:
             raise ValueError(f"{y_name}{str(error).removeprefix('y')}") from None
         check_same_length(X, targets, X_name, y_name)
@@ -600,7 +793,7 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         engine = self._built() if self._is_built else None
-        state = {name: value for name, value in self.__dict__.items() if name not in ("_engine", "_later")}
+        state = {name: value for name, value in self.__dict__.items() if name not in ("_engine", "_later", "_others")}
         state["_pool_size"], state["_last_call"] = None, ("", "", "")
         state["_position"] = position = replace(self._position)  # copy.copy, too, gives a network of its own
         if engine is not None:
@@ -610,7 +803,7 @@ class Network:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         program, values = state.pop("_state", (None, None))
-        self.__dict__.update(state, _engine=None, _later=None)
+        self.__dict__.update(state, _engine=None, _later=None, _others=OtherLengths(self._make_other))
         if program is not None:
             self._engine = self._make_engine(program)
             position = self._position

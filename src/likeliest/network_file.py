@@ -77,9 +77,11 @@ def describe(network: Any) -> dict[str, Any]:
             f"network: {type(network).__name__} is a class of your own, which a model file does not hold; save a "
             "likeliest.Network"
         )
+    form = network.program.form
     return {
         **{name: encode(getattr(network, name), name) for name in SETTINGS},
-        "input_shape": list(network.program.input_shape),
+        "input_shape": list(form.shape),
+        **({"lengths": True} if form.lengths else {}),
         "position": encode_position(network._position),
         "history": encode_history(network.history),
     }
@@ -102,7 +104,8 @@ def network_from(make: Any, tensors: Tensors, data: Mapping[str, Any]) -> tuple[
     Exception
         When it is none, in whatever way; ModelFileError where the arrays are not those of such a network.
     """
-    if data.keys() != {*SETTINGS, "input_shape", "position", "history"}:
+    lengths = data.get("lengths", False)
+    if data.keys() - {"lengths"} != {*SETTINGS, "input_shape", "position", "history"} or type(lengths) is not bool:
         raise ValueError(f"network: found {', '.join(sorted(data))}")
     settings = {name: decode(data[name]) for name in SETTINGS}
     network = make(settings.pop("layers"), **settings)
@@ -112,7 +115,9 @@ def network_from(make: Any, tensors: Tensors, data: Mapping[str, Any]) -> tuple[
     # Where no kernel goes over the example, each of its numbers has a weight, or a table if it is a code.
     if math.prod(shape) > max(LARGEST, 2 * sum(map(math.prod, tensors.shapes.values()))):
         raise ValueError(f"input_shape: {shape} is too large for its arrays")
-    program, _ = assemble(network.layers, network.likelihood, network.initializer, tuple(shape), tensors.shapes)
+    program, _ = assemble(
+        network.layers, network.likelihood, network.initializer, tuple(shape), tensors.shapes, lengths
+    )
     priors_by_name(network.prior, program)
     position = decode_position(data["position"])
     names = places(program, position.optimizer, position.averaged)

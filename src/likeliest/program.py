@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,13 @@ Draw = Callable[[random.Key, Shape], Any]
 INPUT, OUTPUT = "x", "eta"
 SEQUENCE, LENGTHS = "sequence", "lengths"
 """What an input is taken apart into where sequences differ in length."""
+
+
+class Form(NamedTuple):
+    """What examples look like: the shape of one; or, with lengths, that of the longest sequence, (T, p) or (T,)."""
+
+    shape: Shape
+    lengths: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,16 @@ class Program:
     def input_shape(self) -> Shape:
         """The shape of one example."""
         return self.values[INPUT]
+
+    @property
+    def form(self) -> Form:
+        """What the examples look like, before they are made rows that end in a length."""
+        return Form(self.values[SEQUENCE], True) if LENGTHS in self.values else Form(self.input_shape)
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether some value may be a sequence (n, T, p): sequences of another length may then do, too."""
+        return any(len(shape) == 2 for shape in self.values.values())
 
     @property
     def size(self) -> int:

@@ -34,6 +34,8 @@ def summary(program: Program, likelihood: Likelihood, optimizer: Optimizer, engi
         f"{rail:<{left}}{_cut(value, a):<{a}}  {form:<{b}}  {what:<{c}}  {many:>{d}}".rstrip()
         for rail, (value, form, what, many) in zip(drawn, table, strict=True)
     ]
+    recurrent = any("U" in name.rpartition(".")[2] for step in program.steps for name in step.parameters)
+    clipping = ["fit scales gradients longer than 1 back to it, unless clip_norm says otherwise"] * recurrent
     rule = "─" * max(map(len, lines))
     example = sum(math.prod(shape) for shape in program.values.values())
     theta, state = program.size * size, program.size * size * optimizer.slots
@@ -43,6 +45,7 @@ def summary(program: Program, likelihood: Likelihood, optimizer: Optimizer, engi
             rule,
             *lines[1:],
             rule,
+            *clipping,
             f"likelihood {likelihood!r}, engine {engine}, {dtype}",
             f"θ: {program.size:,} numbers, {_bytes(theta)}; state of {type(optimizer).__name__}: {_bytes(state)}",
             f"values of one example: {example:,} numbers, {_bytes(example * size)}",

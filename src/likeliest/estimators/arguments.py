@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from likeliest import random
 from likeliest.data import as_weights
+from likeliest.sequences import Ragged, as_sequences, is_list
 
 Array = npt.NDArray[Any]
 
@@ -61,6 +63,18 @@ def holds_strings(X: Any) -> bool:
     )
 
 
+def ragged(X: Any) -> Any:
+    """A list of sequences of different lengths as `Ragged`, with an axis of channels; anything else as it is."""
+    if not is_list(X) or holds_strings(X):
+        return X
+    if not all(isinstance(one, np.ndarray) or (one and isinstance(one[0], list | tuple | np.ndarray)) for one in X):
+        return X  # rows of a table, one of which is too short
+    found = as_sequences(X)
+    if isinstance(found, Ragged) and found.step == ():
+        return replace(found, parts=[part[:, None] for part in found.parts])
+    return found
+
+
 @contextmanager
 def blaming(argument: str) -> Iterator[None]:
     """Errors that name no argument get this one's name in front."""
@@ -96,7 +110,7 @@ def check_weights(sample_weight: Any, y: Any) -> None:
             as_weights(sample_weight, len(y))
 
 
-def held_out_rows(Z: Array, share: float, seed: int) -> npt.NDArray[np.bool_]:
+def held_out_rows(Z: Any, share: float, seed: int) -> npt.NDArray[np.bool_]:
     """Which rows of Z (n, ...) to hold out, (n,): about that share of them, and copies of a row all or none.
 
     What has been learned by heart would else look like what has been understood.
@@ -110,6 +124,10 @@ def held_out_rows(Z: Array, share: float, seed: int) -> npt.NDArray[np.bool_]:
     alone = np.arange(n)
     if n > MOST_COMPARED:
         copies = alone
+    elif isinstance(Z, Ragged):
+        whole = [(np.ascontiguousarray(z[:t]).tobytes(), t) for z, t in zip(Z.parts, Z.lengths, strict=True)]
+        numbers_of = {key: number for number, key in enumerate(dict.fromkeys(whole))}
+        copies = np.array([numbers_of[key] for key in whole])
     elif Z.ndim == 2:
         copies = np.unique(Z, axis=0, return_inverse=True)[1].reshape(-1)
     else:  # of images there may be more than the memory holds twice: their digests are compared

@@ -19,16 +19,18 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from likeliest import optimizers, schedules, structures
 from likeliest.data import as_weights, check_same_length
 from likeliest.estimators import defaults, shapes
-from likeliest.estimators.arguments import blaming, held_out_rows, holds_strings, is_frame, merged, renamed
+from likeliest.estimators.arguments import blaming, held_out_rows, holds_strings, is_frame, merged, ragged, renamed
 from likeliest.estimators.callbacks import CallbackSupportMixin, Hooks, with_callbacks
 from likeliest.estimators.settings import check_settings, is_word
 from likeliest.fit import DivergenceError
 from likeliest.grids import Grid
 from likeliest.history import History
 from likeliest.layers import BatchNorm, Dropout, Embedding, Flatten, GaussianNoise, Layer, Rescale
+from likeliest.layers.base import all_of
 from likeliest.likelihoods import Distribution, Likelihood
 from likeliest.network import Network
 from likeliest.network_file import write_network
+from likeliest.sequences import Ragged
 from likeliest.tables import Table, columns_of
 from likeliest.threads import resolve_threads
 
@@ -95,10 +97,10 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
 
         Parameters
         ----------
-        X : (n, p) array or data frame, or array of more axes
+        X : (n, p) array or data frame, or array of more axes, or list of (T_i, c) or (T_i,) arrays
             The examples: numbers, and in a data frame also strings, categories and gaps. Images are (n, H, W) or
             (n, H, W, c), series (n, T, c), of any real number type; they are never copied whole, so that bytes and
-            memory-mapped arrays may be larger than the memory.
+            memory-mapped arrays may be larger than the memory. Sequences of different lengths are a list.
         y : (n,) or (n, targets) array
             What is to be predicted.
         sample_weight : (n,) array, optional
@@ -335,7 +337,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             or any(getattr(one, "label_smoothing", 0.0) for one in (self, self.likelihood))
             or any(
                 isinstance(layer, Dropout | GaussianNoise | BatchNorm) or getattr(layer, "max_norm", None)
-                for layer in shapes.all_of(self._layers(shape))
+                for layer in all_of(self._layers(shape))
             )
         )
 
@@ -379,8 +381,8 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         if len(shape) > 1:
             if not (self.categorical_features is None or is_word(self.categorical_features, "from_dtype")):
                 raise ValueError(
-                    f'categorical_features: expected "from_dtype" or None for X of {X.ndim} axes, whose numbers are '
-                    f"no columns; found {self.categorical_features!r}"
+                    f'categorical_features: expected "from_dtype" or None for X of {len(shape) + 1} axes, whose numbers '
+                    f"are no columns; found {self.categorical_features!r}"
                 )
             by_channel = shapes.has_channels(self._layers(shape), shape)
             return Grid.fit(X, weights, standardize=bool(self.standardize), by_channel=by_channel)
@@ -441,6 +443,13 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
                 f"y: this {type(self).__name__} estimator requires y to be passed, but the target y is None"
             )
         with blaming("X"):
+            X = ragged(X)
+            if isinstance(X, Ragged):
+                self._check_axes(X, reset, like)
+                if reset:
+                    self.n_features_in_ = X.step[0]
+                    self.__dict__.pop("feature_names_in_", None)
+                return X
             if not is_frame(X):
                 dtype = None if hasattr(X, "dtype") and getattr(X.dtype, "kind", "") in "OUST" else "numeric"
                 if isinstance(X, list | tuple) and holds_strings(X):
@@ -456,14 +465,23 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             elif len(X) == 0 or len(columns_of(X)) == 0:
                 shape = f"{len(X)} sample(s) and {len(columns_of(X))} feature(s)"
                 raise ValueError(f"X: expected a table with rows and columns, found {shape}")
-            if not reset:
-                expected = self.network_.program.input_shape if like is None else like
-                found = shapes.of_examples(X)
-                if len(found) != len(expected):
-                    there = "(n, p), a table" if len(expected) == 1 else f"(n, {', '.join(map(str, expected))})"
-                    raise ValueError(f"expected shape {there}, as in the fit, found {(len(X), *found)}")
-            validate_data(self, X, reset=reset, skip_check_array=True)
+            expected = () if reset else self.network_.program.form.shape if like is None else like
+            if len(expected) == 2 and expected[1] == 1 and not is_frame(X) and X.ndim == 2:
+                X = X[:, :, None]  # sequences of numbers, all as long as each other
+            self._check_axes(X, reset, like)
+            if reset or len(shapes.of_examples(X)) != 2:  # series may be longer or shorter than those of the fit
+                validate_data(self, X, reset=reset, skip_check_array=True)
         return X
+
+    def _check_axes(self, X: Any, reset: bool, like: tuple[int, ...] | None) -> None:
+        """A ValueError where examples have other axes than those of the fit."""
+        if reset:
+            return
+        expected = self.network_.program.form.shape if like is None else like
+        found = shapes.of_examples(X)
+        if len(found) != len(expected):
+            there = "(n, p), a table" if len(expected) == 1 else f"(n, {', '.join(map(str, expected))})"
+            raise ValueError(f"expected shape {there}, as in the fit, found {(len(X), *found)}")
 
     def _check_validation(self, X_val: Any, y_val: Any, like: tuple[int, ...]) -> tuple[Any, Any] | None:
         if (X_val is None) != (y_val is None):
@@ -530,7 +548,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             return log_prob if weights is None else weights * log_prob
         return math.fsum(log_prob if weights is None else weights * log_prob)
 
-    def transform(self, X: Any) -> Array:
+    def transform(self, X: Any) -> Any:
         """h, the values of the last hidden layer: what the network makes of each example, (n, m_h).
 
         Parameters

@@ -321,7 +321,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             eta = self.network_.output(Z, threads=self._threads())
             p = np.asarray(self.network_.likelihood.mean(numpy_namespace, eta))
             return p.reshape(len(Z), -1)
-        return self.network_.predict_proba(Z, threads=self._threads())
+        return np.asarray(self.network_.predict_proba(Z, threads=self._threads()))
 
     def predict_log_proba(self, X: Any) -> Array:
         """Log P(Y = k | x), (n, K)."""

@@ -97,12 +97,13 @@ def _requests(estimator: Any) -> dict[str, dict[str, Any]]:
 
 def _check(it: Any, program: Program) -> None:
     """A ValueError or TypeError unless what was learned fits together, so that nothing fails when it is used."""
-    table, likelihood, shape = it.table_, it.network_.likelihood, program.input_shape
+    table, likelihood, shape = it.table_, it.network_.likelihood, program.form.shape
     if not isinstance(table, Table | Grid):
         raise TypeError(f"table_: found {table!r}")
-    if isinstance(table, Grid) and table.shape != shape:
+    series = isinstance(table, Grid) and len(shape) == 2 and table.shape[1:] == shape[1:]  # of any length
+    if isinstance(table, Grid) and table.shape != shape and not series:
         raise ValueError(f"table_: it is of examples of shape {table.shape}, the network of {shape}")
-    if math.prod(shape) != table.width:
+    if math.prod(shape) != table.width and not series:
         raise ValueError(f"table_: it has {table.width} columns for examples of shape {shape}")
     embedded = [layer.columns for layer in it.network_.layers if isinstance(layer, Embedding)]
     if table.categories and [(j, K) for columns in embedded for j, K, _ in columns] != list(table.codes):
@@ -110,7 +111,8 @@ def _check(it: Any, program: Program) -> None:
     for name in ("n_iter_", "n_features_in_"):
         if type(getattr(it, name)) is not int or getattr(it, name) < 0:
             raise TypeError(f"{name}: found {getattr(it, name)!r}")
-    if it.n_features_in_ != (len(table.names) if len(shape) == 1 else shape[0]):
+    expected = (len(table.names),) if len(shape) == 1 else (shape[0], shape[-1], getattr(table, "shape", shape)[0])
+    if it.n_features_in_ not in expected:
         raise ValueError(f"n_features_in_: found {it.n_features_in_}")
     names = getattr(it, "feature_names_in_", None)
     if names is not None and (names.dtype != object or tuple(names) != table.names):

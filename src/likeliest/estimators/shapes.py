@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 from likeliest.assembly import assemble
 from likeliest.estimators.arguments import is_frame
 from likeliest.layers import Layer
 from likeliest.likelihoods import Bernoulli
+from likeliest.sequences import Ragged
 from likeliest.tables import columns_of
 
+OVER_TIME = ("rnn", "lstm", "gru", "layer_norm_lstm", "last_step")
 OVER_SPACE = ("convolution", "transposed_convolution", "max_pool", "average_pool", "upsample")
 
 
 def of_examples(X: Any) -> tuple[int, ...]:
-    """The shape of one example: (p,) of a table."""
+    """The shape of one example: (p,) of a table; of sequences that of the longest."""
+    if isinstance(X, Ragged):
+        return X.shape
     return (len(columns_of(X)),) if is_frame(X) else tuple(int(size) for size in X.shape[1:])
-
-
-def all_of(layers: Iterable[Layer]) -> Iterator[Layer]:
-    """Layers, and those that they are made of."""
-    for layer in layers:
-        yield layer
-        yield from all_of(part for _, part in getattr(layer, "parts", list)())
 
 
 def has_channels(layers: list[Layer], shape: tuple[int, ...]) -> bool:
@@ -45,6 +41,6 @@ def has_channels(layers: list[Layer], shape: tuple[int, ...]) -> bool:
                 return False
             if len(made) == 1:
                 break
-        elif step.operation in OVER_SPACE:
+        elif step.operation in OVER_SPACE or step.operation in OVER_TIME:
             return True
     return len(shape) > 2

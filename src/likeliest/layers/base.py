@@ -6,7 +6,7 @@ import math
 import numbers
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from likeliest.ops import ACTIVATIONS
@@ -63,6 +63,13 @@ def chain(net: Builder, layers: Sequence[Layer], x: Value) -> Value:
         with net.within(name):
             x = layer.build(net, x)
     return x
+
+
+def all_of(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """Layers, and those that they are made of."""
+    for layer in layers:
+        yield layer
+        yield from all_of(part for _, part in layer.parts())
 
 
 def as_layers(argument: str, given: Any) -> Layer | tuple[Layer, ...]:

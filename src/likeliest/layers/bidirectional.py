@@ -41,6 +41,10 @@ class Bidirectional(Layer):
         if not isinstance(self.layer, Recurrent):
             raise ValueError(f"layer: expected a recurrence such as LSTM(32), found {self.layer!r}")
 
+    def parts(self) -> list[tuple[str, Layer]]:
+        """The recurrence."""
+        return [("layer", self.layer)]
+
     def build(self, net: Builder, x: Value) -> Value:
         """What the layer builds in both directions."""
         return replace(self.layer, bidirectional=True).build(net, x)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from likeliest import initializers
 from likeliest.initializers import Initializer, Zeros
-from likeliest.layers.base import Layer, check_activation, check_positive, check_steps, check_width
+from likeliest.layers.base import Layer, check_activation, check_no_padding, check_positive, check_steps, check_width
 from likeliest.program import Builder, Value
 
 
@@ -67,6 +67,8 @@ class Dense(Layer):
 
 def affine(net: Builder, x: Value, dense: Dense, name: str) -> Value:
     """Declares W and b and emits z = x W + b."""
+    if len(x.shape) == 1:
+        check_no_padding(net, x)
     p, q = check_steps(net, x), int(dense.width)
     default = initializers.for_activation(dense.activation)
     chosen = net.initializer if dense.initializer is None else dense.initializer

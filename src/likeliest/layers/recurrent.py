@@ -16,6 +16,9 @@ from likeliest.layers.base import Layer, check_fraction, check_width
 from likeliest.layers.space import written
 from likeliest.program import Builder, Value
 
+CLIP_NORM = 1.0
+"""How long a gradient may be in the fit of a network with such a layer, if nothing else is said."""
+
 
 @dataclass(frozen=True)
 class Recurrent(Layer):

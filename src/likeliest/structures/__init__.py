@@ -11,13 +11,15 @@ from typing import Any
 
 from likeliest.layers import Layer
 from likeliest.structures.fcn import fcn
+from likeliest.structures.gru import gru
 from likeliest.structures.lenet5 import lenet5
+from likeliest.structures.lstm import lstm
 from likeliest.structures.resnet8 import resnet8
 
-__all__ = ["STRUCTURES", "fcn", "lenet5", "resnet8"]
+__all__ = ["STRUCTURES", "fcn", "gru", "lenet5", "lstm", "resnet8"]
 
 STRUCTURES: dict[str, Callable[[tuple[int, ...]], list[Layer]]] = {
-    page.__name__: page for page in (fcn, lenet5, resnet8)
+    page.__name__: page for page in (fcn, gru, lenet5, lstm, resnet8)
 }
 """Every structure by name."""
 

@@ -1,0 +1,288 @@
+"""Sequences of different lengths: padding never changes a result, minibatches of like lengths, other lengths later."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+import likeliest as ll
+from likeliest import random
+from likeliest.sequences import Ragged, as_sequences, gathered, rounded
+
+RNG = np.random.default_rng(0)
+LENGTHS = np.array([1, 9, 4, 17, 2, 12, 7, 3, 16, 5, 1, 30])
+X = [RNG.normal(size=(t, 3)) for t in LENGTHS]
+Y = np.arange(12) % 2
+STEPS = [(x[:, 0] > 0).astype(int) for x in X]
+ONE = [ll.LSTM(5, bidirectional=True)]
+EVERY = [ll.GRU(5, return_sequences=True)]
+
+
+def padded(sequences: list[Any], value: float = np.nan, T: int = 33) -> Any:
+    array = np.full((len(sequences), T, *sequences[0].shape[1:]), value)
+    for row, one in zip(array, sequences, strict=True):
+        row[: len(one)] = one
+    return array
+
+
+def network(layers: Any = ONE, **options: Any) -> ll.Network:
+    return ll.Network(layers, **{"likelihood": "bernoulli", "engine": "reference", "dtype": "float64", **options})
+
+
+def fitted(layers: Any = ONE, y: Any = Y, epochs: int = 2, **options: Any) -> ll.Network:
+    net = network(layers)
+    net.fit(X, y, epochs=epochs, batch_size=5, seed=0, **options)
+    return net
+
+
+@pytest.mark.parametrize("rubbish", [np.nan, np.inf, 1e300])
+def test_what_stands_in_the_padding_is_never_looked_at(rubbish: float) -> None:
+    net, twin = fitted(), network()
+    twin.fit(padded(X, rubbish), Y, lengths=LENGTHS, epochs=2, batch_size=5, seed=0)
+    for name, value in net.parameters.items():
+        np.testing.assert_allclose(twin.parameters[name], value, rtol=1e-12, atol=1e-14)
+    how = {"lengths": LENGTHS}
+    Z = padded(X, rubbish)
+    for method in ("predict", "predict_proba", "output", "hidden"):
+        np.testing.assert_allclose(getattr(net, method)(Z, **how), getattr(net, method)(X), rtol=1e-12)
+    assert net.log_likelihood(Z, Y, **how) == pytest.approx(net.log_likelihood(X, Y), rel=1e-12)
+
+
+def test_each_sequence_as_if_it_were_alone() -> None:
+    net = fitted()
+    alone = [x[None] for x in X]
+    for method in ("predict", "predict_proba", "output", "hidden"):
+        one_by_one = np.concatenate([getattr(net, method)(x) for x in alone])
+        np.testing.assert_allclose(getattr(net, method)(X), one_by_one, rtol=1e-12)
+    log_prob = [net.log_likelihood(x, Y[i : i + 1]) for i, x in enumerate(alone)]
+    np.testing.assert_allclose(net.log_likelihood(X, Y, per_example=True), log_prob, rtol=1e-12)
+    np.testing.assert_allclose(net.predict_dist(X).mean(), net.predict_proba(X)[:, 1])
+    gradients = [net.gradient(x, Y[i : i + 1]) for i, x in enumerate(alone)]
+    for name, value in net.gradient(X, Y).items():
+        np.testing.assert_allclose(value, sum(g[name] for g in gradients), rtol=1e-10, atol=1e-13)
+    assert net.check_gradient(X, Y).ok
+
+
+def test_the_order_of_sequences_does_not_matter() -> None:
+    net, order = fitted(), RNG.permutation(12)
+    np.testing.assert_allclose(net.output([X[i] for i in order]), net.output(X)[order], rtol=1e-12)
+
+
+def test_targets_at_every_step() -> None:
+    net = fitted(EVERY, STEPS)
+    twin = network(EVERY)
+    twin.fit(padded(X), padded(STEPS, 7.0), lengths=LENGTHS, epochs=2, batch_size=5, seed=0)  # the 7 are no labels
+    proba, labels, hidden = net.predict_proba(X), net.predict(X), net.hidden(X)
+    log_prob = net.log_likelihood(X, STEPS, per_example=True)
+    for i, (x, t) in enumerate(zip(X, LENGTHS, strict=True)):
+        assert (proba[i].shape, labels[i].shape, hidden[i].shape) == ((t, 2), (t,), (t, 5))
+        np.testing.assert_allclose(proba[i], net.predict_proba(x[None])[0], rtol=1e-12)
+        np.testing.assert_allclose(hidden[i], net.hidden(x[None])[0], rtol=1e-12)
+        expected = np.log(proba[i][np.arange(t), STEPS[i]]).sum()
+        assert log_prob[i] == pytest.approx(expected)
+    found, behind = twin.predict_proba(padded(X), lengths=LENGTHS), np.arange(33) >= LENGTHS[:, None]
+    assert np.isnan(found[behind]).all()
+    assert (twin.predict(padded(X), lengths=LENGTHS)[behind] == -1).all()
+    np.testing.assert_allclose(found[~behind], np.concatenate(proba), rtol=1e-10)
+    assert net.check_gradient(X, STEPS).ok
+
+
+def test_a_network_fitted_to_one_length_takes_others() -> None:
+    U = RNG.normal(size=(12, 6, 3))
+    net = network()
+    net.fit(U, Y, epochs=1, seed=0)
+    before = {name: np.array(value) for name, value in net.parameters.items()}
+    np.testing.assert_allclose(net.output(X)[3], net.output(X[3][None])[0], rtol=1e-12)
+    net.parameters["output.b"] = [3.0]  # the others follow
+    assert net.output(X)[0, 0] > net.output(U).min() - 10
+    np.testing.assert_allclose(net.output(X)[3], net.output(X[3][None])[0], rtol=1e-12)
+    net.parameters["output.b"] = before["output.b"]
+    net.fit(X, Y, epochs=1, batch_size=12, optimizer=ll.optimizers.Adam(1e-9))  # the same θ goes on
+    np.testing.assert_allclose(net.parameters["lstm_1.U"], before["lstm_1.U"], atol=1e-7)
+    for T in range(1, 60):
+        net.predict(RNG.normal(size=(1, T, 3)))
+    assert len(net._others) <= 16
+
+
+def test_going_on_and_files_keep_everything(tmp_path: Path) -> None:
+    at_once, net = fitted(EVERY, STEPS, epochs=4), fitted(EVERY, STEPS, epochs=2)
+    net.save(tmp_path / "net.likeliest")
+    twin = ll.load(tmp_path / "net.likeliest")
+    for one in (net, twin, pickle.loads(pickle.dumps(twin))):
+        one.fit(X, STEPS, epochs=2, batch_size=5)
+        for name, value in at_once.parameters.items():
+            assert np.array_equal(one.parameters[name], value)
+    again = fitted(EVERY, STEPS, epochs=2, checkpoint=tmp_path / "folder")
+    same = network(EVERY)
+    same.fit(padded(X), padded(STEPS), lengths=LENGTHS, epochs=2, seed=0, batch_size=5)
+    assert again.log_likelihood(X, STEPS) == pytest.approx(same.log_likelihood(X, STEPS), rel=1e-12)
+
+
+def test_held_out_sequences_may_be_longer() -> None:
+    long = [RNG.normal(size=(40, 3)), RNG.normal(size=(2, 3))]
+    net = network()
+    history = net.fit(X, Y, epochs=1, seed=0, validation=(long, [0, 1]))
+    assert history.validation_log_likelihood[0] == pytest.approx(net.log_likelihood(long, [0, 1]) / 2)
+    twin = network()
+    other = twin.fit(X, Y, epochs=1, seed=0, validation=(padded(long, T=41), [0, 1], [40, 2]))
+    assert other.validation_log_likelihood[0] == pytest.approx(history.validation_log_likelihood[0])
+    assert fitted(validation=0.25).history.epochs == 2  # type: ignore[union-attr]
+
+
+def test_minibatches_are_of_like_lengths() -> None:
+    n, m = 1003, 10
+    lengths = RNG.integers(1, 200, n)
+    order = random.permutations(3, range(2, 4), n)
+    found = gathered(order, lengths, m, 3, range(2, 4))
+    assert np.array_equal(found, gathered(order, lengths, m, 3, range(2, 4)))
+    assert np.array_equal(found[1:], gathered(order[1:], lengths, m, 3, range(3, 4)))
+    assert (found[0] != found[1]).any()
+    for row, before in zip(found, order, strict=True):
+        assert np.array_equal(np.sort(row), np.arange(n))  # each example once
+        assert set(row[1000:]) == set(before[1000:])  # the last ones are not chosen by length
+        batches = lengths[row[:1000]].reshape(-1, m)
+        assert (np.diff(batches, axis=1) <= 0).all()
+        assert np.ptp(batches, axis=1).mean() < 12  # 164 without
+        firsts = batches[:, 0]
+        assert abs(np.corrcoef(firsts, np.arange(len(firsts)))[0, 1]) < 0.3  # shuffled
+
+
+def test_fit_takes_them_in_that_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = network().build((30, 3), seed=5)
+    kind, seen = type(net._engine), []
+    train = kind.train  # type: ignore[union-attr]
+
+    def spy(self: Any, X: Any, y: Any, w: Any, chunk: Any, *rest: Any) -> Any:
+        seen.extend(np.split(chunk.order, chunk.bounds[1:-1]))
+        return train(self, X, y, w, chunk, *rest)
+
+    monkeypatch.setattr(kind, "train", spy)
+    net.fit(X, Y, epochs=2, batch_size=5, seed=5)
+    assert [len(batch) for batch in seen] == [5, 5, 2] * 2
+    assert all((np.diff(LENGTHS[batch]) <= 0).all() for batch in seen)
+    assert sorted(np.concatenate(seen[:3])) == list(range(12))
+
+
+def test_blocks_have_every_sequence_once_and_few_lengths() -> None:
+    lengths = RNG.integers(1, 300, 500)
+    ragged = as_sequences([np.ones((t, 2)) for t in lengths])
+    assert isinstance(ragged, Ragged)
+    rows, T = zip(*ragged.blocks(), strict=True)
+    assert np.array_equal(np.sort(np.concatenate(rows)), np.arange(500))
+    assert all(lengths[some].max() <= t for some, t in zip(rows, T, strict=True))
+    assert len(set(T)) <= 30
+    area = sum(len(some) * t for some, t in zip(rows, T, strict=True))
+    assert area < 1.35 * lengths.sum()
+    assert all(T <= rounded(T) <= 1.13 * T + 1 for T in range(1, 3000))
+
+
+@pytest.mark.parametrize(
+    ("X", "options", "message"),
+    [
+        ([X[0], X[1], np.zeros((0, 3))], {}, "X: sequence 2 is empty"),
+        (padded(X), {"lengths": [0, *LENGTHS[1:]]}, "lengths: .* sequence 0 is empty"),
+        (padded(X), {"lengths": [34, *LENGTHS[1:]]}, "lengths: expected 1 to 33, .* found 34 at 0"),
+        (padded(X), {"lengths": [1, 2]}, "lengths: expected a whole number for each of the 12 sequences"),
+        (X, {"lengths": LENGTHS}, "lengths: the sequences of a list tell theirs"),
+        ([X[0], X[1][:, :2]], {}, r"X: expected sequences of steps of one shape, \(3,\) in the first, found \(2,\)"),
+        ([X[0], np.array([["a"] * 3] * 2)], {}, "X: expected real numbers, found dtype .* in sequence 1"),
+        ([*X[:11], np.full((5, 3), np.nan)], {}, r"X: found nan in row 11, column \(0, 0\)"),
+        ([X[0], np.zeros((2, 2, 2))], {}, r"X: expected sequences of shape \(T, p\) or \(T,\)"),
+    ],
+)
+def test_what_cannot_be_is_refused(X: Any, options: Any, message: str) -> None:
+    y = Y[: len(X)]
+    with pytest.raises(ValueError, match=message):
+        network().fit(X, y, **options)
+    net = fitted()
+    with pytest.raises(ValueError, match=message):
+        net.predict(X, **options)
+
+
+def test_targets_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="y: expected a target at every step, 9 for sequence 1, found 8"):
+        network(EVERY).fit(X, [STEPS[0], STEPS[1][:8], *STEPS[2:]])
+    with pytest.raises(ValueError, match="y: X has 12 sequences, y has 11"):
+        network(EVERY).fit(X, STEPS[:11])
+    with pytest.raises(ValueError, match="flatten_1 would mix"):
+        network([ll.Flatten()]).fit(X, Y)
+    with pytest.raises(ValueError, match="dense_1 would mix"):
+        network([ll.Dense(3)]).fit([x[:, 0] for x in X], Y)
+    with pytest.raises(ValueError, match="augment"):
+        network().fit(X, Y, augment=[ll.augmentation.Mixup(0.2)])
+
+
+def test_gradients_are_clipped_by_default() -> None:
+    def theta(**options: Any) -> Any:
+        net = network()
+        net.fit(X, Y * 0 + (np.arange(12) > 2), epochs=1, batch_size=4, seed=0, sample_weight=SKEWED, **options)
+        return net.parameters["lstm_1.W"]
+
+    how = {"optimizer": ll.optimizers.GradientAscent(5.0)}
+    assert np.array_equal(theta(**how), theta(**how, clip_norm=1.0))
+    assert not np.array_equal(theta(**how), theta(**how, clip_norm=None))
+    assert np.array_equal(theta(**how, clip_norm=np.inf), theta(**how, clip_norm=None))
+    assert "clip_norm" in fitted().summary()
+
+
+SKEWED = np.where(np.arange(12) == 1, 100.0, 1e-3)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_structures_by_name(name: str) -> None:
+    net = network(name)
+    net.fit(X, Y, epochs=1, seed=0)
+    assert net.predict_proba(X).shape == (12, 2)
+
+
+# scikit-learn ---------------------------------------------------------------------------------------------------------
+
+MANY = [5 + 3 * RNG.normal(size=(t, 2)) for t in RNG.integers(1, 10, 150)]
+LABELS = np.array(["no", "yes"])[[int(x[-1, 0] > 5) for x in MANY]]
+
+
+def classifier(**options: Any) -> Any:
+    return ll.Classifier(**{"layers": [ll.GRU(6)], "max_iter": 15, "random_state": 0, "n_jobs": 1, **options})
+
+
+def test_a_classifier_of_sequences(tmp_path: Path) -> None:
+    clf = classifier().fit(MANY, LABELS)
+    assert clf.score(MANY, LABELS) > 0.7
+    assert set(clf.predict(MANY)) <= {"no", "yes"}
+    steps = np.concatenate(MANY)
+    np.testing.assert_allclose(clf.table_.center, steps.mean(axis=0))
+    np.testing.assert_allclose(clf.table_.scale, steps.std(axis=0))
+    clf.save(tmp_path / "clf.likeliest")
+    for twin in (ll.load(tmp_path / "clf.likeliest"), pickle.loads(pickle.dumps(clf)), clone(clf).fit(MANY, LABELS)):
+        assert np.array_equal(twin.predict_proba(MANY), clf.predict_proba(MANY))
+    proba = clf.predict_proba(MANY)
+    np.testing.assert_allclose(clf.predict_proba(MANY[3][None])[0], proba[3], rtol=1e-5)
+    assert clf.transform(MANY).shape == (150, 6)
+    with pytest.raises(ValueError, match="X: expected sequences of steps"):
+        clf.predict([np.zeros((2, 3)), np.zeros((1, 3))])
+
+
+def test_a_pass_at_a_time() -> None:
+    clf = classifier()
+    for part in (slice(0, 70), slice(70, 150)):
+        clf.partial_fit(MANY[part], LABELS[part], classes=["no", "yes"])
+    assert clf.predict_proba(MANY).shape == (150, 2)
+
+
+def test_a_regressor_of_sequences() -> None:
+    numbers = [x[:, 0] for x in MANY]
+    y = np.array([x[-1] for x in numbers])
+    reg = ll.Regressor(layers=[ll.GRU(6)], max_iter=50, random_state=0, n_jobs=1).fit(numbers, y)
+    assert reg.score(numbers, y) > 0.5
+    np.testing.assert_allclose(reg.predict([numbers[5]]), reg.predict(numbers)[5:6], rtol=1e-4)
+    low, high = reg.predict_dist(numbers).interval(0.9)
+    assert (low < high).all()
+    U = RNG.normal(size=(120, 6, 2))
+    reg = ll.Regressor(layers=[ll.GRU(4)], max_iter=3, random_state=0, n_jobs=1).fit(U, U[:, -1, 0])
+    assert reg.table_.center.shape == (2,)
+    np.testing.assert_allclose(reg.predict([U[0, :3], U[1]])[0], reg.predict(U[:1, :3])[0], rtol=1e-5)
