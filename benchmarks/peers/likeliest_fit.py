@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import likeliest as ll
 from benchmarks.data import X, Y
-from benchmarks.layers import Convolution, Dense, GlobalAverage, Layer, MaxPool
+from benchmarks.layers import Convolution, Dense, GlobalAverage, Layer, MaxPool, Recurrence
 from benchmarks.peers.base import Peer
 from benchmarks.workloads import Workload
 
@@ -76,6 +76,8 @@ def likeliest_layer(layer: Layer, axes: int) -> ll.layers.Layer:
             kind = (ll.Conv1D, ll.Conv2D, ll.Conv3D)[axes - 1]
             groups = layer.width if layer.depthwise else 1
             return kind(layer.width, layer.kernel, layer.activation, groups=groups)
+        case Recurrence():
+            return ll.LSTM(layer.width) if layer.kind == "lstm" else ll.GRU(layer.width)
         case MaxPool():
             return (ll.MaxPool1D, ll.MaxPool2D, ll.MaxPool3D)[axes - 1](2)
         case GlobalAverage():
