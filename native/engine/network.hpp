@@ -111,12 +111,14 @@ struct Network {
   std::vector<std::ptrdiff_t> storages;
   std::size_t values = 0;
   const LikelihoodKernel<T>* likelihood = nullptr;  // null: a custom one
-  std::ptrdiff_t groups, targets, classes, steps;   // of the likelihood
-  std::vector<T> constants, training_constants;     // of the likelihood
-  std::vector<SliceRule<T>> rules;                  // one a slice
-  bool needs_gradient = false;                      // whether some gradients are always stored before they are applied
-  bool whole_batches = false;                       // whether a minibatch cannot go through in blocks
-  bool sequences = false;                           // whether values have several places, one after the other
+  std::ptrdiff_t groups, targets, classes;          // of the likelihood
+  bool has_steps;                                   // whether steps have it, each by itself; else there is one
+  std::ptrdiff_t steps;
+  std::vector<T> constants, training_constants;  // of the likelihood
+  std::vector<SliceRule<T>> rules;               // one a slice
+  bool needs_gradient = false;                   // whether some gradients are always stored before they are applied
+  bool whole_batches = false;                    // whether a minibatch cannot go through in blocks
+  bool sequences = false;                        // whether values have several places, one after the other
   // Images: tasks go through a few examples at a time, and gradients are added up in so many shards of a minibatch. 0:
   // there are none.
   std::ptrdiff_t row_shards = 0, rows_at_a_time = 0;
@@ -128,13 +130,15 @@ struct Network {
         groups(program.likelihood.groups),
         targets(program.likelihood.targets),
         classes(program.likelihood.classes),
-        steps(program.likelihood.steps),
+        has_steps(program.likelihood.steps > 0),
+        steps(has_steps ? program.likelihood.steps : 1),
         constants(program.likelihood.constants.begin(), program.likelihood.constants.end()),
         training_constants(program.likelihood.training.begin(), program.likelihood.training.end()) {
     if (program.likelihood.name != "custom")
       likelihood = &find(table.likelihoods, table.likelihood_count, program.likelihood.name, "likelihood");
-    require(groups >= 1 && targets >= 1 && steps >= 1 && targets % (groups * steps) == 0 && classes >= 0,
-            "no such likelihood");
+    require(
+        groups >= 1 && targets >= 1 && program.likelihood.steps >= 0 && targets % (groups * steps) == 0 && classes >= 0,
+        "no such likelihood");
     constants.resize(kMaxConstants + constants.size());  // so that a kernel may read what is not there
     training_constants.resize(kMaxConstants + training_constants.size());
     require(program.rules.empty() || program.rules.size() == program.parameters.size(), "a parameter without a rule");

@@ -327,8 +327,9 @@ Sequences tagger(std::ptrdiff_t T, std::ptrdiff_t p, std::ptrdiff_t q, const std
 }
 
 template <class T>
-void test_steps(std::ptrdiff_t width, const std::string& likelihood, std::ptrdiff_t classes, const std::string& isa) {
-  constexpr std::ptrdiff_t steps = 5, p = 9, n = 40;
+void test_steps(std::ptrdiff_t steps, std::ptrdiff_t width, const std::string& likelihood, std::ptrdiff_t classes,
+                const std::string& isa) {
+  constexpr std::ptrdiff_t p = 9, n = 40;
   Net whole({steps, p}, likelihood, classes), one({p}, likelihood, classes);
   whole.affine(width), whole.flatten(), one.affine(width);
   whole.program.likelihood.steps = whole.program.likelihood.targets = steps;
@@ -384,7 +385,10 @@ void test_recurrence(bool quick) {
                                                         {"bernoulli", 1, 2},
                                                         {"ordinal", 4, 4},
                                                         {"normal", 2, 0}}) {
-      test_steps<float>(width, likelihood, classes, isa), test_steps<double>(width, likelihood, classes, isa);
+      for (const std::ptrdiff_t steps : {1, 5}) {
+        test_steps<float>(steps, width, likelihood, classes, isa);
+        test_steps<double>(steps, width, likelihood, classes, isa);
+      }
       const Sequences net = tagger(5, 3, 4, likelihood, width, classes);
       test_gradient(net, isa, likelihood.c_str()), test_training(net, isa, likelihood.c_str());
       test_threads<float>(net, 150, 70, isa, likelihood.c_str());
