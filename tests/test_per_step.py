@@ -24,6 +24,12 @@ from likeliest.likelihoods import (
 from likeliest.xp import numpy_namespace as xp
 
 T = 4
+
+
+def _name(one: Any) -> str:
+    return repr(one) if isinstance(one, Likelihood) else "draw"
+
+
 BASES: list[tuple[Likelihood, Any]] = [
     (Bernoulli(), lambda rng, n: rng.integers(0, 2, n)),
     (Categorical(3), lambda rng, n: rng.integers(0, 3, n)),
@@ -57,7 +63,7 @@ def _drawn(base: Likelihood, draw: Any, missing: bool = True) -> tuple[PerStep, 
     return PerStep(base, T), rng.normal(size=(3, T * base.width)), y
 
 
-@pytest.mark.parametrize(("base", "draw"), [*BASES, (Exponential(), lambda rng, n: rng.uniform(1, 2, n))], ids=str)
+@pytest.mark.parametrize(("base", "draw"), [*BASES, (Exponential(), lambda rng, n: rng.uniform(1, 2, n))], ids=_name)
 @pytest.mark.parametrize("missing", [False, True])
 def test_it_is_its_base_at_every_step(base: Likelihood, draw: Any, missing: bool) -> None:
     """log P, its score and what training climbs, added up in a loop over the steps that count."""
@@ -83,7 +89,7 @@ def test_it_is_its_base_at_every_step(base: Likelihood, draw: Any, missing: bool
     assert likelihood.of_step is base
 
 
-@pytest.mark.parametrize(("base", "draw"), [row for row in BASES if row[0].targets == 1], ids=str)
+@pytest.mark.parametrize(("base", "draw"), [row for row in BASES if row[0].targets == 1], ids=_name)
 def test_what_it_predicts_is_of_each_step(base: Likelihood, draw: Any) -> None:
     """Mean, variance, quantile, cdf, parameters, samples, and the distribution: each step as its base has it."""
     likelihood, eta, _ = _drawn(base, draw)

@@ -64,7 +64,7 @@ def settled(layers: Sequence[Layer], likelihood: Likelihood, input_shape: Shape,
     """The likelihood for examples of a shape: where the last hidden value is a sequence, one for each of its steps."""
     net = Builder(input_shape, None, None, lengths)
     x = chain(net, layers, net.input)
-    return PerStep(likelihood.of_step, x.shape[0]) if len(x.shape) == 2 else likelihood
+    return PerStep(likelihood.of_step, x.shape[0]) if _check_last(x, likelihood) else likelihood
 
 
 def _check_last(x: Value, likelihood: Likelihood) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from likeliest.data import check_codes
 from likeliest.engines.base import Engine
 from likeliest.likelihoods import Distribution, Likelihood
 from likeliest.ops import ACTIVATIONS, RECURRENCES
@@ -182,6 +183,7 @@ class Stream:
         self._one = examples is None
         self._x_width, self._width = states[0].begin, likelihood.width
         self._rows = np.zeros((examples or 1, states[-1].end), dtype)
+        self._takes_codes = any(step.operation == "token_embedding" for step in engine.program.steps)
         self._starts = np.zeros(states[-1].end - self._x_width, dtype)
         for state in states:
             if state.start is not None:
@@ -211,13 +213,15 @@ class Stream:
         Raises
         ------
         ValueError
-            When x is not one step, or not finite; the state is then what it was.
+            When x is not one step, no number, or no code of a symbol; the state is then what it was.
         """
         x = np.asarray(x)
         if x.shape != self._shape:
             raise ValueError(f"x: this stream takes one step of shape {self._shape}, found {x.shape}")
         rows = self._rows
         rows[:, : self._x_width] = x.reshape(len(rows), -1)
+        if self._takes_codes:
+            check_codes(rows, self._engine.program, "x")
         row = self._engine.output(rows, 1)
         if not np.isfinite(row).all():
             raise ValueError(f"x: expected finite numbers, not too large for {rows.dtype}; the state is what it was")
