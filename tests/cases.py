@@ -138,6 +138,73 @@ def _codes(values: list[Array]) -> list[Array]:
     return [x, *tables]
 
 
+def _attention(
+    q: Array, k: Array, v: Array, *limits: Array, heads: int = 1, causal: bool = False, lengths: bool = False
+) -> Array:
+    """Example by example, head by head, step by step."""
+    h = np.zeros((*q.shape[:2], v.shape[2]))
+    d, e = q.shape[2] // heads, v.shape[2] // heads
+    for i, head, t in product(range(len(q)), range(heads), range(q.shape[1])):
+        last = k.shape[1] if not limits else math.ceil(limits[0][i, 0])
+        seen = slice(min(last, t + 1) if causal else last)
+        columns = slice(head * d, (head + 1) * d)
+        a = scipy.special.softmax(k[i, seen, columns] @ q[i, t, columns] / math.sqrt(d))
+        h[i, t, head * e : (head + 1) * e] = a @ v[i, seen, head * e : (head + 1) * e]
+    return h
+
+
+def _torch_attention(
+    torch: Any, q: Any, k: Any, v: Any, *limits: Any, heads: int = 1, causal: bool = False, lengths: bool = False
+) -> Any:
+    q, k, v = (one.unflatten(2, (heads, -1)).transpose(1, 2) for one in (q, k, v))
+    seen = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool)[None, None]
+    if causal:
+        seen = seen.tril()
+    if limits:
+        seen = seen & (torch.arange(k.shape[2]) < limits[0])[:, None, None, :]
+    h = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+    return h.transpose(1, 2).flatten(2)
+
+
+def _limits(values: list[Array]) -> list[Array]:
+    """Lengths and a half, so that a small step leaves them what they are."""
+    *rest, lengths = values
+    return [*rest, np.arange(len(lengths))[:, None] * 2 % rest[1].shape[1] + 0.5]
+
+
+def _waves(x: Array, base: float) -> Array:
+    (_, T, p), h = x.shape, x.copy()
+    for t, j in product(range(T), range(p)):
+        angle = t / base ** (2 * (j // 2) / p)
+        h[:, t, j] += math.cos(angle) if j % 2 else math.sin(angle)
+    return h
+
+
+def _torch_waves(torch: Any, x: Any, base: float) -> Any:
+    return x + torch.tensor(_waves(np.zeros(x.shape), base))
+
+
+def _rotary(x: Array, heads: int, base: float) -> Array:
+    """Pairs as complex numbers."""
+    d = x.shape[2] // heads
+    turns = np.exp(1j * np.outer(np.arange(x.shape[1]), base ** (-np.arange(0, d, 2) / d)))
+    pairs = (x[..., ::2] + 1j * x[..., 1::2]) * np.tile(turns, heads)
+    return np.stack([pairs.real, pairs.imag], axis=-1).reshape(x.shape)
+
+
+def _torch_rotary(torch: Any, x: Any, heads: int, base: float) -> Any:
+    d = x.shape[2] // heads
+    turns = torch.outer(torch.arange(x.shape[1]).double(), base ** (-torch.arange(0, d, 2).double() / d))
+    pairs = torch.view_as_complex(x.unflatten(2, (-1, 2))) * torch.polar(torch.ones_like(turns), turns).tile(heads)
+    return torch.view_as_real(pairs).flatten(2)
+
+
+def _symbols(values: list[Array]) -> list[Array]:
+    """Codes and a half, so that a small step leaves them what they are."""
+    x, E = values
+    return [np.arange(x.size).reshape(x.shape) * 3 % len(E) + 0.5, E]
+
+
 def _convolution(
     x: Array,
     W: Array,
@@ -382,6 +449,27 @@ _ALL = {"lengths": True, "state": True, "keep": True}
 _DRAWN = np.random.default_rng(3).normal(size=(4, 6))
 
 OPERATIONS: dict[str, OperationCase] = {
+    "token_embedding": OperationCase(
+        ((3, 4), (5, 2)),
+        lambda x, E: (np.floor(x)[..., None] == np.arange(len(E))).astype(float) @ E,
+        lambda torch, x, E: torch.nn.functional.embedding(x.long(), E),
+        adjust=_symbols,
+    ),
+    "attention": OperationCase(
+        ((5, 3, 4), (5, 4, 4), (5, 4, 6), (5, 1)),
+        _attention,
+        _torch_attention,
+        {"lengths": True, "heads": 2, "causal": True},
+        adjust=_limits,
+        inputs=4,
+    ),
+    "positions": OperationCase(
+        ((5, 3, 4), (7, 4)),
+        lambda x, P: np.stack([x[:, t] + P[t] for t in range(x.shape[1])], axis=1),
+        lambda torch, x, P: x + P[: x.shape[1]],
+    ),
+    "sinusoidal": OperationCase(((2, 6, 5),), _waves, _torch_waves, {"base": 100.0}),
+    "rotary": OperationCase(((2, 6, 8),), _rotary, _torch_rotary, {"heads": 2, "base": 100.0}),
     "add": OperationCase(
         ((5, 2, 3),) * 3,
         lambda *values: np.einsum("k...->...", np.stack(values)),
@@ -789,6 +877,12 @@ def _asymmetric(taus: tuple[float, ...], s: float = 1.0) -> tuple[Any, Any, Any]
 
 
 LIKELIHOODS: dict[str, list[LikelihoodCase]] = {
+    "per_step": [
+        LikelihoodCase(
+            likelihoods.PerStep(likelihoods.Normal(scale="function"), 2),
+            lambda eta: [scipy.stats.norm(eta[t], _scale(eta[t + 1])) for t in (0, 2)],
+        ),
+    ],
     "bernoulli": [LikelihoodCase(Bernoulli(), lambda eta: scipy.stats.bernoulli(scipy.special.expit(eta[0])))],
     "categorical": [
         LikelihoodCase(Categorical(K), lambda eta: _classes(scipy.special.softmax(eta)), _by_hand)
@@ -1257,7 +1351,7 @@ AWKWARD = [
 ]
 
 # Every likelihood that the native engine has, with batches around registers.
-NO_KERNEL = {"ordinal", "quantile", "multivariate_normal", "normal_mixture"}
+NO_KERNEL = {"per_step", "ordinal", "quantile", "multivariate_normal", "normal_mixture"}
 LIKELY = [
     NetworkCase((Dense(7, "tanh"),), row.likelihood, (4,), n, row)
     for name, rows in LIKELIHOODS.items()

@@ -20,6 +20,8 @@ SHAPES: dict[str, tuple[list[ll.layers.Layer], int, int, int | None]] = {
     "blocks": ([ll.Dense(64, "tanh")], 80, 3100, 1500),
     "blocks, cut along the inputs": ([ll.Dense(20, "tanh")], 300, 2600, None),
     "no hidden layer": ([], 784, 1030, 257),
+    "recurrent": ([ll.LSTM(20, bidirectional=True, recurrent_dropout=0.2)], 9, 200, 33),
+    "recurrent, wide": ([ll.GRU(60, return_sequences=True), ll.Dense(7, "tanh"), ll.RNN(70)], 5, 100, 64),
 }
 
 
@@ -57,10 +59,11 @@ def test_threads_may_change_between_fits_of_one_network() -> None:
         assert np.array_equal(nets[0].parameters[name], value)
 
 
-def test_a_prediction_does_not_depend_on_the_other_examples() -> None:
+@pytest.mark.parametrize("layer", [ll.Dense(40, "tanh"), ll.LSTM(40), ll.GRU(9), ll.RNN(17, bidirectional=True)])
+def test_a_prediction_does_not_depend_on_the_other_examples(layer: ll.layers.Layer) -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 50))
-    net = ll.Network([ll.Dense(40, "tanh")], likelihood=ll.likelihoods.Categorical(7)).build(50)
+    net = ll.Network([layer], likelihood=ll.likelihoods.Categorical(7)).build(50)
     together = net.predict_proba(X)
     assert np.array_equal(together, np.concatenate([net.predict_proba(X[i : i + 1]) for i in range(300)]))
     assert np.array_equal(together[::-1], net.predict_proba(X[::-1]))

@@ -16,6 +16,11 @@ from likeliest.grids import Grid
 from likeliest.tables import Table
 
 NEEDED: dict[str, Any] = {
+    "layers.Attention": ll.Attention(2, causal=True),
+    "layers.Positions": ll.Positions(9),
+    "layers.TokenEmbedding": ll.TokenEmbedding(5, 3),
+    "layers.TransformerBlock": ll.TransformerBlock(2, 8, dropout=0.1),
+    "likelihoods.PerStep": ll.likelihoods.PerStep(ll.likelihoods.Categorical(3), 4),
     "augmentation.Cutout": ll.augmentation.Cutout((3, 4), fill=0.5),
     "augmentation.Elastic": ll.augmentation.Elastic(34, 4.0),
     "augmentation.Rotate": ll.augmentation.Rotate(15, fill="edge"),
@@ -43,7 +48,6 @@ NEEDED: dict[str, Any] = {
     "likelihoods.Categorical": ll.likelihoods.Categorical(4, 0.1),
     "likelihoods.Independent": ll.likelihoods.Independent(ll.likelihoods.Normal(scale=0.3), 3),
     "likelihoods.MultivariateNormal": ll.likelihoods.MultivariateNormal(3),
-    "likelihoods.PerStep": ll.likelihoods.PerStep(ll.likelihoods.Categorical(3), 7),
     "likelihoods.Ordinal": ll.likelihoods.Ordinal(5),
     "initializers.Constant": ll.initializers.Constant(0.1),
     "tables.Table": Table.fit(np.array([[1, "a"], [np.nan, "a"], [3.5, "b"]], object)),

@@ -260,6 +260,7 @@ def test_jax_differentiates_the_pages_to_the_same_gradient() -> None:
         jax.config.update("jax_enable_x64", before)
 
 
+@pytest.mark.slow
 def test_torch_differentiates_the_same_network_to_the_same_gradient() -> None:
     torch = pytest.importorskip("torch")
     for case in AWKWARD + REFERENCE:

@@ -1,158 +1,302 @@
-"""A likelihood at every step: against the sum of its steps by hand, for all that a likelihood offers."""
+"""PerStep: against its base step by step, steps that do not count, and networks that have it by themselves."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
-import scipy.stats
 
 import likeliest as ll
-from likeliest.gradient_check import GradientCheck
 from likeliest.likelihoods import (
     Bernoulli,
     Beta,
     Categorical,
+    Independent,
     Likelihood,
-    LogNormal,
-    MultivariateNormal,
     Normal,
+    Ordinal,
     PerStep,
     Poisson,
     StudentT,
+    Weibull,
 )
 from likeliest.xp import numpy_namespace as xp
 
 T = 4
-CASES = {
-    "bernoulli": (Bernoulli(), lambda r, n: r.integers(0, 2, (n, T))),
-    "categorical": (Categorical(3), lambda r, n: r.integers(0, 3, (n, T))),
-    "normal": (Normal(), lambda r, n: r.normal(size=(n, T))),
-    "student_t": (StudentT(), lambda r, n: r.normal(size=(n, T))),
-    "beta": (Beta(), lambda r, n: r.uniform(0.1, 0.9, (n, T))),
-    "poisson": (Poisson(), lambda r, n: r.poisson(2, (n, T))),
-    "censored": (LogNormal(censored=True), lambda r, n: np.stack([r.gamma(2, size=(n, T)), r.random((n, T)) < 0.5], 2)),
-    "multivariate": (MultivariateNormal(2), lambda r, n: r.normal(size=(n, T, 2))),
-}  # fmt: skip
+BASES: list[tuple[Likelihood, Any]] = [
+    (Bernoulli(), lambda rng, n: rng.integers(0, 2, n)),
+    (Categorical(3), lambda rng, n: rng.integers(0, 3, n)),
+    (Categorical(3, label_smoothing=0.1), lambda rng, n: rng.integers(0, 3, n)),
+    (Ordinal(4), lambda rng, n: rng.integers(0, 4, n)),
+    (Normal(), lambda rng, n: rng.normal(size=n)),
+    (Normal(scale="learned"), lambda rng, n: rng.normal(size=n)),
+    (StudentT(df="function"), lambda rng, n: rng.normal(size=n)),
+    (Poisson(), lambda rng, n: rng.poisson(3, n)),
+    (Poisson(exposure=True), lambda rng, n: np.stack([rng.poisson(3, n), rng.uniform(1, 2, n)], axis=1)),
+    (Beta(), lambda rng, n: rng.uniform(0.1, 0.9, n)),
+    (Weibull(censored=True), lambda rng, n: np.stack([rng.uniform(1, 2, n), rng.integers(0, 2, n)], axis=1)),
+    (Independent(Normal(), 2), lambda rng, n: rng.normal(size=(n, 2))),
+]
 
 
-@pytest.fixture(params=CASES, ids=str)
-def case(request: pytest.FixtureRequest) -> tuple[Likelihood, np.ndarray, np.ndarray, np.ndarray]:
-    """A likelihood of a step, η (n, T, k), y with some steps missing, and which are there."""
-    base, draw = CASES[request.param]
-    r = np.random.default_rng(3)
-    eta, y = r.normal(size=(5, T, base.width)), draw(r, 5).astype(float)
-    seen = r.random((5, T)) < 0.7
-    seen[0], seen[1] = True, False
-    y[~seen] = np.nan
-    return base, eta, y, seen
+class Exponential(Likelihood):
+    """A user's own."""
+
+    def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
+        """Log P(y | η)."""
+        return eta[:, 0] - y * xp.exp(eta[:, 0])
 
 
-def test_sums_over_the_steps_that_are_seen(case) -> None:
-    base, eta, y, seen = case
-    likelihood = PerStep(base, T)
+def _drawn(base: Likelihood, draw: Any, missing: bool = True) -> tuple[PerStep, Any, Any]:
+    """The likelihood, η (3, T·k) and y (3, T, …), the second example two steps shorter, the third without its first."""
+    rng = np.random.default_rng(0)
+    y = np.asarray(draw(rng, 3 * T), float).reshape(3, T, *base.row)
+    if missing:
+        y[1, 2:] = y[2, 0] = np.nan
+    return PerStep(base, T), rng.normal(size=(3, T * base.width)), y
+
+
+@pytest.mark.parametrize(("base", "draw"), [*BASES, (Exponential(), lambda rng, n: rng.uniform(1, 2, n))], ids=str)
+@pytest.mark.parametrize("missing", [False, True])
+def test_it_is_its_base_at_every_step(base: Likelihood, draw: Any, missing: bool) -> None:
+    """log P, its score and what training climbs, added up in a loop over the steps that count."""
+    likelihood, eta, y = _drawn(base, draw, missing)
     y = likelihood.check(y)
-    found = likelihood.log_prob(xp, eta.reshape(5, -1), y)
-    score = likelihood.score(eta.reshape(5, -1), y).reshape(eta.shape)
-    for i in range(5):
-        total = 0.0
-        for t in range(T):
-            if not seen[i, t]:
-                assert not score[i, t].any()
-                continue
-            one = base.check(y[i, t][None])
-            total += float(base.log_prob(xp, eta[i, t][None], one)[0])
-            np.testing.assert_allclose(score[i, t], base.score(eta[i, t][None], one)[0], rtol=1e-12)
-        assert found[i] == pytest.approx(total, rel=1e-12)
-    assert found[1] == 0
+    k = base.width
+    for whole, one in ((likelihood, base), (likelihood.training(), base.training())):
+        log_prob, score = np.zeros(3), np.zeros_like(eta)
+        for i, t in np.ndindex(3, T):
+            if not np.isnan(y[i, t]).any():
+                row, columns = one.check(y[i, t][None]), slice(t * k, (t + 1) * k)
+                log_prob[i] += one.log_prob(xp, eta[i : i + 1, columns], row)[0]
+                score[i, columns] = one.score(eta[i : i + 1, columns], row)[0]
+        np.testing.assert_allclose(whole.log_prob(xp, eta, y), log_prob, rtol=1e-13)
+        np.testing.assert_allclose(whole.score(eta, y), score, rtol=1e-13)
+        flat = y.reshape(3, -1)  # as engines hand it over
+        np.testing.assert_array_equal(whole.log_prob(xp, eta, flat), whole.log_prob(xp, eta, y))
+        np.testing.assert_array_equal(whole.score(eta, flat), whole.score(eta, y))
+    assert (likelihood.width, likelihood.targets, likelihood.steps) == (T * k, T * base.targets, T)
+    assert likelihood.kernel() == base.kernel()
+    assert base.steps == 1
+    assert base.of_step is base
+    assert likelihood.of_step is base
 
 
-def test_what_is_predicted_is_by_step(case) -> None:
-    base, eta, _, _ = case
-    likelihood = PerStep(base, T)
-    flat, rows = eta.reshape(5, -1), eta.reshape(-1, base.width)
-    for name in ("mean", "variance"):
-        whole, one = getattr(likelihood, name), getattr(base, name)
-        found, each = (whole(xp, flat), one(xp, rows)) if name == "mean" else (whole(flat), one(rows))
-        assert found.shape[:2] == (5, T)
-        np.testing.assert_array_equal(found.reshape(each.shape), each)
-    u = np.random.default_rng(0).uniform(size=(5, likelihood.draws))
-    drawn = likelihood.sample(flat, u)
-    each = base.sample(rows, u.reshape(-1) if base.draws == 1 else u.reshape(len(rows), -1))
-    np.testing.assert_array_equal(drawn.reshape(each.shape), each)
+@pytest.mark.parametrize(("base", "draw"), [row for row in BASES if row[0].targets == 1], ids=str)
+def test_what_it_predicts_is_of_each_step(base: Likelihood, draw: Any) -> None:
+    """Mean, variance, quantile, cdf, parameters, samples, and the distribution: each step as its base has it."""
+    likelihood, eta, _ = _drawn(base, draw)
+    d, u = likelihood.distribution(eta), np.random.default_rng(1).uniform(size=(3, T * base.draws))
+    assert len(d) == 3
+    assert d.ppf(0.5).shape == (3, T)
+    assert d.ppf(np.array([0.1, 0.9])[:, None, None]).shape == (2, 3, T)
+    y = d.rvs(random_state=0)
+    assert y.shape == (3, T)
+    assert d.rvs(5).shape == (5, 3, T)
+    for t in range(T):
+        step = eta[:, t * base.width : (t + 1) * base.width]
+        of_step = base.distribution(step)
+        for name in ("mean", "var", "std", "median"):
+            np.testing.assert_allclose(getattr(d, name)()[:, t], getattr(of_step, name)(), err_msg=name)
+        for name in ("cdf", "sf", "logpmf" if base.discrete else "logpdf"):
+            np.testing.assert_allclose(getattr(d, name)(y)[:, t], getattr(of_step, name)(y[:, t]), err_msg=name)
+        np.testing.assert_allclose(d.interval(0.9)[1][:, t], of_step.interval(0.9)[1])
+        for name, value in of_step.parameters().items():
+            np.testing.assert_allclose(d.parameters()[name][:, t], value)
+            np.testing.assert_allclose(likelihood.parameters(xp, eta)[name][:, t], value)
+        np.testing.assert_allclose(likelihood.mean(xp, eta)[:, t], base.mean(xp, step))
+        np.testing.assert_allclose(likelihood.variance(eta)[:, t], base.variance(step))
+        np.testing.assert_allclose(likelihood.quantile(eta, np.full((3, T), 0.3))[:, t], of_step.ppf(0.3))
+        np.testing.assert_allclose(likelihood.cdf(eta, y)[:, t], of_step.cdf(y[:, t]))
+        columns = u[:, t * base.draws : (t + 1) * base.draws]
+        expected = base.sample(step, columns[:, 0] if base.draws == 1 else columns)
+        np.testing.assert_array_equal(likelihood.sample(eta, u)[:, t], expected)
+        if base.classes is not None:
+            np.testing.assert_allclose(likelihood.probabilities(xp, eta)[:, t], base.probabilities(xp, step))
+    assert d[1].mean().shape[:2] == (1, T)
+    assert "steps=4" in repr(d)
+    np.testing.assert_array_equal(d[1].ppf(0.2)[0], d.ppf(0.2)[1])
 
 
-def test_distribution_has_intervals_at_each_step() -> None:
-    eta = np.random.default_rng(1).normal(size=(2, T, 2))
-    d = PerStep(Normal(), T).distribution(eta.reshape(2, -1))
-    low, high = d.interval(0.8)
-    assert low.shape == high.shape == d.mean().shape == (2, T)
-    peer = scipy.stats.norm(d.mean(), d.std())
-    np.testing.assert_allclose(low, peer.ppf(0.1), rtol=1e-6)
-    np.testing.assert_allclose(d.cdf(high), 0.9, rtol=1e-6)
-
-
-def test_start_is_that_of_the_steps_that_are_seen() -> None:
-    y = np.array([[1.0, np.nan, 3.0, 2.0], [np.nan] * 4])
-    np.testing.assert_allclose(
-        PerStep(Normal(scale=1.0), T).start(y, np.array([1.0, 5.0])),
-        np.full(T, Normal(scale=1.0).start(y[0, [0, 2, 3]])[0]),
+def test_distributions_of_steps_are_moved_as_others() -> None:
+    """A forecast in the units of y."""
+    eta = np.random.default_rng(2).normal(size=(3, T))
+    d = PerStep(Normal(scale=1.0), T).distribution(eta, loc=10.0, scale=2.0)
+    np.testing.assert_allclose(d.mean(), 10 + 2 * eta)
+    np.testing.assert_allclose(d.parameters()["loc"], 10 + 2 * eta)
+    np.testing.assert_allclose(d.std(), 2.0)
+    np.testing.assert_allclose(d.logpdf(d.mean()), -0.5 * np.log(2 * np.pi * 4))
+    two = PerStep(Independent(Normal(scale=1.0), 2), T).distribution(
+        np.zeros((3, 2 * T)), loc=[1.0, 2.0], scale=[1.0, 3.0]
     )
+    assert two.mean().shape == (3, T, 2)
+    assert two.logpdf(two.mean()).shape == (3, T)
+    np.testing.assert_allclose(two.mean()[1, 2], [1.0, 2.0])
+    assert two.rvs(2).shape == (2, 3, T, 2)
+    assert two.support()[0].shape == (3, T, 2)
+
+
+def test_the_start_is_that_of_all_steps_that_count() -> None:
+    """With weights, and without what is missing."""
+    y = np.array([[1.0, 2.0, np.nan], [4.0, np.nan, np.nan]])
+    likelihood = PerStep(Normal(scale="function"), 3)
+    expected = Normal(scale="function").start(np.array([1.0, 2.0, 4.0]), np.array([1.0, 1.0, 3.0]))
+    np.testing.assert_allclose(likelihood.start(y, np.array([1.0, 3.0])), np.tile(expected, 3))
+    labels = PerStep(Categorical(3), 2).start(np.array([[0, 1], [1, np.nan]]))
+    np.testing.assert_allclose(labels, np.tile(Categorical(3).start(np.array([0, 1, 1])), 2))
+
+
+def test_labels_stay_whole_numbers_unless_some_are_missing() -> None:
+    """And what is missing stays NaN."""
+    likelihood = PerStep(Categorical(3), 2)
+    assert likelihood.check([[0, 1], [2, 2]]).dtype == np.int64
+    found = likelihood.check([[0, 1], [2, None]])
+    assert found.dtype == np.float64
+    assert np.isnan(found[1, 1])
+    assert likelihood.check(np.zeros((3, 2, 1))).shape == (3, 2)
 
 
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        (np.zeros(3), r"expected shape \(n, 4\), a target at every step, found \(3,\)"),
-        (np.array([[0, 1, 2, 0], [0, 0, 5, np.nan]]), r"in row 1, at step 2: .*found 5"),
+        ([0, 1], r"expected shape \(n, 2\), found \(2,\); .*Last\(\), return_sequences=False"),
+        ([[0, 1, 1]], r"expected shape \(n, 2\), found \(1, 3\)"),
+        ([[0, 1], [1]], "found a ragged list; fill the shorter ones up with NaN"),
+        ([[np.nan, 1], [1, 3]], "found 3.0 in row 1, step 1"),
+        ([[0, 1], [np.nan, -1]], "found -1.0 in row 1, step 1"),
+        ([[np.nan, np.nan]], "no step counts"),
+        ([["a", "b"]], "numbers"),
     ],
 )
-def test_says_which_step_is_wrong(y: np.ndarray, message: str) -> None:
+def test_targets_that_do_not_fit(y: Any, message: str) -> None:
+    """Each is named by its row and its step."""
     with pytest.raises(ValueError, match=message):
-        PerStep(Categorical(3), T).check(y)
+        PerStep(Categorical(3), 2).check(y)
 
 
-@pytest.mark.parametrize("base", [1, PerStep(Normal(), 2), Normal])
-def test_needs_the_likelihood_of_a_step(base: object) -> None:
-    with pytest.raises(ValueError, match="base: PerStep expected the likelihood of one step"):
-        PerStep(base)  # type: ignore[arg-type]
+def test_a_step_counts_with_all_targets_or_with_none() -> None:
+    """Half a step is an error."""
+    with pytest.raises(ValueError, match="row 1, step 0 has NaN for some of its 2 targets"):
+        PerStep(Independent(Normal(), 2), 2).check([[[0, 0], [0, 0]], [[0, np.nan], [0, 0]]])
 
 
-def test_steps_must_be_known() -> None:
-    with pytest.raises(ValueError, match="does not know how many"):
-        _ = PerStep(Normal()).width
-    with pytest.raises(ValueError, match="whole number of at least 1"):
+def test_arguments() -> None:
+    """What makes no sense by itself."""
+    with pytest.raises(ValueError, match="base: PerStep expected a likelihood such as Normal"):
+        PerStep("normal")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="the likelihood of one step"):
+        PerStep(PerStep(Normal()))
+    with pytest.raises(ValueError, match="steps"):
         PerStep(Normal(), 0)
+    with pytest.raises(ValueError, match="does not know how many there are: build the network first"):
+        _ = PerStep(Normal()).width
 
 
-ENGINES = ["reference"]
+def _tags() -> tuple[Any, Any]:
+    """Is the running sum positive? Some sequences end early."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(60, 6, 2))
+    y = (X[..., 0].cumsum(axis=1) > 0).astype(float)
+    y[::3, 4:] = np.nan
+    return X, y
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(
-    "likelihood", [Bernoulli(), Normal(), Normal(scale="learned"), PerStep(Categorical(2))], ids=repr
+    "likelihood",
+    [Bernoulli(), Categorical(2, label_smoothing=0.1), Normal(), Normal(scale="learned"), PerStep(Normal())],
 )
-def test_a_network_learns_at_every_step(likelihood: Likelihood, engine: str) -> None:
-    r = np.random.default_rng(0)
-    X = r.standard_normal((60, 6, 2))
-    y = (np.cumsum(X[:, :, 0], axis=1) > 0).astype(float)
-    y[::2, 4:] = np.nan
-    net = ll.Network([ll.LSTM(8, return_sequences=True)], likelihood=likelihood, engine=engine, dtype="float64")
-    history = net.fit(X, y, epochs=8, optimizer=ll.optimizers.Adam(0.03), seed=0, verbose=False)
-    assert isinstance(net.likelihood, PerStep)
-    assert net.likelihood.steps == 6
-    assert history.log_likelihood[-1] > history.log_likelihood[0] + 0.5
+def test_a_network_has_it_by_itself(likelihood: Likelihood) -> None:
+    """Shapes, gradients, the start, files; the likelihood is the user's, at every step."""
+    X, y = _tags()
+    net = ll.Network([ll.GRU(5, return_sequences=True)], likelihood=likelihood, engine="reference", dtype="float64")
+    history = net.fit(X, y, epochs=2, seed=0)
+    base = likelihood.of_step
+    assert net.likelihood == PerStep(base, 6)
+    assert history.log_likelihood[1] > history.log_likelihood[0]
+    assert net.check_gradient(X[:7], y[:7]).ok
+    assert net.parameters["output.W"].shape == (5, base.width - base.shared)
+    assert net.output(X).shape == (60, 6 * base.width)
     assert net.predict(X).shape == (60, 6)
-    check = net.check_gradient(X[:4], y[:4])
-    assert isinstance(check, GradientCheck)
-    assert check.ok
-    # A step that is missing is as if it were not there: whatever X is in a row without any, nothing is learned of it.
-    assert not any(g.any() for g in net.gradient(X[:2], np.full((2, 6), np.nan)).values())
+    assert net.predict_dist(X).median().shape == (60, 6)
+    assert net.hidden(X).shape == (60, 6, 5)
+    if base.classes is not None:
+        assert net.predict_proba(X).shape == (60, 6, 2)
+        np.testing.assert_array_equal(net.predict(X), net.predict_proba(X).argmax(axis=-1))
+    each = net.log_likelihood(X, y, per_example=True)
+    dist = net.predict_dist(X)
+    steps = (dist.logpmf if base.discrete else dist.logpdf)(y)
+    np.testing.assert_allclose(each, np.nansum(steps, axis=1))
+    assert np.isnan(steps[0, 4])
+    assert not np.isnan(steps[0, 3])
+    trace = net.trace(X[:2], y[:2])
+    np.testing.assert_allclose(trace.log_likelihood, each[:2])
 
 
-def test_hidden_values_must_be_a_sequence() -> None:
-    net = ll.Network([ll.LSTM(3)], likelihood=PerStep(Normal()), engine="reference")
-    with pytest.raises(ValueError, match="return_sequences=True for an output at every step"):
-        net.build((5, 2))
-    net = ll.Network([ll.LSTM(3, return_sequences=True)], likelihood=Normal(), engine="reference")
-    with pytest.raises(ValueError, match=r"PerStep\(Normal\(\)\)"):
-        net.build((5, 2))
+def test_a_shared_scale_is_one_for_all_steps() -> None:
+    """One number, whose gradient is the sum over the steps."""
+    X, y = _tags()
+    net = ll.Network([], likelihood=Normal(scale="learned"), engine="reference", dtype="float64").build((6, 2))
+    assert net.parameters["output.c"].shape == (1,)
+    eta = net.output(X[:3])
+    score = net.likelihood.score(eta, y[:3]).reshape(3, 6, 2)
+    np.testing.assert_allclose(net.gradient(X[:3], y[:3])["output.c"], score[..., 1].sum())
+
+
+def test_the_first_start_fits_the_mean_of_what_counts() -> None:
+    """Before any step, the output is where all steps together are likeliest."""
+    X, y = _tags()
+    net = ll.Network([ll.RNN(3, return_sequences=True)], likelihood=Normal(), engine="reference", dtype="float64")
+    net.fit(X, y, epochs=1, seed=0, optimizer=ll.optimizers.GradientAscent(1e-12))
+    np.testing.assert_allclose(net.parameters["output.b"], [np.nanmean(y), np.log(np.nanvar(y))])
+
+
+def test_what_is_missing_changes_nothing() -> None:
+    """Zero weight to the gradient: whatever X has at a last step that does not count, forward in time."""
+    X, y = _tags()
+    net = ll.Network([ll.LSTM(4, return_sequences=True)], likelihood=Bernoulli(), engine="reference", dtype="float64")
+    net.build((6, 2))
+    other = np.where(np.isnan(y)[..., None], 9.0, X)
+    for name, g in net.gradient(X, y).items():
+        np.testing.assert_array_equal(net.gradient(other, y)[name], g)
+
+
+def test_it_is_saved(tmp_path: Any) -> None:
+    """And what was saved predicts the same."""
+    X, y = _tags()
+    net = ll.Network([ll.RNN(3, return_sequences=True)], likelihood="bernoulli", engine="reference")
+    net.fit(X, y, epochs=1, seed=0)
+    net.save(tmp_path / "net.likeliest")
+    twin = ll.load(tmp_path / "net.likeliest")
+    assert twin.likelihood == PerStep(Bernoulli(), 6)
+    np.testing.assert_array_equal(twin.predict_proba(X), net.predict_proba(X))
+
+
+def test_one_output_a_sequence_needs_a_row() -> None:
+    """Errors say how to get one from the other."""
+    X, y = _tags()
+    net = ll.Network([ll.RNN(3, return_sequences=True)], likelihood="bernoulli", engine="reference")
+    with pytest.raises(ValueError, match=r"y: .* found \(60,\); .*Last\(\)"):
+        net.fit(X, y[:, 0])
+    net = ll.Network([ll.RNN(3)], likelihood=PerStep(Bernoulli()), engine="reference")
+    with pytest.raises(ValueError, match=r"output expects a sequence .* return_sequences=True"):
+        net.fit(X, y)
+    with pytest.raises(ValueError, match="one class only, 1"):
+        ll.Network([ll.RNN(3, return_sequences=True)], likelihood="bernoulli", engine="reference").fit(
+            X, np.where(np.isnan(y), y, 1)
+        )
+
+
+@pytest.mark.parametrize("likelihood", [Bernoulli(), Categorical(2, label_smoothing=0.1), Normal(scale="learned")])
+def test_both_engines_train_to_the_same(likelihood: Likelihood) -> None:
+    """With steps that do not count."""
+    X, y = _tags()
+    nets = [
+        ll.Network([ll.GRU(3, return_sequences=True)], likelihood=likelihood, engine=engine, dtype="float64")
+        for engine in ("native", "reference")
+    ]
+    for net in nets:
+        net.fit(X, y, epochs=2, seed=0)
+    native, reference = nets
+    np.testing.assert_allclose(native.log_likelihood(X, y), reference.log_likelihood(X, y), rtol=1e-10)
+    np.testing.assert_allclose(native.predict(X), reference.predict(X), rtol=1e-9)

@@ -432,6 +432,13 @@ def test_last_is_at_each_sequences_own_end() -> None:
     assert np.array_equal(reference.forward(program, theta, X)[OUTPUT], X[:, -1])
 
 
+def test_numbers_may_be_changed_one_by_one_before_they_are_steps() -> None:
+    before = [ll.Rescale((0.5,), (2.0,)), ll.Dropout(0.1), ll.GaussianNoise(0.1), ll.Activation("tanh")]
+    for lengths in (False, True):
+        program, _ = built(*before, ll.GRU(3), shape=(T,), lengths=lengths)
+        assert program.values["gru_1.x"] == (T, 1)
+
+
 def test_lengths_of_numbers_and_of_steps() -> None:
     for shape in ((T,), (T, P)):
         net = Builder(shape, lengths=True)
@@ -533,12 +540,9 @@ def test_what_would_mix_padding_into_its_numbers_says_so(layer: Layer) -> None:
         (lambda: ll.LSTM(3, recurrent_initializer="ortho"), "recurrent_initializer: expected an initializer or one of"),
         (lambda: ll.Bidirectional(ll.Dense(3)), "layer: expected a recurrence such as LSTM(32), found Dense("),
         (lambda: built(ll.LSTM(3), shape=(4, 4, 2)), "lstm_1 expects sequences (n, T, p), or numbers (n, T); got (n"),
+        (lambda: built(ll.LSTM(3), ll.LSTM(3)), "lstm_2 expects sequences (n, T, p), got (n, 3): is return_seq"),
+        (lambda: built(ll.Dense(4), ll.GRU(3), shape=(5,)), "gru_1 expects sequences (n, T, p), got (n, 4): is ret"),
         (lambda: built(ll.LSTM(3), ll.Last()), "last_1 expects sequences (n, T, p), got (n, 3): is return_seq"),
-        (
-            lambda: assemble([ll.GRU(3, return_sequences=True)], ll.likelihoods.Bernoulli(), None, (T, P)),
-            "output expects (n, p), got (n, 7, 3): is a Flatten missing? Of a sequence (n, T, p), Last() or "
-            "return_sequences=False gives the last step, GlobalAvgPool() the mean of all",
-        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(make: Any, message: str) -> None:

@@ -402,7 +402,7 @@ struct Network {
     const auto same_width = [&](std::size_t parameters, std::size_t constants) {
       fits(p == q && step.parameters.size() == parameters && step.constants.size() == constants);
     };
-    const bool recurs = name == "lstm" || name == "gru" || name == "rnn";
+    const bool recurs = name == "lstm" || name == "gru" || name == "rnn" || name == "layer_norm_lstm";
     fits(inputs.size() == 1 || name == "add" || name == "concatenate" || name == "gate" || name == "last_step" ||
          name == "attention" || recurs);
     node.window.c = inputs[0]->shape.back();
@@ -418,11 +418,13 @@ struct Network {
     if (recurs) {
       resolve_recurrence(node, step, inputs, output);
       const Recurrence& r = node.recurrence;
-      fits(step.parameters.size() == (r.cell == Recurrence::gru ? 4 : 3));
+      fits(step.parameters.size() == (r.normalizes() ? 7 : r.is_gru() ? 4 : 3));
       node.weight = matrix(0, r.p, r.gates() * r.q);
       node.others = {matrix(1, r.q, r.gates() * r.q)};
       node.bias = row(2, r.gates() * r.q);
-      if (r.cell == Recurrence::gru) node.others.push_back(row(3, r.gates() * r.q));
+      if (r.is_gru()) node.others.push_back(row(3, r.gates() * r.q));
+      if (r.normalizes())
+        for (const std::size_t k : {3, 4, 5, 6}) node.others.push_back(row(k, k < 5 ? r.gates() * r.q : r.q));
     } else if (name == "affine" && node.window.in[2] > 1) {
       node.kind = Kind::affine_steps;
       fits(step.parameters.size() == 1 || step.parameters.size() == 2);
@@ -630,10 +632,14 @@ struct Network {
                           const Value& output) const {
     Recurrence& r = node.recurrence;
     node.kind = Kind::recurrence;
-    r.cell = step.operation == "lstm" ? Recurrence::lstm : step.operation == "gru" ? Recurrence::gru : Recurrence::rnn;
-    const bool lstm = r.cell == Recurrence::lstm;
-    const auto fits = [&](bool condition) { require(condition, "step '" + step.operation + "' does not fit"); };
-    fits(step.constants.size() == 7 && inputs[0]->shape.size() == 2);
+    const std::string& name = step.operation;
+    const bool lstm = name == "lstm" || name == "layer_norm_lstm";
+    r.cell = name == "lstm"              ? Recurrence::lstm
+             : name == "layer_norm_lstm" ? Recurrence::layer_norm_lstm
+             : name == "gru"             ? Recurrence::gru
+                                         : Recurrence::rnn;
+    const auto fits = [&](bool condition) { require(condition, "step '" + name + "' does not fit"); };
+    fits(step.constants.size() == (r.normalizes() ? 8 : 7) && inputs[0]->shape.size() == 2);
     const double* next = step.constants.data();
     int count = 1;
     for (int* which : {&r.lengths, &r.state, &r.keep}) *which = *next++ != 0 ? count++ : -1;
@@ -644,8 +650,8 @@ struct Network {
     fits(*next >= 0 && *next < 1e9);
     r.truncate = std::ptrdiff_t(*next++);
     if (r.cell == Recurrence::rnn) r.relu = *next != 0;
-    if (r.cell == Recurrence::gru && *next == 0)
-      throw std::invalid_argument("the native engine has gru with reset_after=True only: use engine=\"reference\"");
+    if (r.cell == Recurrence::gru && *next == 0) r.cell = Recurrence::gru_before;
+    if (r.normalizes()) r.epsilon = *next;
     r.steps = inputs[0]->shape[0], r.p = inputs[0]->shape[1], r.q = output.shape.back() / (r.with_cell ? 2 : 1);
     fits(output.width() == (r.every ? r.steps : 1) * (r.with_cell ? 2 : 1) * r.q);
     if (r.lengths > 0) fits(inputs[std::size_t(r.lengths)]->width() == 1);

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
-
-import numpy as np
 
 from likeliest.initializers import Initializer, Zeros
 from likeliest.layers import Dense, Layer
@@ -33,22 +30,22 @@ def assemble(
     Raises
     ------
     ValueError
-        When a layer does not fit the one before it, an initializer is for a layer that is not there, or a parameter is
-        not of the shape that is ``expected``.
+        When a layer does not fit the one before it, a likelihood of steps is given no sequence, an initializer is for a
+        layer that is not there, or a parameter is not of the shape that is ``expected``.
     """
     net = Builder(input_shape, initializer, expected, lengths)
     x = chain(net, layers, net.input)
-    _check_last(x, likelihood)
+    steps = _check_last(x, likelihood)
     one = likelihood.of_step
-    names = [OUTPUT] if one is likelihood else ["eta_of_steps"]
+    names = ["eta_of_steps"] if steps else [OUTPUT]
     if one.shared:
         names.insert(0, "z")
     with net.within("output"):
         eta = affine(net, x, Dense(one.width - one.shared), name=names[0])
         if one.shared:
             eta = net.emit("append", eta, net.parameter("c", (one.shared,), Zeros()), name=names[1])
-        if one is not likelihood:
-            net.emit("reshape", eta, name=OUTPUT, shape=(likelihood.width,))
+        if steps:
+            net.emit("reshape", eta, name=OUTPUT, shape=(math.prod(eta.shape),))
     program = net.finish()
     if isinstance(initializer, Mapping):
         named = layers_of(program.parameters)
@@ -63,41 +60,21 @@ def gives_steps(layers: Sequence[Layer], input_shape: Shape, lengths: bool = Fal
     return len(chain(net, layers, net.input).shape) == 2
 
 
-def settled(
-    layers: Sequence[Layer], likelihood: Likelihood, input_shape: Shape, lengths: bool = False, y: Any = None
-) -> Likelihood:
-    """The likelihood for examples of a shape: `PerStep` gets to know its steps.
-
-    Where the last hidden value is a sequence (T, q) and y, if it is known, has T targets an example, the likelihood of
-    one step becomes `PerStep`.
-    """
-    per_step = isinstance(likelihood, PerStep)
-    if not per_step and np.ndim(y) < 2:
-        return likelihood
+def settled(layers: Sequence[Layer], likelihood: Likelihood, input_shape: Shape, lengths: bool = False) -> Likelihood:
+    """The likelihood for examples of a shape: where the last hidden value is a sequence, one for each of its steps."""
     net = Builder(input_shape, None, None, lengths)
     x = chain(net, layers, net.input)
-    if len(x.shape) != 2:
-        return likelihood
-    if isinstance(likelihood, PerStep):
-        return replace(likelihood, steps=x.shape[0])
-    return PerStep(likelihood, x.shape[0]) if np.shape(y)[1] == x.shape[0] else likelihood
+    return PerStep(likelihood.of_step, x.shape[0]) if len(x.shape) == 2 else likelihood
 
 
-def _check_last(x: Value, likelihood: Likelihood) -> None:
-    """A ValueError unless the last hidden value is what η is made of: a row (n, p), or steps (n, T, p) for PerStep."""
-    if isinstance(likelihood, PerStep):
-        if len(x.shape) != 2:
-            raise ValueError(
-                f"output of {likelihood!r} expects a sequence (n, T, p), got {written(x.shape)}: recurrent layers have "
-                "return_sequences=True for an output at every step"
-            )
-        return
-    if len(x.shape) == 1:
-        return
-    cure = "is a Flatten missing?"
-    if len(x.shape) == 2:
-        cure = (
-            "is a Flatten missing? Of a sequence (n, T, p), Last() or return_sequences=False gives the last step, "
-            f"GlobalAvgPool() the mean of all; for a y at every step, the likelihood is PerStep({likelihood!r})"
+def _check_last(x: Value, likelihood: Likelihood) -> bool:
+    """Whether the last hidden value, which η is made of, is a sequence (n, T, q); a ValueError unless it fits."""
+    if len(x.shape) > 2:
+        raise ValueError(f"output expects (n, p) or (n, T, p), got {written(x.shape)}: is a Flatten missing?")
+    if isinstance(likelihood, PerStep) and len(x.shape) == 1:
+        raise ValueError(
+            f"output expects a sequence (n, T, p) for {likelihood!r}, got {written(x.shape)}: keep every step, with "
+            "return_sequences=True in the last recurrence and without Last() or Flatten(); or take a likelihood of one "
+            "y for each sequence"
         )
-    raise ValueError(f"output expects (n, p), got {written(x.shape)}: {cure}")
+    return len(x.shape) == 2

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from likeliest.program import Program
+    from likeliest.program import Program, Step
 
 Array = npt.NDArray[Any]
 
@@ -76,17 +77,44 @@ def _numbers_from_objects(X: Array, argument: str) -> Array:
 def check_codes(X: Array, program: Program, argument: str = "X") -> None:
     """A ValueError unless the columns that embeddings read hold codes 0 … K − 1; it names the first that does not."""
     for step in program.steps:
-        if step.operation != "embedding":
-            continue
-        for column, table in zip(step.attributes["columns"], step.parameters, strict=True):
-            codes, count = X.reshape(len(X), -1)[:, column], program.parameters[table][0]
-            wrong = ~((codes >= 0) & (codes < count) & (codes == np.floor(codes)))
-            if wrong.any():
-                row = int(np.argmax(wrong))
+        if step.operation == "embedding":
+            for column, table in zip(step.attributes["columns"], step.parameters, strict=True):
+                wrong = _first_wrong(X.reshape(len(X), -1)[:, column : column + 1], program.parameters[table][0])
+                if wrong:
+                    raise ValueError(
+                        f"{argument}: {table} takes codes 0 to {program.parameters[table][0] - 1} from column "
+                        f"{column}, found {wrong[2]:g} in row {wrong[0]}; number the categories from 0, and give "
+                        "unknown ones a code of their own"
+                    )
+        elif step.operation == "token_embedding":
+            table = step.parameters[0]
+            wrong = _first_wrong(X.reshape(len(X), -1)[:, _read_by(step, program)], program.parameters[table][0])
+            if wrong:
                 raise ValueError(
-                    f"{argument}: {table} takes codes 0 to {count - 1} from column {column}, found {codes[row]:g} in "
-                    f"row {row}; number the categories from 0, and give unknown ones a code of their own"
+                    f"{argument}: {table} takes codes 0 to {program.parameters[table][0] - 1}, found {wrong[2]:g} in "
+                    f"row {wrong[0]}, step {wrong[1]}; number the symbols from 0, and give unknown ones a code of "
+                    "their own"
                 )
+
+
+def _first_wrong(codes: Array, count: int) -> tuple[int, int, float] | None:
+    """The row, the column and the number of the first that is no code 0 … count − 1."""
+    wrong = ~((codes >= 0) & (codes < count) & (codes == np.floor(codes)))
+    if not wrong.any():
+        return None
+    row, column = divmod(int(np.argmax(wrong)), codes.shape[1])
+    return row, column, float(codes[row, column])
+
+
+def _read_by(step: Step, program: Program) -> slice:
+    """Which columns of the flattened example a step reads, through slices and reshapes."""
+    made = {one.output: one for one in program.steps}
+    name, begin = step.inputs[0], 0
+    width = math.prod(program.values[name])
+    while name in made:
+        begin += made[name].attributes.get("begin", 0)
+        name = made[name].inputs[0]
+    return slice(begin, begin + width)
 
 
 def non_finite_message(X: Array, row: int, column: int, argument: str = "X") -> str:

@@ -38,10 +38,11 @@ from likeliest.preparation import (
     check_seed,
 )
 from likeliest.priors import Prior
-from likeliest.program import OUTPUT, Form, Program, Step, priors_by_name
+from likeliest.program import OUTPUT, Form, Program, priors_by_name
 from likeliest.schedules import Schedule
 from likeliest.sequences import Ragged, as_sequences, as_step_targets, as_user_had
 from likeliest.state import arrays, places, put
+from likeliest.stream import Stream, one_step
 from likeliest.summary import summary
 from likeliest.threads import resolve_threads
 from likeliest.xp import numpy_namespace
@@ -206,7 +207,7 @@ class Network:
         """Writes out what depends on the shape: the layers of a structure given by name, the steps of a likelihood."""
         if self._structure is not None:
             self.layers = tuple(structures.STRUCTURES[self._structure](form.shape))
-        self.likelihood = settled(self.layers, self.likelihood, form.shape, form.lengths, y)
+        self.likelihood = settled(self.layers, self.likelihood, form.shape, form.lengths)
 
     def _make_engine(self, program: Program) -> Engine:
         self._others = OtherLengths(self._make_other)
@@ -486,18 +487,39 @@ class Network:
         if all(step.operation == "reshape" for step in program.steps):
             return np.asarray(X.reshape(len(X), -1), self.dtype)
         shape = program.values[OUTPUT]
-        if len(shape) > 1:  # an engine gives a row an example
-            flat = Step("reshape", (OUTPUT,), (), "row", {"shape": (math.prod(shape),)})
-            steps = [*program.steps, flat]
-            names = {OUTPUT: "hidden", "row": OUTPUT}
-            steps = [replace(s, inputs=tuple(names.get(i, i) for i in s.inputs), output=names.get(s.output, s.output))
-                     for s in steps]  # fmt: skip
-            values = {names.get(name, name): size for name, size in program.values.items()}
-            program = replace(program, steps=tuple(steps), values=values | {OUTPUT: (math.prod(shape),)})
-        twin = make_engine(self.engine, program, _NoLikelihood(math.prod(shape)), self.dtype)
+        twin = make_engine(self.engine, program.flat(), _NoLikelihood(math.prod(shape)), self.dtype)
         for name in program.parameters:
             twin.set(name, theta[name])
         return twin.output(X, count).reshape(-1, *shape)
+
+    def stream(self, examples: int | None = None) -> Stream:
+        """The network one step at a time, for a sequence that is not over yet: its state is kept between calls.
+
+        Parameters
+        ----------
+        examples : int, optional
+            How many sequences go on side by side; by default one, without an axis for it.
+
+        Returns
+        -------
+        Stream
+            With θ as it is now, at the first step.
+
+        Raises
+        ------
+        ValueError
+            When a layer looks at several steps at once, or backwards.
+        """
+        if examples is not None and (isinstance(examples, bool) or not isinstance(examples, int) or examples < 1):
+            raise ValueError(f"examples: expected a whole number of at least 1, found {examples!r}")
+        engine = self._built()
+        program, states = one_step(engine.program)
+        twin = make_engine(self.engine, program, _NoLikelihood(program.values[OUTPUT][0]), self.dtype)
+        for name in program.parameters:
+            twin.set(name, engine.get(name))
+        starts = {state.start: engine.get(state.start) for state in states if state.start is not None}
+        shape = program.values[program.steps[0].output][1:]
+        return Stream(twin, states, starts, self.likelihood.of_step, shape, examples, self.dtype)
 
     def predict_dist(self, X: Any, *, lengths: Any = None, threads: int | None = None) -> Distribution:
         """The distribution of y for each example, with the method names of SciPy's: ``mean``, ``ppf``, ``interval`` ….

@@ -17,7 +17,7 @@ from likeliest.augmentation import Augmentation, Composition, Mixup, compose
 from likeliest.data import as_examples
 from likeliest.engines.base import Engine
 from likeliest.fit import Validation
-from likeliest.likelihoods import Likelihood, PerStep
+from likeliest.likelihoods import Likelihood
 from likeliest.ops import RECURRENCES
 from likeliest.optimizers import Optimizer
 from likeliest.program import Program
@@ -32,10 +32,9 @@ class SymmetryWarning(UserWarning):
 
 def start_output(engine: Engine, likelihood: Likelihood, y: Array, weights: Array | None) -> None:
     """Starts the output where η fits y as well as it can without x: its biases, and nothing of x in its scales."""
-    if isinstance(likelihood, PerStep):
-        y, weights = likelihood.observed(y, weights)
-        likelihood = likelihood.of_step
-    start, own = likelihood.start(y, weights), likelihood.width - likelihood.shared
+    start, likelihood = likelihood.start(y, weights), likelihood.of_step  # of several steps, all are as the first
+    own = likelihood.width - likelihood.shared
+    start = start[: likelihood.width]
     if start.any():
         engine.set("output.b", start[:own])
     if likelihood.shared:
@@ -145,7 +144,7 @@ def compose_for(augment: tuple[Augmentation, ...], program: Program) -> Composit
     """
     if any(isinstance(one, Mixup) for one in augment):
         for step in program.steps:
-            if step.operation == "embedding":
+            if step.operation in ("embedding", "token_embedding"):
                 raise ValueError("augment: Mixup mixes numbers, but X holds the codes of categories; leave it out")
     axes = None
     for step in program.steps:

@@ -122,6 +122,16 @@ class Program:
             {name: longest for name, longest in self.max_norm.items() if name in used},
         )
 
+    def flat(self) -> Program:
+        """The program with its last value as a row, where it is a sequence."""
+        shape = self.values[OUTPUT]
+        if len(shape) == 1:
+            return self
+        steps = (*self.steps[:-1], replace(self.steps[-1], output="h"))
+        steps += (Step("reshape", ("h",), (), OUTPUT, {"shape": (math.prod(shape),)}),)
+        values = {name: shape for name, shape in self.values.items() if name != OUTPUT}
+        return replace(self, steps=steps, values=values | {"h": shape, OUTPUT: (math.prod(shape),)})
+
     def to_json(self) -> str:
         """The program as JSON text."""
         return json.dumps(

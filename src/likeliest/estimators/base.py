@@ -381,8 +381,8 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         if len(shape) > 1:
             if not (self.categorical_features is None or is_word(self.categorical_features, "from_dtype")):
                 raise ValueError(
-                    f'categorical_features: expected "from_dtype" or None for X of {len(shape) + 1} axes, whose numbers '
-                    f"are no columns; found {self.categorical_features!r}"
+                    f'categorical_features: expected "from_dtype" or None for X of {len(shape) + 1} axes, whose '
+                    f"numbers are no columns; found {self.categorical_features!r}"
                 )
             by_channel = shapes.has_channels(self._layers(shape), shape)
             return Grid.fit(X, weights, standardize=bool(self.standardize), by_channel=by_channel)

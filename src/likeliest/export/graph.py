@@ -240,7 +240,7 @@ class Symbol:
 
     def __matmul__(self, other: Any) -> Symbol:
         b = other if isinstance(other, Symbol) else self.graph.constant(other, self.dtype)
-        return self.graph.emit("MatMul", self, b, shape=(*self.shape[:-1], *b.shape[1:]))
+        return self.graph.emit("MatMul", self, b, shape=(*self.shape[:-1], *b.shape[1:][-1:]))
 
     def __lt__(self, other: Any) -> Symbol:
         return elementwise("Less", self, other, TRUTH)

@@ -1,6 +1,7 @@
 """The layers: what a user writes. A layer is a frozen description; ``build(net, x)`` emits its operations."""
 
 from likeliest.layers.activation import Activation
+from likeliest.layers.attention import Attention
 from likeliest.layers.base import Layer, Merge
 from likeliest.layers.bidirectional import Bidirectional
 from likeliest.layers.convolution import Conv1D, Conv2D, Conv3D
@@ -26,10 +27,13 @@ from likeliest.layers.pooling import (
     MaxPool2D,
     MaxPool3D,
 )
+from likeliest.layers.positions import Positions
 from likeliest.layers.rescale import Rescale
 from likeliest.layers.residual import Residual
 from likeliest.layers.rnn import RNN
 from likeliest.layers.separable_convolution import SeparableConv1D, SeparableConv2D, SeparableConv3D
+from likeliest.layers.token_embedding import TokenEmbedding
+from likeliest.layers.transformer_block import TransformerBlock
 from likeliest.layers.transposed_convolution import ConvTranspose1D, ConvTranspose2D, ConvTranspose3D
 from likeliest.layers.upsampling import Upsample1D, Upsample2D, Upsample3D
 
@@ -39,6 +43,7 @@ __all__ = [
     "RNN",
     "Activation",
     "Add",
+    "Attention",
     "AvgPool1D",
     "AvgPool2D",
     "AvgPool3D",
@@ -68,12 +73,15 @@ __all__ = [
     "MaxPool3D",
     "Merge",
     "Parallel",
+    "Positions",
     "RMSNorm",
     "Rescale",
     "Residual",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConv3D",
+    "TokenEmbedding",
+    "TransformerBlock",
     "Upsample1D",
     "Upsample2D",
     "Upsample3D",

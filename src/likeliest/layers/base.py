@@ -7,7 +7,7 @@ import numbers
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from likeliest.ops import ACTIVATIONS
 from likeliest.program import Builder, Value
@@ -32,6 +32,9 @@ class Layer(ABC):
 
 class Merge(Layer):
     """A layer of several inputs, for a `Graph`: a subclass says how it makes one of them."""
+
+    alone: ClassVar[bool] = False
+    """Whether it makes something of one input, too."""
 
     @abstractmethod
     def merge(self, net: Builder, *values: Value) -> Value:

@@ -113,7 +113,7 @@ def _node(given: Any, before: str) -> Node:
     names = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
     if not names or not all(isinstance(one, str) for one in names):
         raise ValueError(f"nodes: {name!r}: expected the name of its input, or a list of names, found {inputs!r}")
-    if isinstance(layer, Merge) and len(names) < 2:
+    if isinstance(layer, Merge) and not layer.alone and len(names) < 2:
         raise ValueError(f"nodes: {name!r}: {type(layer).__name__}() takes two inputs or more, found {inputs!r}")
     if not isinstance(layer, Merge) and len(names) > 1:
         what = type(layer).__name__ if isinstance(layer, Layer) else "a list of layers"

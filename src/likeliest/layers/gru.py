@@ -10,7 +10,7 @@ from likeliest.layers.recurrent import Recurrent
 from likeliest.program import Builder
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GRU(Recurrent):
     """Gated recurrent units: an `LSTM` with three gates in place of four, whose state is h alone, for sequences.
 

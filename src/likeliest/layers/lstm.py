@@ -17,7 +17,7 @@ from likeliest.program import Builder
 EPSILON = 1e-5  # of layer normalization
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LSTM(Recurrent):
     """Cells with a memory that stays until it is forgotten: long short-term memory, for sequences.
 
@@ -68,6 +68,8 @@ class LSTM(Recurrent):
     Examples
     --------
     >>> import likeliest as ll
+    >>> ll.LSTM(32, layers=2, dropout=0.2)
+    LSTM(32, layers=2, dropout=0.2)
     >>> net = ll.Network([ll.LSTM(8)], likelihood="bernoulli", engine="reference").build((20, 3))
     >>> {name: value.shape for name, value in net.parameters.items() if name.startswith("lstm")}
     {'lstm_1.W': (3, 32), 'lstm_1.U': (8, 32), 'lstm_1.b': (32,)}

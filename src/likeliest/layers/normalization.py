@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from likeliest.initializers import Constant, Zeros
-from likeliest.layers.base import Layer, check_fraction, check_no_padding, check_positive, check_rows
+from likeliest.layers.base import Layer, check_fraction, check_no_padding, check_positive, check_steps
 from likeliest.layers.space import check_sizes, written
 from likeliest.program import Builder, Value
 
@@ -57,7 +57,7 @@ class BatchNorm(Layer):
 class LayerNorm(Layer):
     """h = γ ∘ (x − μ) / σ + β, with μ and σ those of the row: the same in training and prediction.
 
-    Ba, Kiros and Hinton 2016, https://arxiv.org/abs/1607.06450.
+    Of a sequence x (n, T, p), every step by itself. Ba, Kiros and Hinton 2016, https://arxiv.org/abs/1607.06450.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class LayerNorm(Layer):
 
     def build(self, net: Builder, x: Value) -> Value:
         """γ starts at 1, β at 0."""
-        shape = (check_rows(net, x),)
+        shape = (check_steps(net, x),)
         gamma, beta = net.parameter("gamma", shape, Constant(1.0)), net.parameter("beta", shape, Zeros())
         return net.emit("layer_norm", x, gamma, beta, name="h", epsilon=float(self.epsilon))
 
@@ -87,7 +87,7 @@ class LayerNorm(Layer):
 class RMSNorm(Layer):
     """h = γ ∘ x / r, with r the root mean square of the row: the same in training and prediction.
 
-    Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467.
+    Of a sequence x (n, T, p), every step by itself. Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class RMSNorm(Layer):
 
     def build(self, net: Builder, x: Value) -> Value:
         """γ starts at 1."""
-        gamma = net.parameter("gamma", (check_rows(net, x),), Constant(1.0))
+        gamma = net.parameter("gamma", (check_steps(net, x),), Constant(1.0))
         return net.emit("rms_norm", x, gamma, name="h", epsilon=float(self.epsilon))
 
 

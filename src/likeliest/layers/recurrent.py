@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,13 +14,14 @@ from likeliest import initializers, random
 from likeliest.initializers import Glorot, Initializer, Orthogonal, Zeros
 from likeliest.layers.base import Layer, check_fraction, check_width
 from likeliest.layers.space import written
-from likeliest.program import Builder, Value
+from likeliest.ops import ACTIVATIONS
+from likeliest.program import INPUT, Builder, Value
 
 CLIP_NORM = 1.0
 """How long a gradient may be in the fit of a network with such a layer, if nothing else is said."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recurrent(Layer):
     """What RNN, LSTM and GRU have in common; see `LSTM` for the parameters."""
 
@@ -60,6 +61,12 @@ class Recurrent(Layer):
             check_count("truncate", self.truncate)
         initializers.resolve(self.initializer, "initializer", Zeros())
         initializers.resolve(self.recurrent_initializer, "recurrent_initializer", Zeros())
+
+    def __repr__(self) -> str:
+        """Its width, and what is not as it is by default."""
+        others = [one for one in fields(self) if one.name != "width" and getattr(self, one.name) != one.default]
+        given = [repr(self.width), *(f"{one.name}={getattr(self, one.name)!r}" for one in others)]
+        return f"{type(self).__name__}({', '.join(given)})"
 
     def build(self, net: Builder, x: Value) -> Value:
         """One recurrence after another, each in one direction or in both."""
@@ -132,21 +139,40 @@ def mask(net: Builder, x: Value, width: int, rate: float, name: str) -> Value:
 
 
 def as_sequence(net: Builder, x: Value) -> Value:
-    """X as (n, T, p); of numbers (n, T), each step is one number.
+    """X as (n, T, p); of numbers (n, T), as they come in, each step is one number.
 
     Raises
     ------
     ValueError
-        When x is neither.
+        When x is neither. What other layers made is no sequence of numbers: a step for each cell of a layer is what
+        nobody wants.
     """
-    if len(x.shape) == 1:
+    if len(x.shape) == 1 and _comes_in(net, x):
         return net.emit("reshape", x, name="x", shape=(*x.shape, 1))
+    if len(x.shape) == 1:
+        raise ValueError(
+            f"{net.layer} expects sequences (n, T, p), got {written(x.shape)}: is return_sequences=True missing in the "
+            "recurrence before it?"
+        )
     if len(x.shape) != 2:
         raise ValueError(
             f"{net.layer} expects sequences (n, T, p), or numbers (n, T); got {written(x.shape)}: reshape X; the rows "
             "of images (n, H, W, c) are steps in X.reshape(n, H, W * c)"
         )
     return x
+
+
+def _comes_in(net: Builder, x: Value) -> bool:
+    """Whether x has the numbers of the input, one by one."""
+    made, name = {step.output: step for step in net.steps}, x.name
+    while name != net.input.name:
+        step = made[name]
+        if step.operation not in (*ACTIVATIONS, "rescale", "reshape", "dropout", "gaussian_noise", "slice"):
+            return False
+        name = step.inputs[0]
+        if name == INPUT:
+            return True
+    return True
 
 
 def check_count(name: str, value: Any) -> None:

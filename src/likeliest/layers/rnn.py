@@ -10,7 +10,7 @@ from likeliest.layers.recurrent import Recurrent
 from likeliest.program import Builder
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RNN(Recurrent):
     """Cells that see a sequence step by step, and at each step what they were before: h_t = f(x_t W + h_{t−1} U + b).
 

@@ -34,6 +34,7 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
     "bernoulli": Bernoulli,
     "categorical": Categorical,
     "independent": Independent,
+    "per_step": PerStep,
     "ordinal": Ordinal,
     "normal": Normal,
     "multivariate_normal": MultivariateNormal,
@@ -78,6 +79,7 @@ def resolve(value: Any) -> Likelihood:
                 Categorical: "Categorical(10)",
                 Ordinal: "Ordinal(5)",
                 Independent: "Independent(Normal(), 3)",
+                PerStep: "PerStep(Normal())",
             }
             cure = examples.get(kind, f"{kind.__name__}(3)" if issubclass(kind, Likelihood) else "an object of it")
             raise ValueError(f"likelihood: {kind.__name__} needs arguments; give an object such as {cure}") from None

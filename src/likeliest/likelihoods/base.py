@@ -52,6 +52,8 @@ class Likelihood(ABC):
     """Whether y may be shifted and scaled before fitting: for location-scale families on all real numbers."""
     support: tuple[float, float] = (-np.inf, np.inf)
     """The smallest and the largest y; open ends, unless y is discrete."""
+    steps: int | None = 1
+    """How many steps of a sequence y is of; None in a `PerStep` that has not been told yet."""
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         """A class with a log_prob or a score of its own inherits nothing of another one that would compute them."""
@@ -66,11 +68,6 @@ class Likelihood(ABC):
             return f"{type(self).__name__}()"
         shown = (f for f in fields(self) if f.repr and (f.default is MISSING or getattr(self, f.name) != f.default))
         return f"{type(self).__name__}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in shown)})"
-
-    @property
-    def steps(self) -> int:
-        """At how many steps of a sequence y is observed; 1 unless it is `PerStep`."""
-        return 1
 
     @property
     def of_step(self) -> Likelihood:
@@ -96,6 +93,11 @@ class Likelihood(ABC):
     def targets(self) -> int:
         """How many numbers y has per example: with 1, y is (n,), else (n, targets)."""
         return 1
+
+    @property
+    def row(self) -> tuple[int, ...]:
+        """The shape of y for one example: (), (targets,), or with steps (T, ...)."""
+        return () if self.targets == 1 else (self.targets,)
 
     @property
     def draws(self) -> int:

@@ -28,11 +28,13 @@ class Distribution:
 
     Arguments broadcast as in SciPy: ``ppf(0.5)`` is (n,), ``ppf([[0.1], [0.9]])`` is (2, n).
 
+    Where η is (n, T, width), there is a distribution at every step of n sequences: read (n, T) for (n,) in all of this.
+
     Parameters
     ----------
     likelihood : Likelihood
         P(y | η) of one new y.
-    eta : (n, width)
+    eta : (n, width) or (n, T, width)
         The network's output; kept in float64.
     loc, scale : float, or (d,)
         For targets that were standardized: y = loc + scale · Y, where the likelihood allows it.
@@ -59,10 +61,10 @@ class Distribution:
 
     def __post_init__(self) -> None:
         likelihood, eta = self.likelihood, np.asarray(self.eta, np.float64)
-        if eta.ndim != 2 or eta.shape[1] != likelihood.width:
+        if eta.ndim not in (2, 3) or eta.shape[-1] != likelihood.width:
             raise ValueError(f"eta: {likelihood!r} expected shape (n, {likelihood.width}), found {eta.shape}")
         object.__setattr__(self, "eta", eta)
-        shape = () if likelihood.targets == 1 else (likelihood.targets,)
+        shape = likelihood.row
         for name in ("loc", "scale"):
             value = np.asarray(getattr(self, name), np.float64)
             if (
@@ -86,7 +88,8 @@ class Distribution:
             for name, neutral in (("loc", 0), ("scale", 1))
             if (getattr(self, name) != neutral).any()
         )
-        return f"Distribution({self.likelihood!r}, n={len(self)}{moved})"
+        steps = f", steps={self.eta.shape[1]}" if self.eta.ndim == 3 else ""
+        return f"Distribution({self.likelihood!r}, n={len(self)}{steps}{moved})"
 
     def __len__(self) -> int:
         return len(self.eta)
@@ -94,18 +97,18 @@ class Distribution:
     def __getitem__(self, rows: Any) -> Distribution:
         """The distributions of some rows: an integer, a slice, a mask or indices."""
         eta = self.eta[rows]
-        return Distribution(self.likelihood, eta.reshape(-1, self.eta.shape[1]), self.loc, self.scale)
+        return Distribution(self.likelihood, eta.reshape(-1, *self.eta.shape[1:]), self.loc, self.scale)
 
     def __iter__(self) -> Iterator[Distribution]:
         return (self[i] for i in range(len(self)))
 
     def mean(self) -> Array:
         """E[y]."""
-        return np.asarray(self.loc + self.scale * self.likelihood.mean(numpy_namespace, self.eta))
+        return np.asarray(self.loc + self.scale * self._together(self.likelihood.mean(numpy_namespace, self._rows)))
 
     def var(self) -> Array:
         """E[(y − mean)²]."""
-        return np.asarray(self.scale**2 * self.likelihood.variance(self.eta))
+        return np.asarray(self.scale**2 * self._together(self.likelihood.variance(self._rows)))
 
     def std(self) -> Array:
         """√var."""
@@ -120,8 +123,8 @@ class Distribution:
         """
         moved = () if not self.loc.any() and (self.scale == 1).all() else (self.loc, self.scale)
         return {
-            name: np.asarray(value)
-            for name, value in self.likelihood.parameters(numpy_namespace, self.eta, *moved).items()
+            name: self._together(value)
+            for name, value in self.likelihood.parameters(numpy_namespace, self._rows, *moved).items()
         }
 
     def median(self) -> Array:
@@ -176,7 +179,7 @@ class Distribution:
     def support(self) -> tuple[Array, Array]:
         """The smallest and the largest y."""
         low, high = self.likelihood.support
-        shape = (len(self), *self._row)
+        shape = (*self._shape, *self._row)
         return np.broadcast_to(self.loc + self.scale * low, shape), np.broadcast_to(self.loc + self.scale * high, shape)
 
     def rvs(self, size: int | None = None, random_state: Any = None) -> Array:
@@ -184,10 +187,10 @@ class Distribution:
         rng = random_state
         if not isinstance(rng, np.random.Generator | np.random.RandomState):
             rng = np.random.default_rng(rng)
-        many, draws, n = 1 if size is None else int(size), self.likelihood.draws, len(self)
-        u = np.maximum(rng.uniform(size=(many, n, draws)), TINIEST)
-        rows = [self.likelihood.sample(self.eta, u_[:, 0] if draws == 1 else u_) for u_ in u]
-        sample = np.stack(rows) if rows else np.empty((0, n, *self._row))
+        many, draws, eta = 1 if size is None else int(size), self.likelihood.draws, self._rows
+        u = np.maximum(rng.uniform(size=(many, len(eta), draws)), TINIEST)
+        rows = [self._together(self.likelihood.sample(eta, u_[:, 0] if draws == 1 else u_)) for u_ in u]
+        sample = np.stack(rows) if rows else np.empty((0, *self._shape, *self._row))
         if not self.likelihood.discrete:
             sample = self.loc + self.scale * sample
         return np.asarray(sample[0] if size is None else sample)
@@ -195,7 +198,22 @@ class Distribution:
     @property
     def _row(self) -> tuple[int, ...]:
         """The shape of one y."""
-        return () if self.likelihood.targets == 1 else (self.likelihood.targets,)
+        return self.likelihood.row
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        """How many distributions there are: (n,) or (n, T)."""
+        return self.eta.shape[:-1]
+
+    @property
+    def _rows(self) -> Array:
+        """η with one row a distribution, as likelihoods take it: (n, width) or (n·T, width)."""
+        return self.eta.reshape(-1, self.eta.shape[-1])
+
+    def _together(self, values: Any) -> Array:
+        """What a likelihood gave for each row: (n, …) or, from (n·T, …), (n, T, …)."""
+        values = np.asarray(values)
+        return np.reshape(values, (*self._shape, *values.shape[1:]))
 
     def _plain(self, y: Any) -> Array:
         """Y = (y − loc) / scale."""
@@ -203,21 +221,21 @@ class Distribution:
 
     def _each(self, function: Callable[[Array, Array], Array], argument: Array) -> Array:
         """A function of η and of an argument that broadcasts against (n,) or (n, targets), for all leading axes."""
-        rows = (len(self), *self._row)
-        shape = np.broadcast_shapes(argument.shape, rows)
-        values = [function(self.eta, block) for block in self._blocks(argument, shape)]
+        shape = np.broadcast_shapes(argument.shape, (*self._shape, *self._row))
+        eta = self._rows
+        values = [function(eta, block) for block in self._blocks(argument, shape)]
         return np.asarray(values, np.float64).reshape(shape)
 
     def _blocks(self, argument: Array, shape: tuple[int, ...]) -> Array:
-        """The argument, broadcast to ``shape``, with all leading axes made one: (k, n) or (k, n, targets)."""
-        first = len(shape) - 1 - len(self._row)
-        return np.broadcast_to(argument, shape).reshape(math.prod(shape[:first]), *shape[first:])
+        """The argument, broadcast to ``shape``, by leading axes and rows of η: (k, n) or (k, n, targets)."""
+        first = len(shape) - len(self._shape) - len(self._row)
+        return np.broadcast_to(argument, shape).reshape(math.prod(shape[:first]), math.prod(self._shape), *self._row)
 
     def _joint(self, y: Any) -> Array:
         """Log P(Y | η) of all targets together, −∞ outside the support."""
-        likelihood, rows = self.likelihood, (len(self), *self._row)
+        likelihood, eta = self.likelihood, self._rows
         Y = self._plain(y)
-        shape = np.broadcast_shapes(Y.shape, rows)
+        shape = np.broadcast_shapes(Y.shape, (*self._shape, *self._row))
         blocks = self._blocks(Y, shape)
         low, high = likelihood.support
         inside = (blocks >= low) & (blocks <= high)
@@ -229,8 +247,8 @@ class Distribution:
         safe = np.where(inside, blocks, 0 if likelihood.discrete or not np.isfinite(low) else 0.5)
         if likelihood.classes is not None or (likelihood.discrete and np.isfinite(high)):
             safe = safe.astype(np.int64)
-        logs = np.asarray([likelihood.log_prob(numpy_namespace, self.eta, block) for block in safe], np.float64)
-        logs = logs.reshape(len(blocks), len(self))
+        logs = np.asarray([likelihood.log_prob(numpy_namespace, eta, block) for block in safe], np.float64)
+        logs = logs.reshape(len(blocks), len(eta))
         possible = inside if not self._row else inside.all(axis=-1)
         unknown = np.isnan(blocks) if not self._row else np.isnan(blocks).any(axis=-1)
         logs = np.where(unknown, np.nan, np.where(possible, logs, -np.inf))

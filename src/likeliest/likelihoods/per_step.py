@@ -1,53 +1,71 @@
-"""PerStep:  η (n, T·k), y (n, T) or (n, T, d):  log P(y | η) = Σ_t log P(y_t | η_t), over the steps that are seen."""
+"""PerStep:  η (n, T·k), y (n, T) or (n, T, d):  log P(y | η) = Σ_t log P(y_t | η_t), over the steps that have a y_t.
+
+η_t is in the columns t·k … (t + 1)·k − 1.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from likeliest.likelihoods.base import Likelihood, numbers
+from likeliest.likelihoods.base import Likelihood
+from likeliest.likelihoods.columns import check_count
+
+if TYPE_CHECKING:
+    from likeliest.likelihoods.distribution import Distribution
 
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, repr=False)
 class PerStep(Likelihood):
-    """A likelihood of y at every step of a sequence, independent given η_1 … η_T.
+    """One likelihood at every step of a sequence, independent given x: tags of words, values of a series.
 
-    For tagging, for forecasting, and, where y_t is x_{t+1}, for models that go on from what they have seen. **A step
-    whose y is NaN does not count**: its probability is 1. That is how sequences end before the longest does, and it
-    may stand anywhere. Numbers of η stand step after step, k for each.
+    A network whose last hidden value is a sequence (n, T, q) has it by itself: ``likelihood="normal"`` there is
+    ``PerStep(Normal())``. Where y is NaN the step does not count: it has probability 1 and score 0. That is how a
+    sequence ends before the others do, and how single steps are left out.
 
     Parameters
     ----------
     base : Likelihood
-        Of one step: k columns of η, y a number or d of them.
+        The likelihood of one step.
     steps : int, optional
-        T. A `Network` finds it out when it is built.
+        T. A network fills it in.
+
+    Raises
+    ------
+    ValueError
+        When ``base`` is no likelihood, or one of steps.
 
     Examples
     --------
+    Two sequences of three steps, the second one shorter:
+
     >>> import numpy as np
     >>> from likeliest.likelihoods import Bernoulli, PerStep
-    >>> PerStep(Bernoulli(), 3).score(np.zeros((1, 3)), np.array([[0, 1, np.nan]]))
-    array([[-0.5,  0.5,  0. ]])
+    >>> likelihood = PerStep(Bernoulli(), 3)
+    >>> y = likelihood.check([[0, 1, 1], [1, np.nan, np.nan]])
+    >>> likelihood.score(np.zeros((2, 3)), y)
+    array([[-0.5,  0.5,  0.5],
+           [ 0.5,  0. ,  0. ]])
     """
 
     base: Likelihood
-    steps: int | None = None  # type: ignore[assignment]
+    steps: int | None = None
     name: ClassVar[str] = "per_step"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.base, Likelihood) or isinstance(self.base, PerStep):
-            raise ValueError(
-                f"base: PerStep expected the likelihood of one step, such as Normal(), found {self.base!r}"
-            )
-        T = self.steps
-        if T is not None and (not isinstance(T, int | np.integer) or isinstance(T, bool) or T < 1):
-            raise ValueError(f"steps: PerStep expected a whole number of at least 1, found {T!r}")
+        if not isinstance(self.base, Likelihood):
+            raise ValueError(f"base: PerStep expected a likelihood such as Normal(), found {self.base!r}")
+        if isinstance(self.base, PerStep):
+            raise ValueError(f"base: PerStep expected the likelihood of one step, found {self.base!r}")
+        if self.steps is not None:
+            check_count(self.steps, "steps", "PerStep")
         for name in ("classes", "discrete", "standardizes", "support"):
             object.__setattr__(self, name, getattr(self.base, name))
 
@@ -57,103 +75,157 @@ class PerStep(Likelihood):
         return self.base
 
     @property
+    def T(self) -> int:
+        """How many steps there are, once a network or the user has said so."""
+        if self.steps is None:
+            raise ValueError(
+                f"steps: {self!r} does not know how many there are: build the network first, or give them, such as "
+                f"PerStep({self.base!r}, 12)"
+            )
+        return int(self.steps)
+
+    @property
     def width(self) -> int:
-        """As many columns as the steps have together."""
-        return self.base.width * self._steps
+        """T times the columns of one step."""
+        return self.T * self.base.width
+
+    @property
+    def locations(self) -> int:
+        """T times those of one step, which stand first in the columns of each step."""
+        return self.T * self.base.locations
+
+    @property
+    def shared(self) -> int:
+        """T times those of one step, which stand last in the columns of each step."""
+        return self.T * self.base.shared
 
     @property
     def targets(self) -> int:
-        """The numbers of all steps."""
-        return self.base.targets * self._steps
+        """T times those of one step."""
+        return self.T * self.base.targets
+
+    @property
+    def row(self) -> tuple[int, ...]:
+        """The shape of y for one example: (T,) or (T, d)."""
+        return (self.T, *self.base.row)
 
     @property
     def draws(self) -> int:
-        """What one step takes, for each."""
-        return self.base.draws * self._steps
-
-    @property
-    def _steps(self) -> int:
-        if self.steps is None:
-            raise ValueError(f"steps: {self!r} does not know how many there are; a network does once it is built")
-        return int(self.steps)
+        """T times what one step takes."""
+        return self.T * self.base.draws
 
     def check(self, y: Any) -> Array:
-        """The targets (n, T) or (n, T, d) as floats, each step that is not NaN as the likelihood of one takes it."""
-        y, d = numbers(y, repr(self)), self.base.targets
-        if d == 1 and y.ndim == 3 and y.shape[2] == 1:
-            y = y[:, :, 0]
-        rest = (self._steps,) if d == 1 else (self._steps, d)
-        if y.shape[1:] != rest:
-            expected = "(n, " + ", ".join(map(str, rest)) + ")"
-            raise ValueError(
-                f"y: {self!r} expected shape {expected}, a target at every step, found {y.shape}; for one target a "
-                "sequence, end the layers with Last() or return_sequences=False"
-            )
-        y = y.copy()
-        seen = self._observed(np, y)
-        where = np.argwhere(seen)
+        """The targets (n, T) or (n, T, d), as one step's likelihood takes them; in float64 where some are NaN."""
         try:
-            y[seen] = self.base.check(y[seen]) if len(where) else 0
+            y = np.asarray(y)
+        except ValueError:
+            raise ValueError(
+                "y: expected as many steps for every example, found a ragged list; fill the shorter ones up with NaN"
+            ) from None
+        d = self.base.row
+        expected = f"(n, {', '.join(map(str, self.row))})"
+        if not d and y.ndim == 3 and y.shape[2] == 1:
+            y = y[:, :, 0]
+        if y.shape[1:] != self.row:
+            cure = "one target for each step"
+            if y.ndim == 1 + len(d):
+                cure += (
+                    "; for one target a sequence, the network must make a row of it: Last(), return_sequences=False, "
+                    "GlobalAvgPool() or Flatten()"
+                )
+            raise ValueError(f"y: {self!r} expected shape {expected}, found {y.shape}; {cure}")
+        rows = y.reshape(-1, *d)
+        if y.dtype.kind == "O":
+            try:
+                rows = rows.astype(np.float64)
+            except (TypeError, ValueError):
+                return np.asarray(self.base.check(rows)).reshape(y.shape)  # says what is wrong
+        missing = np.isnan(rows) if rows.dtype.kind == "f" else np.zeros(rows.shape, bool)
+        none = missing.reshape(len(rows), -1).all(axis=1)
+        some = missing.reshape(len(rows), -1).any(axis=1) & ~none
+        if some.any():
+            raise ValueError(
+                f"y: {self._place(int(np.argmax(some)))} has NaN for some of its {d[0]} targets only; a step counts "
+                "with all of them or with none"
+            )
+        if none.all():
+            raise ValueError("y: all targets are NaN, so that no step counts")
+        places = np.flatnonzero(~none)
+        try:
+            checked = np.asarray(self.base.check(rows[places]))
         except ValueError as error:
-            for i, t in where:  # whose message names a row of all observed steps, which says nothing to the user
-                try:
-                    self.base.check(y[i, t][None])
-                except ValueError as one:
-                    text = str(one).removeprefix("y: ").replace(" in row 0", "")
-                    raise ValueError(f"y: in row {i}, at step {t}: {text}") from None
-            raise error
-        return np.asarray(y)
+            message = re.sub(r"row (\d+)", lambda found: self._place(int(places[int(found[1])])), str(error))
+            raise ValueError(message) from None
+        if not none.any():
+            return checked.reshape(y.shape)
+        filled = np.full(rows.shape, np.nan)
+        filled[places] = checked
+        return filled.reshape(y.shape)
 
-    def observed(self, y: Array, weights: Array | None = None) -> tuple[Array, Array | None]:
-        """The steps that count, as rows, with the weights of their sequences."""
-        seen = self._observed(np, y)
-        rows = self._typed(y[seen])
-        return rows, None if weights is None else np.repeat(weights, seen.sum(axis=1))
+    def _place(self, index: int) -> str:
+        return f"row {index // self.T}, step {index % self.T}"
 
     def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
-        """Σ_t log P(y_t | η_t)."""
-        y, seen = self._rows(xp, y)
-        each = xp.where(seen, self.base.log_prob(xp, self.apart(xp, eta), y), 0)
-        return xp.sum(xp.reshape(each, (-1, self._steps)), axis=1)
+        """Σ_t log P(y_t | η_t), without the steps that have no y_t: (n,)."""
+        rows = xp.reshape(y, (-1, *self.base.row))
+        missing = rows != rows
+        # Some y that any likelihood of such a support allows, so that nothing becomes NaN on the way.
+        safe = xp.where(missing, 0.5 if not self.discrete and np.isfinite(self.support[1]) else 1, rows)
+        if self.classes is not None:
+            safe = safe.astype(int)
+        each = self.base.log_prob(xp, self.apart(xp, eta), safe)
+        if self.base.row:
+            missing = missing[:, 0]
+        return xp.sum(xp.reshape(xp.where(missing, xp.zeros_like(each), each), (-1, self.T)), axis=1)
 
     def score(self, eta: Array, y: Array) -> Array:
-        """The scores of the steps, each in its columns; 0 where y is NaN."""
-        y, seen = self._rows(np, y)
-        score = self.base.score(self.apart(np, eta), y)
-        return np.reshape(np.where(seen[:, None], score, 0).astype(eta.dtype, copy=False), eta.shape)
+        """The score of each step in its columns, 0 where it does not count: (n, T·k)."""
+        eta_rows, y_rows = self.apart(np, eta), np.reshape(y, (-1, *self.base.row))
+        missing = np.not_equal(y_rows, y_rows).reshape(len(y_rows), -1)[:, 0]
+        if not missing.any():
+            whole = y_rows if self.classes is None else y_rows.astype(np.int64)
+            return np.asarray(self.base.score(eta_rows, whole)).reshape(eta.shape)
+        score, counts = np.zeros_like(eta_rows), ~missing
+        whole = y_rows[counts] if self.classes is None else y_rows[counts].astype(np.int64)
+        score[counts] = self.base.score(eta_rows[counts], whole)
+        return np.reshape(score, eta.shape)
 
     def fisher(self, eta: Array) -> Array:
         """The Fisher informations of the steps, 0 between them."""
-        T, k = self._steps, self.base.width
-        each = self.base.fisher(self.apart(np, eta)).reshape(len(eta), T, k, k)
-        fisher = np.zeros((len(eta), T, k, T, k))
-        t = np.arange(T)
+        n, T, k = len(eta), self.T, self.base.width
+        fisher, t = np.zeros((n, T, k, T, k)), np.arange(T)
+        each = self.base.fisher(self.apart(np, eta)).reshape(n, T, k, k)
         fisher[:, t, :, t, :] = each.transpose(1, 0, 2, 3)
-        return fisher.reshape(len(eta), T * k, T * k)
+        return fisher.reshape(n, T * k, T * k)
 
     def mean(self, xp: Any, eta: Any) -> Any:
-        """Of each step: (n, T), (n, T, d), or (n, T, K) for classes."""
+        """Of each step: (n, T) or (n, T, d), or (n, T, K) for classes."""
         return self.together(xp, self.base.mean(xp, self.apart(xp, eta)))
 
     def variance(self, eta: Array) -> Array:
-        """Of each step: (n, T), (n, T, d), or (n, T, K) for classes."""
+        """Of each step: (n, T) or (n, T, d), or (n, T, K) for classes."""
         return np.asarray(self.together(np, self.base.variance(self.apart(np, eta))))
 
     def cdf(self, eta: Array, y: Array) -> Array:
-        """Of each step by itself: (n, T), or (n, T, d)."""
-        return np.asarray(self.together(np, self.base.cdf(self.apart(np, eta), self._each(eta, y))))
+        """Of each step by itself: (n, T) or (n, T, d)."""
+        return self._by_step(self.base.cdf, eta, y)
 
     def quantile(self, eta: Array, p: Array) -> Array:
-        """Of each step by itself: (n, T), or (n, T, d)."""
-        return np.asarray(self.together(np, self.base.quantile(self.apart(np, eta), self._each(eta, p))))
+        """Of each step by itself: (n, T) or (n, T, d)."""
+        return self._by_step(self.base.quantile, eta, p)
+
+    def _by_step(self, function: Callable[[Array, Array], Array], eta: Array, argument: Array) -> Array:
+        rows = np.broadcast_to(argument, (len(eta), *self.row)).reshape(-1, *self.base.row)
+        return np.asarray(self.together(np, function(self.apart(np, eta), rows)))
 
     def probabilities(self, xp: Any, eta: Any) -> Any:
         """Of the K classes at each step: (n, T, K)."""
         return self.together(xp, self.base.probabilities(xp, self.apart(xp, eta)))
 
     def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
-        """Of each step: (n, T, …)."""
-        found = self.base.parameters(xp, self.apart(xp, eta), loc, scale)
+        """Of each step: (n, T, …). ``loc`` and ``scale`` are those of one step, the same for all."""
+        moved = () if np.ndim(loc) == np.ndim(scale) == 0 and loc == 0 and scale == 1 else (loc, scale)
+        found = self.base.parameters(xp, self.apart(xp, eta), *moved)
         return {name: self.together(xp, value) for name, value in found.items()}
 
     def sample(self, eta: Array, u: npt.NDArray[np.float64]) -> Array:
@@ -162,56 +234,40 @@ class PerStep(Likelihood):
         return np.asarray(self.together(np, self.base.sample(self.apart(np, eta), rows)))
 
     def start(self, y: Array, weights: Array | None = None) -> npt.NDArray[np.float64]:
-        """The start of one step, at every step."""
-        return np.tile(self.base.start(*self.observed(y, weights)), self._steps)
+        """The start of one step, for each: that of all steps which count, each with the weight of its example."""
+        rows = np.reshape(y, (-1, *self.base.row))
+        counts = ~np.not_equal(rows, rows).reshape(len(rows), -1)[:, 0]
+        rows = rows[counts] if self.classes is None else rows[counts].astype(np.int64)
+        each = None if weights is None else np.repeat(np.asarray(weights), self.T)[counts]
+        return np.tile(self.base.start(rows, each), self.T)
 
     def training(self) -> Likelihood:
-        """What the steps' likelihood trains on."""
+        """What the likelihood of one step trains on."""
         base = self.base.training()
         return self if base is self.base else replace(self, base=base)
 
     def predictive(self) -> Likelihood:
-        """What the steps' likelihood predicts."""
+        """What the likelihood of one step predicts."""
         base = self.base.predictive()
         return self if base is self.base else replace(self, base=base)
 
     def standardized(self, scale: Any) -> Likelihood:
-        """The likelihood of y / scale, one scale for all steps."""
+        """The likelihood of y / scale, with the scale of one step."""
         return replace(self, base=self.base.standardized(scale))
 
     def kernel(self) -> tuple[str, tuple[float, ...], int]:
-        """The kernel of one step; the engine runs it on each."""
+        """The kernel of one step: an engine gives it n · T rows."""
         return self.base.kernel()
 
+    def distribution(self, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> Distribution:
+        """The distribution of y at each step, (n, T)."""
+        eta = np.asarray(eta)
+        return self.base.distribution(eta.reshape(len(eta), self.T, self.base.width), loc, scale)
+
     def apart(self, xp: Any, eta: Any) -> Any:
-        """η (n, T·k) -> (n·T, k): a row for each step."""
+        """η (n, T·k) -> (n·T, k): one row for each step of each example."""
         return xp.reshape(eta, (-1, self.base.width))
 
     def together(self, xp: Any, values: Any) -> Any:
         """(n·T, …) -> (n, T, …)."""
-        return xp.reshape(values, (-1, self._steps, *values.shape[1:]))
-
-    def _observed(self, xp: Any, y: Any) -> Any:
-        """Which steps count: (n, T); those with a NaN among their numbers do not."""
-        missing = xp.isnan(y)
-        return ~(xp.any(missing, axis=-1) if self.base.targets > 1 else missing)
-
-    def _typed(self, y: Any) -> Any:
-        """Labels as the likelihood of one step takes them."""
-        return y.astype(np.int64) if self.base.classes is not None else y
-
-    def _rows(self, xp: Any, y: Any) -> tuple[Any, Any]:
-        """The targets as rows, something that fits where there is none, and which count: (n·T,) or (n·T, d), (n·T,)."""
-        d = self.base.targets
-        y = xp.reshape(y, (-1, self._steps) if d == 1 else (-1, self._steps, d))
-        seen = xp.reshape(self._observed(xp, y), (-1,))
-        y = xp.reshape(y, (-1,) if d == 1 else (-1, d))
-        instead = 0.5 if self.support == (0, 1) and not self.discrete else 1.0
-        return self._typed(xp.where(seen if d == 1 else seen[:, None], y, instead)), seen
-
-    def _each(self, eta: Array, value: Array) -> Array:
-        """A number, one a step (n, T), or d of them, as rows of steps."""
-        d = self.base.targets
-        return np.broadcast_to(value, (len(eta), self._steps) if d == 1 else (len(eta), self._steps, d)).reshape(
-            (-1,) if d == 1 else (-1, d)
-        )
+        return xp.reshape(values, (-1, self.T, *values.shape[1:]))

@@ -1,4 +1,4 @@
-"""h = γ ∘ (x − μ) / σ + β:  x (n, p), γ (p,), β (p,), h (n, p), with μ and σ² the mean and variance of each row.
+"""h = γ ∘ (x − μ) / σ + β:  x (n, ..., p), γ (p,), β (p,), h (n, ..., p), with μ and σ² those of each row.
 
 Ba, Kiros and Hinton 2016, https://arxiv.org/abs/1607.06450. ``epsilon`` is added to σ².
 """
@@ -18,6 +18,6 @@ def backward(g: Any, h: Any, x: Any, gamma: Any, beta: Any, *, epsilon: float = 
     """∂LL/∂x = (u − mean(u) − x̂ mean(u ∘ x̂)) / σ with u = g ∘ γ;  ∂LL/∂γ = Σ_i g ∘ x̂,  ∂LL/∂β = Σ_i g."""
     centred = x - x.mean(axis=-1, keepdims=True)
     sigma = np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + epsilon)
-    x_hat, u = centred / sigma, g * gamma
+    x_hat, u, rows = centred / sigma, g * gamma, tuple(range(x.ndim - 1))
     slope = (u - u.mean(axis=-1, keepdims=True) - x_hat * (u * x_hat).mean(axis=-1, keepdims=True)) / sigma
-    return slope, (g * x_hat).sum(axis=0), g.sum(axis=0)
+    return slope, (g * x_hat).sum(axis=rows), g.sum(axis=rows)

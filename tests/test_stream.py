@@ -1,0 +1,123 @@
+"""Streams: one step at a time is the whole sequence at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import likeliest as ll
+
+ENGINES = ("reference", "native")
+LAYERS: dict[str, list[Any]] = {
+    "rnn": [ll.RNN(4, "relu")],
+    "stacked": [ll.LSTM(6, layers=3, dropout=0.2, recurrent_dropout=0.1), ll.Dense(5, "tanh")],
+    "learned state": [ll.LSTM(5, initial_state="learned", return_sequences=True), ll.GRU(4, initial_state="learned")],
+    "before and between": [ll.Dense(4, "relu"), ll.GRU(5, return_sequences=True), ll.LSTM(3)],
+    "last": [ll.GRU(4, return_sequences=True), ll.Dropout(0.3), ll.Last(), ll.Dense(3)],
+    "branches": [ll.Residual(ll.LSTM(3, return_sequences=True)), ll.RNN(2)],
+}
+
+
+def network(layers: list[Any], likelihood: Any, engine: str, shape: tuple[int, ...] = (7, 3)) -> ll.Network:
+    """A network whose states do not begin at 0."""
+    net = ll.Network(layers, likelihood=likelihood, engine=engine).build(shape, seed=4)
+    r = np.random.default_rng(5)
+    for name in net.parameters:
+        net.parameters[name] = net.parameters[name] + 0.3 * r.normal(size=net.parameters[name].shape)
+    return net
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", LAYERS)
+def test_ends_where_the_whole_sequence_does(name: str, engine: str) -> None:
+    net = network(LAYERS[name], ll.likelihoods.Categorical(3), engine)
+    X = np.random.default_rng(0).normal(size=(4, 7, 3))
+    stream = net.stream(4)
+    for _ in range(2):
+        for t in range(7):
+            p = stream.predict_proba(X[:, t])
+            if t == 4:  # what comes later changes nothing of what came before
+                half = network(LAYERS[name], ll.likelihoods.Categorical(3), engine, (5, 3)).predict_proba(X[:, :5])
+                np.testing.assert_allclose(p, half, atol=2e-6)
+        np.testing.assert_allclose(p, net.predict_proba(X), atol=2e-6)
+        stream.reset()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_says_something_at_every_step(engine: str) -> None:
+    likelihood = ll.likelihoods.PerStep(ll.likelihoods.Normal())
+    net = network([ll.LSTM(4, return_sequences=True)], likelihood, engine)
+    x = np.random.default_rng(0).normal(size=(7, 3))
+    stream, whole = net.stream(), net.predict_dist(x[None])
+    for t in range(7):
+        d = stream.predict_dist(x[t])
+        assert d.mean()[0] == pytest.approx(whole.mean()[0, t], abs=2e-6)
+        assert d.std()[0] == pytest.approx(whole.std()[0, t], abs=2e-6)
+
+
+def test_numbers_one_by_one() -> None:
+    net = network([ll.LSTM(4)], ll.likelihoods.Normal(scale=1.0), "native", (6,))
+    x = np.random.default_rng(0).normal(size=6)
+    stream = net.stream()
+    for number in x:
+        y = stream.predict(np.array(number))
+    assert y == pytest.approx(net.predict(x[None])[0], abs=2e-6)
+
+
+def test_goes_back_to_a_state() -> None:
+    net = network([ll.GRU(4, layers=2)], ll.likelihoods.Bernoulli(), "native")
+    x = np.random.default_rng(0).normal(size=(3, 3))
+    stream = net.stream()
+    stream.predict_proba(x[0])
+    kept = stream.state
+    assert kept.shape == (1, 8)
+    first = stream.predict_proba(x[1])
+    stream.predict_proba(x[2])
+    stream.state = kept
+    np.testing.assert_array_equal(stream.predict_proba(x[1]), first)
+    with pytest.raises(ValueError, match=r"state: expected \(1, 8\) finite numbers"):
+        stream.state = kept[:, :3]
+
+
+def test_theta_is_that_of_when_it_was_made() -> None:
+    net = network([ll.RNN(4)], ll.likelihoods.Bernoulli(), "native")
+    stream, x = net.stream(), np.ones(3)
+    before = stream.predict_proba(x)
+    net.parameters["rnn_1.U"] = 0 * net.parameters["rnn_1.U"]
+    stream.reset()
+    np.testing.assert_array_equal(stream.predict_proba(x), before)
+
+
+def test_wrong_steps_change_nothing() -> None:
+    stream = network([ll.RNN(4)], ll.likelihoods.Bernoulli(), "native").stream()
+    stream.output(np.ones(3))
+    kept = stream.state
+    with pytest.raises(ValueError, match=r"one step of shape \(3,\), found \(2,\)"):
+        stream.output(np.ones(2))
+    with pytest.raises(ValueError, match="the state is what it was"):
+        stream.output(np.array([1, np.nan, 0]))
+    np.testing.assert_array_equal(stream.state, kept)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([ll.Dense(3), ll.Flatten()], "no recurrent layer"),
+        ([ll.LSTM(3, bidirectional=True)], "runs from the end to the start"),
+        ([ll.Conv1D(3, 3), ll.LSTM(3)], r"'conv1d_1' \(convolution\) looks at several steps"),
+        ([ll.LSTM(3, return_sequences=True), ll.Flatten()], "mixes the steps"),
+        ([ll.LSTM(3, return_sequences=True), ll.GlobalAvgPool()], "looks at several steps"),
+    ],
+)
+def test_says_why_there_is_no_stream(layers: list[Any], message: str) -> None:
+    net = ll.Network(layers, likelihood=ll.likelihoods.Bernoulli(), engine="reference").build((7, 3))
+    with pytest.raises(ValueError, match=f"stream: .*{message}"):
+        net.stream()
+
+
+@pytest.mark.parametrize("examples", [0, 1.5, True])
+def test_counts_examples(examples: Any) -> None:
+    with pytest.raises(ValueError, match="examples: expected a whole number"):
+        network([ll.RNN(2)], ll.likelihoods.Bernoulli(), "native").stream(examples)
