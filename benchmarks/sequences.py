@@ -11,6 +11,8 @@ The first has its recipe; the others see new sequences in every epoch and stop w
 is over. With ``--choose`` the last 10,000 training images are held out and counted instead of the test images.
 """
 
+# ruff: noqa: D102 (Problem says what the methods are)
+
 from __future__ import annotations
 
 import argparse
@@ -46,7 +48,7 @@ class Outcome(NamedTuple):
 class Rows:
     """MNIST by an LSTM over the rows."""
 
-    published = "no recurrence over pixels, Le et al. 2015: IRNN 97 %, LSTM 65 % right"
+    published = "Le et al. 2015: 97 % (pixel by pixel, a recurrence of relus)"
     limit = 180.0
     epochs = 16
 
