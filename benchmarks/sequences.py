@@ -135,9 +135,13 @@ class Adding(Problem):
 
     published = "Hochreiter and Schmidhuber 1997: 100 steps after 74,000 sequences, 500 after 209,000"
     steps = 200
+    batch_size = 32
+    learning_rate = 5e-3
+    enough = 0.995
 
     def network(self, random: np.random.Generator) -> ll.Network:
-        return ll.Network([ll.LSTM(64)], likelihood=ll.likelihoods.Normal(scale=1.0))
+        """Cells that remember for some twenty steps from the beginning."""
+        return ll.Network([ll.LSTM(64, forget_bias=3.0)], likelihood=ll.likelihoods.Normal(scale=1.0))
 
     def draw(self, random: np.random.Generator, n: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """(n, 200, 2): a number and whether it is marked, one in each half."""
