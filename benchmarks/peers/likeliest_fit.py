@@ -46,6 +46,7 @@ class Likeliest(Peer):
             batch_size=self.workload.batch_size,
             seed=0,
             threads=self.threads,
+            clip_norm=None,  # as the peers: networks with recurrences would have their gradients clipped
             verbose=False,
         )
 
