@@ -27,9 +27,11 @@ if TYPE_CHECKING:
         schedules,
         structures,
     )
+    from likeliest.character_model import CharacterModel
     from likeliest.estimators import Classifier, Regressor
     from likeliest.export import export_onnx
     from likeliest.fit import DivergenceError, Epoch
+    from likeliest.forecasting import windows
     from likeliest.history import History
     from likeliest.layers import (
         GRU,
@@ -79,14 +81,12 @@ if TYPE_CHECKING:
         Upsample2D,
         Upsample3D,
     )
-    from likeliest.character_model import CharacterModel
     from likeliest.learning_rate_finder import find_learning_rate
     from likeliest.likelihood_check import check_likelihood
     from likeliest.model_file import load
     from likeliest.network import Network, SymmetryWarning
     from likeliest.sequence_to_sequence import SequenceToSequence
     from likeliest.tensor_file import ModelFileError
-    from likeliest.forecasting import windows
 
 __version__ = "0.1.0"
 

@@ -39,10 +39,10 @@ from likeliest.preparation import (
 )
 from likeliest.priors import Prior
 from likeliest.program import OUTPUT, Form, Program, priors_by_name
+from likeliest.sampling import draw
 from likeliest.schedules import Schedule
 from likeliest.sequences import Ragged, as_sequences, as_step_targets, as_user_had
 from likeliest.state import arrays, places, put
-from likeliest.sampling import draw
 from likeliest.stream import OneStep, Stream, one_step
 from likeliest.summary import summary
 from likeliest.threads import resolve_threads

@@ -144,7 +144,7 @@ class SequenceToSequence:
         layer = self._layer
         if self.network is not None and sources.step != layer.source[1:]:
             raise ValueError(f"X: this model takes steps of shape {layer.source[1:]}, found {sources.step}")
-        if self.network is None or (S, U) != (layer.source[0], layer.steps):
+        if self.network is None or (layer.source[0], layer.steps) != (S, U):
             network = self._network_for(max(S, layer.source[0]), max(U, layer.steps), sources.step)
         else:
             network = self.network
@@ -300,7 +300,7 @@ class SequenceToSequence:
     def _at(self, S: int, U: int) -> Network:
         """The network where it takes so many steps, else one of the same θ that does."""
         network = self._fitted()
-        return network if (S, U) == _sizes(network) else self._network_for(S, U, self._layer.source[1:])
+        return network if _sizes(network) == (S, U) else self._network_for(S, U, self._layer.source[1:])
 
     def _stream(self, sources: Ragged, rows: Array) -> Stream:
         """The decoder before its first step, for some of the sources."""
