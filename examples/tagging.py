@@ -16,8 +16,8 @@ import numpy as np
 import likeliest as ll
 
 TAGS = ("text", "date", "time", "amount")
-MONTHS = "January February March April May June July August September October November December".split()
-WORDS = "the train leaves on paid for we meet at invoice of before she sent until room seat number due about".split()
+MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+WORDS = ["the", "train", "leaves", "on", "paid", "for", "we", "meet", "at", "invoice", "of", "before", "she", "sent", "until", "room", "seat", "number", "due", "about"]
 ALPHABET = "".join(sorted(set(" 0123456789.,:-" + "".join(MONTHS + WORDS) + "EUReurosdollarspm")))
 
 
