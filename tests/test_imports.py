@@ -16,21 +16,21 @@ ROOT = Path(likeliest.__file__).parent
 # Each may import only what stands in a line before its own; those of one line do not import each other.
 ORDER = """
 xp random
-augmentation ops likelihoods priors optimizers initializers schedules averaging threads data atomic calibration
+augmentation ops likelihoods priors optimizers initializers schedules averaging threads data forecasting atomic calibration
 likelihood_check tables tensor_file
 sequences
 grids program
 layers engines
 structures
 tracing gradient_check summary stream parameters history progress data_dependent assembly encoding
-fit html
+fit html sampling
 preparation callbacks
 state
 network_file
 checkpoint
 fitting
 network
-estimators export
+sequence_to_sequence character_model estimators export
 model_file
 """.strip().splitlines()
 LEVEL = {name: level for level, line in enumerate(ORDER) for name in line.split()}

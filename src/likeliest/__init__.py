@@ -27,9 +27,11 @@ if TYPE_CHECKING:
         schedules,
         structures,
     )
+    from likeliest.character_model import CharacterModel
     from likeliest.estimators import Classifier, Regressor
     from likeliest.export import export_onnx
     from likeliest.fit import DivergenceError, Epoch
+    from likeliest.forecasting import windows
     from likeliest.history import History
     from likeliest.layers import (
         GRU,
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
         Dense,
         Dropout,
         Embedding,
+        EncoderDecoder,
         Flatten,
         GaussianNoise,
         GlobalAvgPool,
@@ -82,6 +85,7 @@ if TYPE_CHECKING:
     from likeliest.likelihood_check import check_likelihood
     from likeliest.model_file import load
     from likeliest.network import Network, SymmetryWarning
+    from likeliest.sequence_to_sequence import SequenceToSequence
     from likeliest.tensor_file import ModelFileError
 
 __version__ = "0.1.0"
@@ -110,6 +114,7 @@ _NAMES = {
     "AvgPool3D": "likeliest.layers",
     "BatchNorm": "likeliest.layers",
     "Bidirectional": "likeliest.layers",
+    "CharacterModel": "likeliest.character_model",
     "Classifier": "likeliest.estimators",
     "Concatenate": "likeliest.layers",
     "Conv1D": "likeliest.layers",
@@ -122,6 +127,7 @@ _NAMES = {
     "DivergenceError": "likeliest.fit",
     "Dropout": "likeliest.layers",
     "Embedding": "likeliest.layers",
+    "EncoderDecoder": "likeliest.layers",
     "Epoch": "likeliest.fit",
     "Flatten": "likeliest.layers",
     "GRU": "likeliest.layers",
@@ -149,6 +155,7 @@ _NAMES = {
     "SeparableConv1D": "likeliest.layers",
     "SeparableConv2D": "likeliest.layers",
     "SeparableConv3D": "likeliest.layers",
+    "SequenceToSequence": "likeliest.sequence_to_sequence",
     "SymmetryWarning": "likeliest.network",
     "TokenEmbedding": "likeliest.layers",
     "TransformerBlock": "likeliest.layers",
@@ -159,6 +166,7 @@ _NAMES = {
     "export_onnx": "likeliest.export",
     "find_learning_rate": "likeliest.learning_rate_finder",
     "load": "likeliest.model_file",
+    "windows": "likeliest.forecasting",
 }
 
 __all__ = [
@@ -173,6 +181,7 @@ __all__ = [
     "AvgPool3D",
     "BatchNorm",
     "Bidirectional",
+    "CharacterModel",
     "Classifier",
     "Concatenate",
     "Conv1D",
@@ -185,6 +194,7 @@ __all__ = [
     "DivergenceError",
     "Dropout",
     "Embedding",
+    "EncoderDecoder",
     "Epoch",
     "Flatten",
     "GaussianNoise",
@@ -209,6 +219,7 @@ __all__ = [
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConv3D",
+    "SequenceToSequence",
     "SymmetryWarning",
     "TokenEmbedding",
     "TransformerBlock",
@@ -232,6 +243,7 @@ __all__ = [
     "priors",
     "schedules",
     "structures",
+    "windows",
 ]
 
 

@@ -54,10 +54,11 @@ def assemble(
     return program, net.draws
 
 
-def gives_steps(layers: Sequence[Layer], input_shape: Shape, lengths: bool = False) -> bool:
-    """Whether the last hidden value is a sequence (n, T, p)."""
+def steps_given(layers: Sequence[Layer], input_shape: Shape, lengths: bool = False) -> int:
+    """T where the last hidden value is a sequence (n, T, p), else 0."""
     net = Builder(input_shape, None, None, lengths)
-    return len(chain(net, layers, net.input).shape) == 2
+    shape = chain(net, layers, net.input).shape
+    return shape[0] if len(shape) == 2 else 0
 
 
 def settled(layers: Sequence[Layer], likelihood: Likelihood, input_shape: Shape, lengths: bool = False) -> Likelihood:

@@ -231,9 +231,10 @@ def _read(
         network._engine_for(form, "X")  # a network that does not take such examples says so
     read: dict[str, Array] = {}
     for name, one in given.items():
-        T = form.shape[0] if isinstance(one, Ragged) else one.shape[1]
-        if targets[name] is not None and network._gives_steps(form):
-            targets[name] = as_step_targets(targets[name], one, T, "y" if name == "X" else "validation y")
+        T = form.shape[0] if isinstance(one, Ragged) else 0
+        steps = network._steps_given(form) if targets[name] is not None else 0
+        if steps:
+            targets[name] = as_step_targets(targets[name], one, T or steps, "y" if name == "X" else "validation y")
         if isinstance(one, Ragged):
             one.check(network.dtype, name)
             read[name] = one.pack(T, network.dtype)

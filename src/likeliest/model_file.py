@@ -11,7 +11,7 @@ from likeliest.tensor_file import ModelFileError, Tensors, damaged, read
 
 __all__ = ["ModelFileError", "load", "read_description"]
 
-KINDS = ("Network", "Classifier", "Regressor")
+KINDS = ("Network", "Classifier", "Regressor", "SequenceToSequence", "CharacterModel")
 
 
 def load(path: str | os.PathLike[str], *, memory_map: bool = False) -> Any:
@@ -31,7 +31,7 @@ def load(path: str | os.PathLike[str], *, memory_map: bool = False) -> Any:
 
     Returns
     -------
-    Network, Classifier or Regressor
+    Network, Classifier, Regressor, SequenceToSequence or CharacterModel
 
     Raises
     ------
@@ -63,6 +63,14 @@ def load(path: str | os.PathLike[str], *, memory_map: bool = False) -> Any:
         network, program = network_from(Network, tensors, description["network"])
         if kind == "Network":
             model = network
+        elif kind == "SequenceToSequence":
+            from likeliest.sequence_to_sequence import SequenceToSequence
+
+            model = SequenceToSequence.of(network)
+        elif kind == "CharacterModel":
+            from likeliest.character_model import CharacterModel
+
+            model = CharacterModel.of(network, description)
         else:
             from likeliest.estimators.saving import estimator_from
 

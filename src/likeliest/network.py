@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest import gradient_check, initializers, likelihoods, optimizers, random, schedules, structures, tracing
-from likeliest.assembly import assemble, gives_steps, settled
+from likeliest.assembly import assemble, settled, steps_given
 from likeliest.augmentation import Augmentation
 from likeliest.augmentation import check as check_augment
 from likeliest.averaging import Averaging
@@ -39,10 +39,11 @@ from likeliest.preparation import (
 )
 from likeliest.priors import Prior
 from likeliest.program import OUTPUT, Form, Program, priors_by_name
+from likeliest.sampling import draw
 from likeliest.schedules import Schedule
 from likeliest.sequences import Ragged, as_sequences, as_step_targets, as_user_had
 from likeliest.state import arrays, places, put
-from likeliest.stream import Stream, one_step
+from likeliest.stream import OneStep, Stream, one_step
 from likeliest.summary import summary
 from likeliest.threads import resolve_threads
 from likeliest.xp import numpy_namespace
@@ -223,12 +224,12 @@ class Network:
             raise ValueError(f"θ is for examples of shape {self.program.form.shape}")
         return make_engine(self.engine, program, self._likelihood_for(form), self.dtype)
 
-    def _gives_steps(self, form: Form) -> bool:
-        """Whether the last hidden value is a sequence, so that there may be a y at every step."""
-        if isinstance(self.likelihood, PerStep) or self._is_built:
-            return isinstance(self.likelihood, PerStep)
+    def _steps_given(self, form: Form) -> int:
+        """How many steps the last hidden value has, so that there may be a y at each; 0 where it is no sequence."""
+        if self._is_built and not isinstance(self.likelihood, PerStep):
+            return 0
         layers = self.layers if self._structure is None else structures.STRUCTURES[self._structure](form.shape)
-        return gives_steps(layers, form.shape, form.lengths)
+        return steps_given(layers, form.shape, form.lengths)
 
     def _likelihood_for(self, form: Form) -> Likelihood:
         """The likelihood where sequences have so many steps."""
@@ -512,14 +513,69 @@ class Network:
         """
         if examples is not None and (isinstance(examples, bool) or not isinstance(examples, int) or examples < 1):
             raise ValueError(f"examples: expected a whole number of at least 1, found {examples!r}")
-        engine = self._built()
-        program, states = one_step(engine.program)
+        return self._stream(self._built(), one_step(self.program), {}, examples)
+
+    def _stream(self, engine: Engine, step: OneStep, given: Mapping[str, Array], examples: int | None) -> Stream:
+        """A stream with θ as it is in an engine, and values that are known before the first step."""
+        starts = {one.start: engine.get(one.start) for one in step.states if one.start in engine.program.parameters}
+        tables = [one.parameters[0] for one in step.program.steps if one.operation == "token_embedding"]
+        codes = min((step.program.parameters[name][0] for name in tables), default=None)
+        twin = self._twin(step.program, engine)
+        return Stream(twin, step, {**starts, **given}, self.likelihood.of_step, examples, codes)
+
+    def _twin(self, program: Program, engine: Engine) -> Engine:
+        """An engine that only computes values of another program, with θ as it is."""
         twin = make_engine(self.engine, program, _NoLikelihood(program.values[OUTPUT][0]), self.dtype)
         for name in program.parameters:
             twin.set(name, engine.get(name))
-        starts = {state.start: engine.get(state.start) for state in states if state.start is not None}
-        shape = program.values[program.steps[0].output][1:]
-        return Stream(twin, states, starts, self.likelihood.of_step, shape, examples, self.dtype)
+        return twin
+
+    def sample(self, start: Any, steps: int, *, temperature: float = 1.0, seed: int = 0) -> Array:
+        """Draws how sequences go on: the likelihood at each step is that of the next one, which is drawn and read.
+
+        For a network that was fitted to say at step t what comes at t + 1: X without the last step and y = X without
+        the first one. Symbols are codes (`TokenEmbedding`) or one-hot columns, numbers are themselves.
+
+        Parameters
+        ----------
+        start : (T,) or (T, p) array, or (n, T) or (n, T, p)
+            How the sequence begins, at least one step; or how n sequences do.
+        steps : int
+            How many steps to draw.
+        temperature : float
+            For classes, P(Y = k)^(1/temperature), made to sum to 1 again: below 1 draws keep to what is likely, above
+            they are bolder. 0 takes the likeliest, or the mean of numbers, which have no temperature but 0 and 1.
+        seed : int
+            The same seed gives the same draws.
+
+        Returns
+        -------
+        (steps,) or (steps, d) array, or (n, steps) or (n, steps, d)
+            What was drawn, without the start.
+
+        Raises
+        ------
+        ValueError
+            When what is drawn cannot be the next step of x, or the network has no stream.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import likeliest as ll
+        >>> from likeliest.likelihoods import Categorical
+        >>> tune = np.tile([0, 1, 2, 1], 6)
+        >>> net = ll.Network([ll.TokenEmbedding(3, 8), ll.LSTM(16, return_sequences=True)], likelihood=Categorical(3))
+        >>> X = np.stack([tune[k : k + 9] for k in range(15)])
+        >>> history = net.fit(X[:, :-1], X[:, 1:], optimizer=ll.optimizers.Adam(0.03), epochs=60, seed=0)
+        >>> net.sample([0, 1], 8, temperature=0.2)
+        array([2, 1, 0, 1, 2, 1, 0, 1])
+        """
+        steps, seed = check_integer("steps", steps, 1), check_seed(seed)
+        program, likelihood = self.program, self.likelihood.of_step
+        step = one_step(program)
+        return draw(
+            lambda n: self._stream(self._built(), step, {}, n), step.shape, likelihood, start, steps, temperature, seed
+        )
 
     def predict_dist(self, X: Any, *, lengths: Any = None, threads: int | None = None) -> Distribution:
         """The distribution of y for each example, with the method names of SciPy's: ``mean``, ``ppf``, ``interval`` ….
@@ -764,7 +820,7 @@ class Network:
     def _targets(self, X: Any, y: Any, X_name: str = "X", y_name: str = "y") -> Array:
         likelihood = self._likelihood_of(X)
         if isinstance(likelihood, PerStep) and y is not None:
-            y = as_step_targets(y, X, X.longest if isinstance(X, Ragged) else X.shape[1], y_name)
+            y = as_step_targets(y, X, X.longest if isinstance(X, Ragged) else likelihood.T, y_name)
         return self._check_targets(X, y, X_name, y_name, likelihood)
 
     def _check_targets(

@@ -20,7 +20,7 @@ Key = tuple[int, int]
 """Two 32-bit words that name a stream of random numbers."""
 
 # What a stream is for: the first index of `stream`.
-PARAMETERS, ORDER, SPLIT, CHECK, NOISE, AUGMENTATION, BATCHES = range(7)
+PARAMETERS, ORDER, SPLIT, CHECK, NOISE, AUGMENTATION, BATCHES, SAMPLES = range(8)
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA

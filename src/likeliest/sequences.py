@@ -222,7 +222,7 @@ def as_step_targets(y: Any, like: Array | Ragged, T: int, argument: str = "y") -
         When a sequence of targets is not as long as its sequence in X.
     """
     n = len(like)
-    expected = like.lengths if isinstance(like, Ragged) else np.full(n, like.shape[1])
+    expected = like.lengths if isinstance(like, Ragged) else np.full(n, T)
     if is_list(y):
         parts = _parts(y, argument)
         if len(parts) != n:

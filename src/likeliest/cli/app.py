@@ -332,6 +332,42 @@ def explain_digits(
     run(options.Choices(every, data, options.widths(hidden), epochs, None, None, seed, 1), example)
 
 
+@app.command("text")
+def text(
+    file: options.TextFile,
+    out: options.TextOut = None,
+    force: options.Force = False,
+    hidden: options.Hidden = None,
+    length: options.WindowLength = 128,
+    epochs: options.Epochs = None,
+    start: options.Start = "",
+    samples: options.Samples = 3,
+    characters: options.Characters = 300,
+    temperature: options.Temperature = 0.8,
+    samples_out: options.SamplesOut = None,
+    seed: options.Seed = 0,
+    threads: options.Threads = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Learn how a text goes on, character by character, and write such text.
+
+    Any text in UTF-8 will do, a few hundred thousand characters are a good start. Stops when the end of the text, which
+    is held out, becomes no likelier; Ctrl-C stops earlier and keeps what was learned.
+
+    likeliest text MODEL.likeliest writes more samples from a model that was saved.
+    """
+    from likeliest.cli.text import TextChoices, run
+
+    run(
+        TextChoices(
+            file, out, force, options.widths(hidden), length, epochs, start, samples, characters, temperature,
+            samples_out, seed, threads, json, quiet,
+        )
+    )  # fmt: skip
+
+
 @app.command("export")
 def export(
     model: options.ModelFile,

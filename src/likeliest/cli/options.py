@@ -54,6 +54,12 @@ def _positive(value: float | None) -> float | None:
     return value
 
 
+def _not_negative(value: float) -> float:
+    if not (math.isfinite(value) and value >= 0):
+        raise typer.BadParameter(f"expected a number of at least 0, such as 0.8, found {value:g}")
+    return value
+
+
 def _widths_are_right(value: str | None) -> str | None:
     widths(value)
     return value
@@ -278,6 +284,36 @@ Missing = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Out = Annotated[str, typer.Option("--out", metavar="DIR", callback=_folder, help="Where to write the pictures.")]
+TextFile = Annotated[
+    str, typer.Argument(metavar="FILE", help="A text, - for standard input, or a model that this command has written.")
+]
+TextOut = Annotated[
+    str | None,
+    typer.Option("--out", metavar="FILE", help="Where to write the model; by default the text's name with .likeliest."),
+]
+WindowLength = Annotated[
+    int,
+    typer.Option("--length", metavar="N", callback=whole("length", 2), help="How many characters a window has."),
+]
+Start = Annotated[str, typer.Option("--start", metavar="TEXT", help="How samples begin.")]
+Samples = Annotated[
+    int, typer.Option("--samples", metavar="N", callback=whole("samples", 0), help="How many samples to write.")
+]
+Characters = Annotated[
+    int, typer.Option("--characters", metavar="N", callback=whole("characters", 1), help="How long a sample is.")
+]
+Temperature = Annotated[
+    float,
+    typer.Option(
+        "--temperature",
+        metavar="T",
+        callback=_not_negative,
+        help="Below 1 samples keep to what is likely, above they are bolder.",
+    ),
+]
+SamplesOut = Annotated[
+    str | None, typer.Option("--samples-out", metavar="FILE", help="Write the samples to this file, too.")
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something goes wrong.")]
 
 

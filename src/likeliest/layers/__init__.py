@@ -8,6 +8,7 @@ from likeliest.layers.convolution import Conv1D, Conv2D, Conv3D
 from likeliest.layers.dense import Dense
 from likeliest.layers.dropout import Dropout
 from likeliest.layers.embedding import Embedding
+from likeliest.layers.encoder_decoder import EncoderDecoder
 from likeliest.layers.flatten import Flatten
 from likeliest.layers.gaussian_noise import GaussianNoise
 from likeliest.layers.graph import Graph
@@ -59,6 +60,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "Embedding",
+    "EncoderDecoder",
     "Flatten",
     "GaussianNoise",
     "GlobalAvgPool",

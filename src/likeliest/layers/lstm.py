@@ -43,8 +43,9 @@ class LSTM(Recurrent):
     input_dropout, recurrent_dropout : float
         In [0, 1): how many of the numbers of x, and of h_{t−1} where it goes into U, are dropped while training, the
         same ones at every step of a sequence (Gal and Ghahramani 2016, https://arxiv.org/abs/1512.05287).
-    initial_state : {"zeros", "learned"}
-        h_0 and c_0: zeros, or parameters (``"lstm_1.state"``), the same for all sequences, that start at 0.
+    initial_state : {"zeros", "learned", "context"}
+        h_0 and c_0: zeros, or parameters (``"lstm_1.state"``), the same for all sequences, that start at 0; or, in the
+        decoder of an `EncoderDecoder`, an affine function of what the encoder says.
     truncate : int, optional
         Through how many steps gradients go back, at most: they do not pass between the steps t − 1 and t where t is a
         multiple of it. By default through all. Values do not change.

@@ -55,8 +55,8 @@ class Recurrent(Layer):
                 f"dropout: it is between the layers, and there is one; use input_dropout={self.dropout}, "
                 f"recurrent_dropout, or Dropout({self.dropout}) after it"
             )
-        if self.initial_state not in ("zeros", "learned"):
-            raise ValueError(f'initial_state: expected "zeros" or "learned", found {self.initial_state!r}')
+        if self.initial_state not in ("zeros", "learned", "context"):
+            raise ValueError(f'initial_state: expected "zeros", "learned" or "context", found {self.initial_state!r}')
         if self.truncate is not None:
             check_count("truncate", self.truncate)
         initializers.resolve(self.initializer, "initializer", Zeros())
@@ -97,6 +97,14 @@ class Recurrent(Layer):
             one = net.emit("fill", x, name="one", value=1.0, width=1)
             state = net.parameter("state", (1, self.parts_of_state * q), Zeros())
             values.append(net.emit("affine", one, state, name="start"))
+        if self.initial_state == "context":
+            if net.context is None:
+                raise ValueError(f'{net.layer}: initial_state="context" is for the decoder of an EncoderDecoder')
+            c, width = net.context.shape[0], self.parts_of_state * q
+            state = net.parameter("W_start", (c, width), Glorot(), weight=True)
+            values.append(
+                net.emit("affine", net.context, state, net.parameter("b_start", (width,), Zeros()), name="start")
+            )
         if self.recurrent_dropout:
             keep = mask(net, x, q, self.recurrent_dropout, "recurrent")
             values.append(keep)
