@@ -161,6 +161,7 @@ class Copy(Problem):
     """Ten symbols, a silence, a signal, and the ten symbols again (Arjovsky, Shah and Bengio 2016)."""
 
     published = "Arjovsky et al. 2016: an LSTM does not get beyond guessing (1/8), a unitary recurrence does"
+    limit = 600.0
     symbols, length, delay = 8, 10, 100
 
     def network(self, random: np.random.Generator) -> ll.Network:
@@ -238,7 +239,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", nargs="*", help=f"{', '.join(TASKS)}; all by default")
     parser.add_argument("--choose", action="store_true", help="rows: count held-out training images instead")
-    parser.add_argument("--seconds", type=float, help="the most time for a problem (default 180)")
+    parser.add_argument("--seconds", type=float, help="the most time for a problem (default 180; copy 600)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path, help="where to write the figures; else a new file in benchmarks/results")

@@ -143,6 +143,23 @@ class Jax(Peer):
         probability = jax.jit(lambda theta, x: jax.nn.sigmoid(self.network(theta, x)))
         return lambda: probability(theta, x).block_until_ready()
 
+    def streamer(self, step: X) -> Callable[[], NDArray[Any]]:
+        (W, U, b), (W_y, b_y) = self.state[0]
+
+        @jax.jit
+        def read(state: tuple[jax.Array, jax.Array], x: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+            state = lstm_step(state, x, W, U, b)
+            return state, jax.nn.softmax(state[0] @ W_y.T + b_y)
+
+        state = (jnp.zeros((1, len(U))), jnp.zeros((1, len(U))))
+
+        def call() -> NDArray[Any]:
+            nonlocal state
+            state, p = read(state, step[None])
+            return np.asarray(p)
+
+        return call
+
 
 def glorot(random: np.random.Generator, shape: tuple[int, ...]) -> jax.Array:
     """Weights (q, p) or (*kernel, c, q), uniform as Glorot and Bengio (2010) proposed."""
@@ -162,14 +179,21 @@ def recurrence(random: np.random.Generator, p: int, layer: Recurrence) -> tuple[
     return W, jnp.asarray(U, jnp.float32), jnp.asarray(b.ravel(), jnp.float32)
 
 
+def lstm_step(
+    state: tuple[jax.Array, jax.Array], x: jax.Array, W: jax.Array, U: jax.Array, b: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """H and c (n, q) after x (n, p)."""
+    h, c = state
+    i, f, g, o = jnp.split(x @ W + h @ U + b, 4, axis=1)
+    c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+    return jax.nn.sigmoid(o) * jnp.tanh(c), c
+
+
 def lstm(x: jax.Array, W: jax.Array, U: jax.Array, b: jax.Array) -> jax.Array:
     """(n, T, p) → (n, q), gates i, f, g, o."""
 
     def step(state: tuple[jax.Array, jax.Array], x: jax.Array) -> tuple[tuple[jax.Array, jax.Array], None]:
-        h, c = state
-        i, f, g, o = jnp.split(x @ W + h @ U + b, 4, axis=1)
-        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-        return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+        return lstm_step(state, x, W, U, b), None
 
     zeros = jnp.zeros((len(x), len(U)))
     (h, _), _ = jax.lax.scan(step, (zeros, zeros), x.swapaxes(0, 1))

@@ -62,6 +62,10 @@ class Likeliest(Peer):
     def predictor(self, row: X) -> Callable[[], object]:
         return lambda: self.net.predict_proba(row)
 
+    def streamer(self, step: X) -> Callable[[], object]:
+        stream = self.net.stream()
+        return lambda: stream.predict_proba(step)
+
 
 def likelihood(workload: Workload) -> ll.likelihoods.Likelihood:
     if workload.is_normal:

@@ -91,6 +91,20 @@ class PyTorch(Peer):
 
         return predict
 
+    def streamer(self, step: X) -> Callable[[], Tensor]:
+        torch.set_num_threads(1)  # one step is quicker without a second
+        first, *rest = self.net.children()
+        recurrence, output = first.recurrence, nn.Sequential(*rest)
+        state = None
+
+        @torch.inference_mode()
+        def read() -> Tensor:
+            nonlocal state
+            h, state = recurrence(torch.from_numpy(step)[None, None], state)
+            return torch.softmax(output(h[:, 0]), 1)
+
+        return read
+
 
 def network(workload: Workload) -> nn.Sequential:
     """The workload's layers, starting from Glorot's uniform distribution."""
