@@ -89,7 +89,9 @@ struct Recurrent {
     const Recurrence& r = node.recurrence;
     const auto stride = [&](std::ptrdiff_t columns) { return row_stride<T>(columns, network.table.lanes); };
     rows = all_rows, kept = training ? r.steps : 1;
-    ldz = stride(r.gates() * r.q), ld = stride(r.q), ldx = stride(r.p);
+    // The last register of the last gate may end behind it, and must not read what another thread writes.
+    const std::ptrdiff_t lanes = network.table.lanes;
+    ldz = stride(r.gates() * r.q + (r.q % lanes ? lanes : 0)), ld = stride(r.q), ldx = stride(r.p);
     const std::ptrdiff_t states = (kept + 1) * rows * ld;
     add(&z, kept * rows * ldz), add(&state, states);
     if (r.splits()) add(&v, kept * rows * ldz);
