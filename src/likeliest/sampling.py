@@ -47,7 +47,7 @@ def tempered(log_p: Array, temperature: float) -> Array:
 def log_probabilities(likelihood: Likelihood, eta: Array) -> Array:
     """Log P(Y = k) in float64: η (n, width) -> (n, K)."""
     p = np.asarray(likelihood.probabilities(numpy_namespace, eta.astype(np.float64)))
-    return np.log(np.maximum(p, np.finfo(np.float64).tiny))
+    return np.asarray(np.log(np.maximum(p, np.finfo(np.float64).tiny)))
 
 
 def one_draw(likelihood: Likelihood, eta: Array, temperature: float, key: random.Key) -> Array:

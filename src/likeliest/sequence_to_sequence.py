@@ -137,7 +137,7 @@ class SequenceToSequence:
         if isinstance(validation, tuple | list):
             if len(validation) != 2:
                 raise ValueError(f"validation: expected (X, y) or a fraction, found {len(validation)} things")
-            held_out = self._pairs(*validation, "validation X", "validation y")
+            held_out = self._pairs(validation[0], validation[1], "validation X", "validation y")
         both = [(sources, targets), *([held_out] if held_out else [])]
         S = max(one.longest for one, _ in both)
         U = 1 + max(len(target) for _, some in both for target in some)
