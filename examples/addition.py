@@ -35,6 +35,7 @@ def sums(count: int, digits: int, seed: int) -> list[tuple[int, int]]:
 
 
 def main() -> None:
+    """Fits, tests, and shows some sums."""
     parser = argparse.ArgumentParser(description="Learns to add numbers written as digits.")
     parser.add_argument("--digits", type=int, default=3, help="how many digits a number has at most")
     parser.add_argument("--examples", type=int, default=None, help="how many sums to learn from")

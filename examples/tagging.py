@@ -16,8 +16,9 @@ import numpy as np
 import likeliest as ll
 
 TAGS = ("text", "date", "time", "amount")
-MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
-WORDS = ["the", "train", "leaves", "on", "paid", "for", "we", "meet", "at", "invoice", "of", "before", "she", "sent", "until", "room", "seat", "number", "due", "about"]
+MONTHS = tuple(np.datetime64(f"2025-{k:02}").item().strftime("%B") for k in range(1, 13))
+WORDS = ("the", "train", "leaves", "on", "paid", "for", "we", "meet", "at", "invoice", "of", "before", "she", "sent")
+WORDS += ("until", "room", "seat", "number", "due", "about")
 ALPHABET = "".join(sorted(set(" 0123456789.,:-" + "".join(MONTHS + WORDS) + "EUReurosdollarspm")))
 
 
@@ -50,6 +51,7 @@ def line(r: np.random.Generator) -> tuple[str, list[int]]:
 
 
 def main() -> None:
+    """Fits, tests, and shows some lines."""
     parser = argparse.ArgumentParser(description="Tags dates, times and amounts in lines of text.")
     parser.add_argument("--lines", type=int, default=3000, help="how many lines to learn from")
     parser.add_argument("--epochs", type=int, default=12)

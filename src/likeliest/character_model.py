@@ -6,6 +6,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -169,7 +170,7 @@ class CharacterModel:
         _check_text(text, "text", 2)
         codes = encoded(text, self.alphabet)
         total, stream = 0.0, network.stream()
-        for code, following in zip(codes[:-1], codes[1:], strict=True):
+        for code, following in pairwise(codes):
             total += math.log(max(float(stream.predict_proba(code)[following]), 1e-300))
         return total
 

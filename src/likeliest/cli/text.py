@@ -20,6 +20,7 @@ from likeliest.model_file import ModelFileError, load
 ENDING = ".likeliest"
 LEAST = 1000  # characters that are worth a fit
 HELD_OUT = 0.05
+ENOUGH = 1_000_000
 PATIENCE = 3
 
 
@@ -97,8 +98,8 @@ def _fitted(choices: TextChoices, terminal: Terminal) -> tuple[CharacterModel, d
     name = "standard input" if choices.file == "-" else choices.file
     terminal.say(f"{name}: {count(len(text))} characters, {len(set(text))} different ones", style="bold")
     terminal.say(
-        f"A network of {len(hidden)} x {hidden[0]} LSTM cells learns to say the next one, from windows of {length}; the "
-        f"last {HELD_OUT:.0%} of the text are held out."
+        f"A network of {len(hidden)} x {hidden[0]} LSTM cells learns to say the next one, from windows of {length}; "
+        f"the last {HELD_OUT:.0%} of the text are held out."
     )
     terminal.say()
     in_terminal = sys.stderr.isatty() and not (choices.quiet or choices.json)
@@ -116,6 +117,7 @@ def _fitted(choices: TextChoices, terminal: Terminal) -> tuple[CharacterModel, d
         text,
         validation=HELD_OUT,
         epochs=choices.epochs or 30,
+        batch_size=32 if len(text) >= ENOUGH else 8,  # of a short text, the steps are few
         early_stopping=PATIENCE,
         seed=choices.seed,
         threads=choices.threads,
@@ -156,8 +158,8 @@ def _read(file: str) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadData(
-            f"{file}: this is no text in UTF-8 (byte {error.start} is {data[error.start]:#04x}); convert it first, as in "
-            "iconv -f latin1 -t utf-8"
+            f"{file}: this is no text in UTF-8 (byte {error.start} is {data[error.start]:#04x}); convert it first, as "
+            "in iconv -f latin1 -t utf-8"
         ) from None
     if "\x00" in text:
         raise BadData(f"{file}: this is no text, there are zero bytes in it")
