@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.engines.base import Engine
-from likeliest.likelihoods import Distribution, Likelihood
+from likeliest.likelihoods import Categorical, Distribution, Likelihood
 from likeliest.ops import ACTIVATIONS, RECURRENCES
 from likeliest.program import INPUT, OUTPUT, SEQUENCE, Builder, Program, Step, Value
 from likeliest.xp import numpy_namespace
@@ -330,7 +330,13 @@ class Stream:
         """P(Y = k) for each class k after one more step: (classes,), or (n, classes)."""
         if self.likelihood.classes is None:
             raise ValueError(f"predict_proba: y has no classes under {self.likelihood!r}; use predict_dist(x)")
-        p = np.asarray(self.likelihood.probabilities(numpy_namespace, self.output(x)))
+        eta = self.output(x)
+        if type(self.likelihood) is Categorical:  # as its page has it, in half the time
+            p = eta - np.maximum.reduce(eta, axis=1, keepdims=True)
+            np.exp(p, out=p)
+            p /= np.add.reduce(p, axis=1, keepdims=True)
+        else:
+            p = np.asarray(self.likelihood.probabilities(numpy_namespace, eta))
         return p[0] if self._one else p
 
     def predict_dist(self, x: Any) -> Distribution:
