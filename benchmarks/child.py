@@ -6,6 +6,7 @@ Each answer is one line of JSON on standard output. The first comes unasked, aft
 
     epoch N   train N epochs                → {"seconds": …}, of one
     latency   predict one row, repeatedly   → {"seconds": …}, the median of this round
+    stream    read one more step of a sequence, repeatedly   → {"seconds": …}, the median of this round
     finish    evaluate and exit             → accuracy or RMSE, log-likelihoods, memory
 
 Between two lines it waits for input, and so leaves the processor to the other peers.
@@ -55,6 +56,9 @@ def main() -> None:
                 answer({"seconds": seconds(lambda: peer.epochs(int(count))) / int(count)})
             case ["latency"]:
                 answer({"seconds": latency(peer)})
+            case ["stream"]:
+                row, _ = load("test", workload)
+                answer({"seconds": median_seconds(peer.streamer(row[0, 14]))})
             case ["finish"]:
                 answer(results(peer, memory_before))
                 return
@@ -77,13 +81,17 @@ def seconds(call: Callable[[], object]) -> float:
 def latency(peer: Peer) -> float:
     """The median time of predicting one row, in seconds; a tenth as many calls go first and are not counted."""
     row, _ = load("test", peer.workload)
-    predict = peer.predictor(row[:1])
+    return median_seconds(peer.predictor(row[:1]))
+
+
+def median_seconds(call: Callable[[], object]) -> float:
+    """The median time of a call."""
     for _ in range(LATENCY_CALLS // 10):
-        predict()
+        call()
     times = []
     for _ in range(LATENCY_CALLS):
         start = perf_counter_ns()
-        predict()
+        call()
         times.append(perf_counter_ns() - start)
     return statistics.median(times) * 1e-9
 

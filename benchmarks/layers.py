@@ -1,6 +1,6 @@
 """What a workload's network is made of, each layer with the shape that it gives and the arithmetic that it takes.
 
-Shapes are those of one example, channels last: (*space, c), or (p,) for a dense layer.
+Shapes are those of one example, channels last: (*space, c), or (T, p) for a recurrence, (p,) for a dense layer.
 """
 
 # ruff: noqa: D102 (Layer says what the methods are)
@@ -26,6 +26,10 @@ class Layer(ABC):
     def product_flop(self, given: Shape) -> int:
         """The FLOP of its products with weights, forward, per example."""
         return 0
+
+    def input_flop(self, given: Shape) -> int:
+        """Those of them that multiply what it is given, and not what it has computed itself."""
+        return self.product_flop(given)
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,30 @@ class Convolution(Layer):
     def product_flop(self, given: Shape) -> int:
         channels = 1 if self.depthwise else given[-1]
         return 2 * prod(self.shape(given)) * self.kernel ** (len(given) - 1) * channels
+
+
+@dataclass(frozen=True)
+class Recurrence(Layer):
+    """(T, p) → (width,): the state after the last step, from one of zeros. The forget gate's bias starts at 1."""
+
+    width: int
+    kind: Literal["lstm", "gru"]
+
+    @property
+    def gates(self) -> int:
+        return {"lstm": 4, "gru": 3}[self.kind]
+
+    def shape(self, given: Shape) -> Shape:
+        return (self.width,)
+
+    def product_flop(self, given: Shape) -> int:
+        """Nothing is multiplied by the state of zeros that the first step is given."""
+        steps, _ = given
+        return self.input_flop(given) + 2 * (steps - 1) * self.width * self.gates * self.width
+
+    def input_flop(self, given: Shape) -> int:
+        steps, p = given
+        return 2 * steps * p * self.gates * self.width
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,20 @@ if not __package__:  # run as a file: what must be importable is the folder abov
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from benchmarks import children, data, machine, processes, tables
-from benchmarks.peers import PEERS, versions
+from benchmarks.peers import PEERS, STREAMS, versions
 from benchmarks.record import Record
 from benchmarks.workloads import WORKLOADS, Workload
 
-MEASUREMENTS = ("epochs", "latency", "imports", "first-fit", "likelihoods")
+MEASUREMENTS = ("epochs", "latency", "stream", "imports", "first-fit", "likelihoods")
 LATENCY_WORKLOAD = "W1"
+STREAM_WORKLOAD = "W4"
 
 
 def main() -> None:
     options = parse()
-    of_workloads = {"epochs", "latency"} & set(options.measure) and any(WORKLOADS[w].digits for w in options.workloads)
+    of_workloads = {"epochs", "latency", "stream"} & set(options.measure) and any(
+        WORKLOADS[w].digits for w in options.workloads
+    )
     if of_workloads or "first-fit" in options.measure:
         try:
             data.folder()
@@ -33,7 +36,7 @@ def main() -> None:
     record = Record.of_run(options.json, "", described)
     tables.heading(described)
 
-    if "epochs" in options.measure or "latency" in options.measure:
+    if {"epochs", "latency", "stream"} & set(options.measure):
         peak = machine.fma_peak(options.threads)
         found = f"{peak / 1e9:.0f} GFLOP/s" if isinstance(peak, float) else f"not measured: {peak}"
         tables.console.print(f"FMA peak of {options.threads} threads: {found}", highlight=False)
@@ -67,7 +70,8 @@ def time_workload(workload: Workload, options: argparse.Namespace, peak: float |
     """Epochs, and on the small network also the latency of one prediction, by the processes that trained it."""
     failed: dict[str, str] = {}
     with_latency = "latency" in options.measure and workload.name == LATENCY_WORKLOAD
-    if "epochs" not in options.measure and not with_latency:
+    with_stream = "stream" in options.measure and workload.name == STREAM_WORKLOAD
+    if "epochs" not in options.measure and not with_latency and not with_stream:
         return
     running = children.start(options.peers, workload.name, options.threads, failed)
     per_turn = options.epochs or workload.epochs_per_turn
@@ -75,6 +79,8 @@ def time_workload(workload: Workload, options: argparse.Namespace, peak: float |
         word = f"epoch {per_turn}"
         seconds = children.in_turn(running, word, options.rounds) if "epochs" in options.measure else {}
         latencies = children.in_turn(running, "latency", options.rounds) if with_latency else {}
+        streaming = [child for child in running if child.peer in STREAMS] if with_stream else []
+        streams = children.in_turn(streaming, "stream", options.rounds)
         results = {child.peer: {**child.ready, **child.ask("finish")} for child in running}
     finally:
         for child in running:
@@ -97,6 +103,9 @@ def time_workload(workload: Workload, options: argparse.Namespace, peak: float |
     if latencies:
         tables.durations("Predicting one row (784-32-1), in microseconds", latencies, unit="µs", scale=1e6)
         record.write("latency", "s", latencies, **about)
+    if streams:
+        tables.durations("Reading one more step (LSTM of 128), in microseconds", streams, unit="µs", scale=1e6)
+        record.write("stream", "s", streams, **about)
     tables.failures(failed)
 
 

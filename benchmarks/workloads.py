@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from benchmarks.layers import Convolution, Dense, Flatten, GlobalAverage, Layer, MaxPool, Shape
+from benchmarks.layers import Convolution, Dense, Flatten, GlobalAverage, Layer, MaxPool, Recurrence, Shape
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,16 @@ class Workload:
         return all(isinstance(layer, Dense) for layer in self.layers)
 
     @property
+    def is_recurrent(self) -> bool:
+        """Whether the first layer is a recurrence."""
+        return isinstance(self.layers[0], Recurrence)
+
+    @property
+    def is_series(self) -> bool:
+        """Whether it convolves along one axis."""
+        return self.axes == 1 and not self.is_recurrent
+
+    @property
     def axes(self) -> int:
         """The number of axes of space: of a series 1, of an image 2, of a volume 3; of a row of a table 0."""
         return len(self.inputs) - 1
@@ -78,12 +88,13 @@ class Workload:
         """The arithmetic that no method can avoid, in FLOP (a multiplication and an addition are two).
 
         A dense layer p → q costs 2pq forward (x W), 2pq for ∂LL/∂W (xᵀ δ) and 2pq for ∂LL/∂x (δ Wᵀ); a convolution as
-        much at each position of its output, with p the number of inputs that a kernel sees. Nobody needs ∂LL/∂x of
-        the first layer, so it is not counted. Biases, activations, pooling, the likelihood and the optimizer are not
-        counted either: the figure is the share of the peak that the products alone reach.
+        much at each position of its output, with p the number of inputs that a kernel sees; a recurrence as much at
+        each step, of its input and of its state. Nobody needs ∂LL/∂x of the first layer, so it is not counted. Biases,
+        activations, pooling, the likelihood and the optimizer are not counted either: the figure is the share of the
+        peak that the products alone reach.
         """
         products = [layer.product_flop(shape) for layer, shape in zip(self.layers, self.shapes, strict=True)]
-        return 3 * sum(products) - products[0]
+        return 3 * sum(products) - self.layers[0].input_flop(self.inputs)
 
 
 W1 = Workload(
@@ -174,6 +185,17 @@ DEPTHWISE = replace(
     batch_size=16,
 )
 
-WORKLOADS = {
-    workload.name: workload for workload in (W1, W2, W1_DENSE, W2_DENSE, T1, T2, W3, CONV1D, CONV3D, DEPTHWISE)
-}
+# Sequences: the rows of an image, from the top one down. Small minibatches have fewer examples, so that the slowest
+# peer's turn takes seconds.
+W4 = replace(W2, name="W4", inputs=(28, 28), layers=(Recurrence(128, "lstm"), Dense(10)), rows=12_800)
+W4_GRU = replace(W4, name="W4-GRU", layers=(Recurrence(128, "gru"), Dense(10)))
+W4_BATCH_16 = replace(W4, name="W4-batch-16", rows=3_200, batch_size=16, epochs_per_turn=2)
+W4_BATCH_1 = replace(W4, name="W4-batch-1", rows=400, batch_size=1, epochs_per_turn=2)
+
+ALL = (
+    *(W1, W2, W1_DENSE, W2_DENSE),
+    *(T1, T2),
+    *(W3, CONV1D, CONV3D, DEPTHWISE),
+    *(W4, W4_GRU, W4_BATCH_16, W4_BATCH_1),
+)
+WORKLOADS = {workload.name: workload for workload in ALL}

@@ -98,7 +98,7 @@ class PyEngine {
       : double_(double_precision),
         width_(values.empty() ? 0 : Value(values.back()).width()),
         targets_(std::get<4>(likelihood)),
-        classes_(std::get<5>(likelihood) * std::get<6>(likelihood)),
+        classes_(std::get<5>(likelihood) * std::max<std::ptrdiff_t>(std::get<6>(likelihood), 1)),
         input_width_(values.empty() ? 0 : Value(values.front()).width()) {
     const auto& [name, constants, training, groups, targets, classes, places] = likelihood;
     Program program{

@@ -27,6 +27,7 @@ from likeliest.layers import (
     RNN,
     Activation,
     Add,
+    Attention,
     AvgPool1D,
     AvgPool2D,
     AvgPool3D,
@@ -46,12 +47,16 @@ from likeliest.layers import (
     GroupNorm,
     Last,
     Layer,
+    LayerNorm,
     MaxPool1D,
     MaxPool2D,
     MaxPool3D,
     Parallel,
+    Positions,
     Residual,
+    RMSNorm,
     SeparableConv2D,
+    TransformerBlock,
     Upsample1D,
     Upsample2D,
     Upsample3D,
@@ -1415,13 +1420,18 @@ RECURRENT = [
     NetworkCase((Bidirectional(GRU(3, initial_state="learned", return_sequences=True)), GRU(4)), Bernoulli(), (8,), 7),
     NetworkCase((Residual(GRU(3, return_sequences=True)), LSTM(33)), Categorical(3), (9, 3), 65),
     NetworkCase((LSTM(64),), Categorical(10), (28, 28), 40),
+    NetworkCase((LSTM(6, layer_norm=True, return_sequences=True), GlobalAvgPool()), Categorical(3), (5, 6), 9),
+    NetworkCase((GRU(9, reset_after=False, layers=2, dropout=0.5, input_dropout=0.2),), Categorical(4), (7, 5), 19),
 ]
 AWKWARD += RECURRENT
 
-# Recurrences that the native engine has no kernel for.
-REFERENCE = [
-    NetworkCase((LSTM(6, layer_norm=True, return_sequences=True), GlobalAvgPool()), Categorical(3), (5, 6), 9),
-    NetworkCase((GRU(9, reset_after=False, layers=2, dropout=0.5, input_dropout=0.2),), Categorical(4), (7, 5), 17),
+# Attention, on steps of several numbers.
+ATTENTIVE = [
+    NetworkCase((Attention(2), Last()), Categorical(3), (5, 6), 9),
+    NetworkCase((Attention(3, 12, causal=True, rotary=True, dropout=0.2), Flatten()), Bernoulli(), (4, 5), 33),
+    NetworkCase((Positions(9), TransformerBlock(2, 5, causal=True), LayerNorm(), Last()), Categorical(3), (7, 4), 5),
+    NetworkCase((Positions(kind="sinusoidal"), RMSNorm(), Attention(1), GRU(3)), Bernoulli(), (6, 8), 17),
 ]
+AWKWARD += ATTENTIVE
 
 NETWORKS = SMALL + AWKWARD + LIKELY

@@ -150,7 +150,8 @@ def test_gradients(layers: tuple[Any, ...]) -> None:
     net = _network(*layers)
     rng = np.random.default_rng(4)
     shape = net.likelihood.row
-    assert net.check_gradient(rng.normal(size=(N, T, P)), rng.normal(size=(N, *shape))).ok
+    errors = net.check_gradient(rng.normal(size=(N, T, P)), rng.normal(size=(N, *shape))).errors
+    assert max(error for name, error in errors.items() if name not in net.program.statistics) < 1e-7
 
 
 def test_gradients_of_symbols() -> None:
@@ -252,7 +253,7 @@ def test_a_transformer_learns_to_turn_symbols_around() -> None:
         ([ll.LSTM(4), ll.Attention(2)], (T, P), "needs return_sequences=True"),
         ([ll.Positions(4)], (T, P), "a sequence has 5 steps, and longest is 4"),
         ([ll.Positions(4)], (P,), r"positions_1 expects a sequence \(n, T, p\), got \(n, 8\)"),
-        ([ll.TokenEmbedding(3, 2)], (T, 1), r"drop the last axis, X\[:, :, 0\]"),
+        ([ll.TokenEmbedding(3, 2)], (T, 2), "give one code for each step"),
         ([ll.Dense(4), ll.TokenEmbedding(3, 2)], (T,), "codes are read from the inputs"),
         ([ll.TransformerBlock(2, 4)], (P,), "transformer_block_1 expects a sequence"),
     ],

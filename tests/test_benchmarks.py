@@ -79,6 +79,47 @@ def test_arithmetic_of_a_network_of_convolutions():
     assert DEPTHWISE.flop_per_example == 2 * (2 * 54**2 * 9 * 128) + 3 * (2 * 52**2 * 9 * 128 + 2 * 128 * 10)
 
 
+@pytest.mark.parametrize(("name", "gates"), [("W4", 4), ("W4-GRU", 3)])
+def test_arithmetic_of_a_recurrence(name, gates):
+    """28 steps of 28 and 27 of 128, whose first state is 0, into the gates; no gradient of the inputs."""
+    from benchmarks.workloads import WORKLOADS
+
+    workload = WORKLOADS[name]
+    inputs, state = 2 * 28 * 28 * gates * 128, 2 * 27 * 128 * gates * 128
+    assert workload.shapes == [(28, 28), (128,)]
+    assert workload.outputs == 10
+    assert workload.flop_per_example == 2 * inputs + 3 * (state + 2 * 128 * 10)
+
+
+def test_small_minibatches_are_of_the_same_network():
+    from benchmarks.workloads import W4, W4_BATCH_1, W4_BATCH_16
+
+    for small, size in ((W4_BATCH_1, 1), (W4_BATCH_16, 16)):
+        assert small.layers == W4.layers
+        assert small.batch_size == size
+        assert small.rows % size == 0
+
+
+def test_an_image_is_a_sequence_of_its_rows(tmp_path, monkeypatch):
+    from benchmarks import data
+    from benchmarks.workloads import W4_BATCH_16
+
+    random = np.random.default_rng(0)
+    for split, n in (("train", 3300), ("test", 20)):
+        images, labels = (tmp_path / name for name in data.FILES[split])
+        pixels = random.integers(256, size=(n, 28, 28), dtype=np.uint8)
+        images.write_bytes(b"\0\0\x08\x03" + np.array(pixels.shape, ">i4").tobytes() + pixels.tobytes())
+        labels.write_bytes(b"\0\0\x08\x01" + np.array([n], ">i4").tobytes() + bytes(range(10)) * (n // 10))
+        monkeypatch.setenv(data.VARIABLE, str(tmp_path))
+        (tmp_path / data.FILES["test"][0]).touch()
+        (tmp_path / data.FILES["test"][1]).touch()
+        x, y = data.load(split, W4_BATCH_16)
+        rows = min(n, W4_BATCH_16.rows) if split == "train" else n
+        assert x.shape == (rows, 28, 28)
+        assert y.tolist() == [i % 10 for i in range(rows)]
+        np.testing.assert_allclose(x[7, 3], pixels[7, 3] / 255, rtol=1e-6)
+
+
 def test_generated_examples_carry_their_class():
     """A texture repeats itself after five steps, noise does not; the same data each time, and others to test on."""
     from benchmarks.data import patterns

@@ -14,7 +14,6 @@ from cases import (
     NETWORKS,
     NO_KERNEL,
     OPERATIONS,
-    REFERENCE,
     Array,
     LikelihoodCase,
     NetworkCase,
@@ -102,7 +101,7 @@ def test_native_gradient_equals_central_differences(case: NetworkCase) -> None:
     assert error_against_central_differences(net, X, y, scale=scale) <= 1e-7
 
 
-@every(AWKWARD + REFERENCE)
+@every(AWKWARD)
 def test_reference_gradient_equals_central_differences(case: NetworkCase) -> None:
     assert error_against_central_differences(case.network("reference"), *case.data()) <= 1e-7
 
@@ -143,12 +142,6 @@ def test_native_equals_reference_in_float64(case: NetworkCase) -> None:
     w = np.random.default_rng(0).uniform(0, 3, case.n)
     weighted = mine.gradient(X, y, sample_weight=w, threads=1)
     assert difference(weighted, expected.gradient(X, y, sample_weight=w)) <= 1e-12
-
-
-@every(REFERENCE)
-def test_what_the_native_engine_cannot_do_is_said(case: NetworkCase) -> None:
-    with pytest.raises(ValueError, match=r'native engine has .* use engine="reference"'):
-        case.network("native")
 
 
 @every(NETWORKS)
@@ -263,8 +256,8 @@ def test_jax_differentiates_the_pages_to_the_same_gradient() -> None:
 @pytest.mark.slow
 def test_torch_differentiates_the_same_network_to_the_same_gradient() -> None:
     torch = pytest.importorskip("torch")
-    for case in AWKWARD + REFERENCE:
-        net, (X, y) = case.network("reference" if case in REFERENCE else "native"), case.data()
+    for case in AWKWARD:
+        net, (X, y) = case.network("native"), case.data()
         theta = {name: torch.tensor(value, requires_grad=True) for name, value in net.parameters.items()}
         eta = by_operations(
             net.program, theta, torch.tensor(X.astype(float)), lambda o, v, a: OPERATIONS[o].torch(torch, *v, **a)

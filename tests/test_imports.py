@@ -16,8 +16,8 @@ ROOT = Path(likeliest.__file__).parent
 # Each may import only what stands in a line before its own; those of one line do not import each other.
 ORDER = """
 xp random
-augmentation ops likelihoods priors optimizers initializers schedules averaging threads data atomic calibration
-forecasting likelihood_check tables tensor_file
+augmentation ops likelihoods priors optimizers initializers schedules averaging threads data forecasting atomic
+calibration likelihood_check tables tensor_file
 sequences
 grids program
 layers engines

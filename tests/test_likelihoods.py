@@ -522,7 +522,7 @@ class Own(Exponential):
 def test_resolve_takes_names_classes_objects_and_your_own() -> None:
     for name, kind in lk.LIKELIHOODS.items():
         assert kind.name == name
-        if name not in ("categorical", "independent", "ordinal", "multivariate_normal"):
+        if name not in ("categorical", "independent", "ordinal", "multivariate_normal", "per_step"):
             assert lk.resolve(name) == lk.resolve(kind) == kind()
     likelihood = lk.Gamma(shape=2.0)
     assert lk.resolve(likelihood) is likelihood

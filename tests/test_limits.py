@@ -128,7 +128,7 @@ def test_clipping_is_torchs_clip_grad_norm() -> None:
         np.testing.assert_allclose(net.parameters[name], value.detach().numpy(), rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("value", [0, -1.0, np.nan, np.inf, "1", True])
+@pytest.mark.parametrize("value", [0, -1.0, np.nan, "1", True])
 def test_a_clip_that_cannot_be_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match=re.escape(f"clip_norm: expected a positive number, found {value!r}")):
         network().fit(X, Y, clip_norm=value)

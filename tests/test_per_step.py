@@ -24,6 +24,12 @@ from likeliest.likelihoods import (
 from likeliest.xp import numpy_namespace as xp
 
 T = 4
+
+
+def _name(one: Any) -> str:
+    return repr(one) if isinstance(one, Likelihood) else "draw"
+
+
 BASES: list[tuple[Likelihood, Any]] = [
     (Bernoulli(), lambda rng, n: rng.integers(0, 2, n)),
     (Categorical(3), lambda rng, n: rng.integers(0, 3, n)),
@@ -57,7 +63,7 @@ def _drawn(base: Likelihood, draw: Any, missing: bool = True) -> tuple[PerStep, 
     return PerStep(base, T), rng.normal(size=(3, T * base.width)), y
 
 
-@pytest.mark.parametrize(("base", "draw"), [*BASES, (Exponential(), lambda rng, n: rng.uniform(1, 2, n))], ids=str)
+@pytest.mark.parametrize(("base", "draw"), [*BASES, (Exponential(), lambda rng, n: rng.uniform(1, 2, n))], ids=_name)
 @pytest.mark.parametrize("missing", [False, True])
 def test_it_is_its_base_at_every_step(base: Likelihood, draw: Any, missing: bool) -> None:
     """log P, its score and what training climbs, added up in a loop over the steps that count."""
@@ -83,7 +89,7 @@ def test_it_is_its_base_at_every_step(base: Likelihood, draw: Any, missing: bool
     assert likelihood.of_step is base
 
 
-@pytest.mark.parametrize(("base", "draw"), [row for row in BASES if row[0].targets == 1], ids=str)
+@pytest.mark.parametrize(("base", "draw"), [row for row in BASES if row[0].targets == 1], ids=_name)
 def test_what_it_predicts_is_of_each_step(base: Likelihood, draw: Any) -> None:
     """Mean, variance, quantile, cdf, parameters, samples, and the distribution: each step as its base has it."""
     likelihood, eta, _ = _drawn(base, draw)
@@ -285,3 +291,18 @@ def test_one_output_a_sequence_needs_a_row() -> None:
         ll.Network([ll.RNN(3, return_sequences=True)], likelihood="bernoulli", engine="reference").fit(
             X, np.where(np.isnan(y), y, 1)
         )
+
+
+@pytest.mark.parametrize("likelihood", [Bernoulli(), Categorical(2, label_smoothing=0.1), Normal(scale="learned")])
+def test_both_engines_train_to_the_same(likelihood: Likelihood) -> None:
+    """With steps that do not count."""
+    X, y = _tags()
+    nets = [
+        ll.Network([ll.GRU(3, return_sequences=True)], likelihood=likelihood, engine=engine, dtype="float64")
+        for engine in ("native", "reference")
+    ]
+    for net in nets:
+        net.fit(X, y, epochs=2, seed=0)
+    native, reference = nets
+    np.testing.assert_allclose(native.log_likelihood(X, y), reference.log_likelihood(X, y), rtol=1e-10)
+    np.testing.assert_allclose(native.predict(X), reference.predict(X), rtol=1e-9)

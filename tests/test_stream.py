@@ -101,6 +101,18 @@ def test_wrong_steps_change_nothing() -> None:
     np.testing.assert_array_equal(stream.state, kept)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_symbols(engine: str) -> None:
+    net = network([ll.TokenEmbedding(5, 3), ll.LSTM(4)], ll.likelihoods.Categorical(5), engine, (6,))
+    codes = np.array([0, 3, 4, 4, 1, 2])
+    stream = net.stream()
+    for code in codes:
+        p = stream.predict_proba(code)
+    np.testing.assert_allclose(p, net.predict_proba(codes[None])[0], atol=2e-6)
+    with pytest.raises(ValueError, match="takes codes 0 to 4, found 5"):
+        stream.output(5)
+
+
 @pytest.mark.parametrize(
     ("layers", "message"),
     [

@@ -25,6 +25,9 @@ QUICKER = {("keras", workload): "keras_on_torch" for workload in ("W3", "Conv3D"
 DISTRIBUTIONS = {"pytorch": "torch", "pytorch-tuned": "torch", "pytorch-compile": "torch"}
 """The name under which a peer is installed, where that is not its name in the tables."""
 
+STREAMS = ("likeliest", "pytorch", "jax")
+"""The peers that can read a sequence step by step, with their state kept."""
+
 REFERENCE = "likeliest"
 """The peer that all others are divided by."""
 

@@ -39,6 +39,10 @@ class Peer(ABC):
     def predictor(self, row: X) -> Callable[[], object]:
         """A call that turns one row (1, 784), already in the framework's own array, into its probability."""
 
+    def streamer(self, step: X) -> Callable[[], object]:
+        """A call that reads one more step (p,) of a sequence, keeps the state, and gives the probabilities by now."""
+        raise NotImplementedError("it keeps no state between calls")
+
     def evaluate(self, inputs: X, labels: Y) -> tuple[float, float]:
         """The accuracy, or for a Normal the root of the mean squared error; and the log-likelihood per example."""
         eta = np.asarray(self.eta(inputs), np.float64)

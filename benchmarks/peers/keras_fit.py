@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.data import X, Y
-from benchmarks.layers import Convolution, Dense, GlobalAverage, Layer, MaxPool
+from benchmarks.layers import Convolution, Dense, GlobalAverage, Layer, MaxPool, Recurrence
 from benchmarks.peers.base import Peer
 from benchmarks.workloads import Workload
 
@@ -69,6 +69,13 @@ def keras_layer(layer: Layer, axes: int) -> keras.layers.Layer:
         case Convolution():
             kind = (kinds.Conv1D, kinds.Conv2D, kinds.Conv3D)[axes - 1]
             return kind(layer.width, layer.kernel, activation=ACTIVATIONS[layer.activation])
+        case Recurrence():
+            kind = kinds.LSTM if layer.kind == "lstm" else kinds.GRU
+            return kind(
+                layer.width,
+                kernel_initializer=by_gate(keras.initializers.GlorotUniform, layer.gates),
+                recurrent_initializer=by_gate(keras.initializers.Orthogonal, layer.gates),
+            )
         case MaxPool():
             return (kinds.MaxPooling1D, kinds.MaxPooling2D, kinds.MaxPooling3D)[axes - 1](2)
         case GlobalAverage():
@@ -76,6 +83,16 @@ def keras_layer(layer: Layer, axes: int) -> keras.layers.Layer:
                 axes - 1
             ]()
     return kinds.Flatten()
+
+
+def by_gate(kind: type[keras.initializers.Initializer], gates: int) -> Callable[..., Any]:
+    """Weights (p, gates · q), each gate's drawn by themselves."""
+
+    def draw(shape: tuple[int, int], dtype: Any = None) -> Any:
+        p, width = shape
+        return keras.ops.concatenate([kind()((p, width // gates), dtype) for _ in range(gates)], axis=1)
+
+    return draw
 
 
 def optimizer(workload: Workload) -> keras.optimizers.Optimizer:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import likeliest as ll
 from benchmarks.data import X, Y
-from benchmarks.layers import Convolution, Dense, GlobalAverage, Layer, MaxPool
+from benchmarks.layers import Convolution, Dense, GlobalAverage, Layer, MaxPool, Recurrence
 from benchmarks.peers.base import Peer
 from benchmarks.workloads import Workload
 
@@ -46,6 +46,7 @@ class Likeliest(Peer):
             batch_size=self.workload.batch_size,
             seed=0,
             threads=self.threads,
+            clip_norm=None,  # as the peers: networks with recurrences would have their gradients clipped
             verbose=False,
         )
 
@@ -60,6 +61,10 @@ class Likeliest(Peer):
 
     def predictor(self, row: X) -> Callable[[], object]:
         return lambda: self.net.predict_proba(row)
+
+    def streamer(self, step: X) -> Callable[[], object]:
+        stream = self.net.stream()
+        return lambda: stream.predict_proba(step)
 
 
 def likelihood(workload: Workload) -> ll.likelihoods.Likelihood:
@@ -76,6 +81,8 @@ def likeliest_layer(layer: Layer, axes: int) -> ll.layers.Layer:
             kind = (ll.Conv1D, ll.Conv2D, ll.Conv3D)[axes - 1]
             groups = layer.width if layer.depthwise else 1
             return kind(layer.width, layer.kernel, layer.activation, groups=groups)
+        case Recurrence():
+            return ll.LSTM(layer.width) if layer.kind == "lstm" else ll.GRU(layer.width)
         case MaxPool():
             return (ll.MaxPool1D, ll.MaxPool2D, ll.MaxPool3D)[axes - 1](2)
         case GlobalAverage():

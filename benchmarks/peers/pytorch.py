@@ -5,6 +5,8 @@ was quicker than gathering the epoch at once, than writing into one buffer with 
 The fused optimizers update all parameters in one call: for Adam that almost halves the epoch of W2.
 Images and volumes lie channels last in memory, which is as quick (W3, Conv3D) or quicker (Depthwise) than channels
 first; series lie channels first, since a Conv1d knows nothing else. pytorch_tuned.py has what else helps.
+Recurrences are nn.LSTM (oneDNN's) and nn.GRU; sequences first or steps first is as quick, cells written out take twice
+as long, and minibatches of 16 and less take one thread, which is a third quicker than two.
 """
 
 # ruff: noqa: D102 (base.py says what the methods of a peer do)
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.data import X, Y
-from benchmarks.layers import Convolution, Dense, GlobalAverage, MaxPool
+from benchmarks.layers import Convolution, Dense, GlobalAverage, MaxPool, Recurrence
 from benchmarks.peers.base import Peer
 from benchmarks.workloads import Workload
 
@@ -36,12 +38,16 @@ POOLS: dict[int, type[nn.Module]] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.Max
 CHANNELS_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 
+FEW = 16
+"""Sequences in a minibatch that one thread goes through more quickly than two."""
+
+
 class PyTorch(Peer):
     """torch.nn, autograd and torch.optim."""
 
     def __init__(self, workload: Workload, inputs: X, labels: Y, threads: int) -> None:
         super().__init__(workload, inputs, labels, threads)
-        torch.set_num_threads(threads)
+        torch.set_num_threads(1 if workload.is_recurrent and workload.batch_size <= FEW else threads)
         torch.manual_seed(0)
         self.inputs = self.resident(inputs)
         self.labels = torch.from_numpy(labels)
@@ -54,7 +60,7 @@ class PyTorch(Peer):
     def resident(self, inputs: X) -> Tensor:
         """The inputs as they lie in memory; a series (n, T, c) with its channels first."""
         x = torch.from_numpy(inputs)
-        return x.movedim(-1, 1).contiguous() if self.workload.axes == 1 else x
+        return x.movedim(-1, 1).contiguous() if self.workload.is_series else x
 
     def network(self) -> nn.Module:
         """The layers; images and volumes are turned to (n, c, *space), which moves nothing."""
@@ -85,6 +91,20 @@ class PyTorch(Peer):
 
         return predict
 
+    def streamer(self, step: X) -> Callable[[], Tensor]:
+        torch.set_num_threads(1)  # one step is quicker without a second
+        first, *rest = self.net.children()
+        recurrence, output = first.recurrence, nn.Sequential(*rest)
+        state = None
+
+        @torch.inference_mode()
+        def read() -> Tensor:
+            nonlocal state
+            h, state = recurrence(torch.from_numpy(step)[None, None], state)
+            return torch.softmax(output(h[:, 0]), 1)
+
+        return read
+
 
 def network(workload: Workload) -> nn.Sequential:
     """The workload's layers, starting from Glorot's uniform distribution."""
@@ -97,6 +117,8 @@ def network(workload: Workload) -> nn.Sequential:
                 groups = layer.width if layer.depthwise else 1
                 kind = CONVOLUTIONS[workload.axes]
                 modules += [glorot(kind(given[-1], layer.width, layer.kernel, groups=groups)), *activation(layer)]
+            case Recurrence():
+                modules.append(LastState(given[-1], layer))
             case MaxPool():
                 modules.append(POOLS[workload.axes](2))
             case GlobalAverage():
@@ -123,6 +145,27 @@ class ChannelsSecond(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.movedim(-1, 1)
+
+
+class LastState(nn.Module):
+    """(n, T, p) → (n, q), of one recurrence; each gate's weights are drawn by themselves."""
+
+    def __init__(self, p: int, layer: Recurrence) -> None:
+        super().__init__()
+        kind = nn.LSTM if layer.kind == "lstm" else nn.GRU
+        self.recurrence = kind(p, layer.width, batch_first=True)
+        W, U, *biases = self.recurrence.parameters()
+        for W_gate, U_gate in zip(W.chunk(layer.gates), U.chunk(layer.gates), strict=True):
+            nn.init.xavier_uniform_(W_gate)
+            nn.init.orthogonal_(U_gate)
+        for b in biases:
+            nn.init.zeros_(b)
+        if layer.kind == "lstm":
+            nn.init.ones_(biases[0].chunk(layer.gates)[1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        h: Tensor = self.recurrence(x)[0]
+        return h[:, -1]
 
 
 class Mean(nn.Module):

@@ -30,7 +30,7 @@ class PyTorchTuned(PyTorch):
     """torch.nn, autograd and torch.optim, for convolutions."""
 
     def __init__(self, workload: Workload, inputs: X, labels: Y, threads: int) -> None:
-        if workload.is_dense:
+        if workload.is_dense or workload.is_recurrent:
             raise NotImplementedError("it is for convolutions")
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_MAX, 0)

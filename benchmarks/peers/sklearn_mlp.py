@@ -27,7 +27,7 @@ class SklearnMLP(Peer):
     def __init__(self, workload: Workload, inputs: X, labels: Y, threads: int) -> None:
         super().__init__(workload, inputs, labels, threads)
         if not workload.is_dense:
-            raise NotImplementedError("scikit-learn has no convolutions")
+            raise NotImplementedError("scikit-learn has dense layers only")
         self.inputs, self.labels = inputs, labels
         hidden = [layer for layer in workload.layers[:-1] if isinstance(layer, Dense)]
         kind = MLPRegressor if workload.is_normal else MLPClassifier

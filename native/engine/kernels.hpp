@@ -196,6 +196,9 @@ struct Cell {
   const T* g;
   std::ptrdiff_t ld_g;
   T *dh, *dc;
+  const T* bias;    // of a gru that resets first: c
+  const T* into;    // h as it goes into U, and
+  T *reset, *back;  // r times that; the gradient that comes to it through U
 };
 
 // Attention of one head in one example: rows of numbers as far apart as the letters behind them say, d of q and k, e of
@@ -385,8 +388,18 @@ struct Table {
   void (*attention_back)(const Attention<T>&) noexcept;
   void (*lstm)(const Cell<T>&) noexcept;
   void (*lstm_back)(const Cell<T>&) noexcept;
+  // The two parts of an lstm whose c is normalized between them.
+  void (*lstm_gates)(const Cell<T>&) noexcept;
+  void (*lstm_gates_back)(const Cell<T>&) noexcept;
+  void (*lstm_output)(const Cell<T>&) noexcept;
+  void (*lstm_output_back)(const Cell<T>&) noexcept;
   void (*gru)(const Cell<T>&) noexcept;
   void (*gru_back)(const Cell<T>&) noexcept;
+  // Those of a gru that resets the state before the product with it.
+  void (*gru_reset)(const Cell<T>&) noexcept;
+  void (*gru_reset_back)(const Cell<T>&) noexcept;
+  void (*gru_candidate)(const Cell<T>&) noexcept;
+  void (*gru_candidate_back)(const Cell<T>&) noexcept;
   void (*rnn)(const Cell<T>&) noexcept;
   void (*rnn_back)(const Cell<T>&) noexcept;
   void (*max_pool)(const Pool<T>&) noexcept;

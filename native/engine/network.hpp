@@ -111,12 +111,14 @@ struct Network {
   std::vector<std::ptrdiff_t> storages;
   std::size_t values = 0;
   const LikelihoodKernel<T>* likelihood = nullptr;  // null: a custom one
-  std::ptrdiff_t groups, targets, classes, steps;   // of the likelihood
-  std::vector<T> constants, training_constants;     // of the likelihood
-  std::vector<SliceRule<T>> rules;                  // one a slice
-  bool needs_gradient = false;                      // whether some gradients are always stored before they are applied
-  bool whole_batches = false;                       // whether a minibatch cannot go through in blocks
-  bool sequences = false;                           // whether values have several places, one after the other
+  std::ptrdiff_t groups, targets, classes;          // of the likelihood
+  bool has_steps;                                   // whether steps have it, each by itself; else there is one
+  std::ptrdiff_t steps;
+  std::vector<T> constants, training_constants;  // of the likelihood
+  std::vector<SliceRule<T>> rules;               // one a slice
+  bool needs_gradient = false;                   // whether some gradients are always stored before they are applied
+  bool whole_batches = false;                    // whether a minibatch cannot go through in blocks
+  bool sequences = false;                        // whether values have several places, one after the other
   // Images: tasks go through a few examples at a time, and gradients are added up in so many shards of a minibatch. 0:
   // there are none.
   std::ptrdiff_t row_shards = 0, rows_at_a_time = 0;
@@ -128,13 +130,15 @@ struct Network {
         groups(program.likelihood.groups),
         targets(program.likelihood.targets),
         classes(program.likelihood.classes),
-        steps(program.likelihood.steps),
+        has_steps(program.likelihood.steps > 0),
+        steps(has_steps ? program.likelihood.steps : 1),
         constants(program.likelihood.constants.begin(), program.likelihood.constants.end()),
         training_constants(program.likelihood.training.begin(), program.likelihood.training.end()) {
     if (program.likelihood.name != "custom")
       likelihood = &find(table.likelihoods, table.likelihood_count, program.likelihood.name, "likelihood");
-    require(groups >= 1 && targets >= 1 && steps >= 1 && targets % (groups * steps) == 0 && classes >= 0,
-            "no such likelihood");
+    require(
+        groups >= 1 && targets >= 1 && program.likelihood.steps >= 0 && targets % (groups * steps) == 0 && classes >= 0,
+        "no such likelihood");
     constants.resize(kMaxConstants + constants.size());  // so that a kernel may read what is not there
     training_constants.resize(kMaxConstants + training_constants.size());
     require(program.rules.empty() || program.rules.size() == program.parameters.size(), "a parameter without a rule");
@@ -402,7 +406,7 @@ struct Network {
     const auto same_width = [&](std::size_t parameters, std::size_t constants) {
       fits(p == q && step.parameters.size() == parameters && step.constants.size() == constants);
     };
-    const bool recurs = name == "lstm" || name == "gru" || name == "rnn";
+    const bool recurs = name == "lstm" || name == "gru" || name == "rnn" || name == "layer_norm_lstm";
     fits(inputs.size() == 1 || name == "add" || name == "concatenate" || name == "gate" || name == "last_step" ||
          name == "attention" || recurs);
     node.window.c = inputs[0]->shape.back();
@@ -418,11 +422,13 @@ struct Network {
     if (recurs) {
       resolve_recurrence(node, step, inputs, output);
       const Recurrence& r = node.recurrence;
-      fits(step.parameters.size() == (r.cell == Recurrence::gru ? 4 : 3));
+      fits(step.parameters.size() == (r.normalizes() ? 7 : r.is_gru() ? 4 : 3));
       node.weight = matrix(0, r.p, r.gates() * r.q);
       node.others = {matrix(1, r.q, r.gates() * r.q)};
       node.bias = row(2, r.gates() * r.q);
-      if (r.cell == Recurrence::gru) node.others.push_back(row(3, r.gates() * r.q));
+      if (r.is_gru()) node.others.push_back(row(3, r.gates() * r.q));
+      if (r.normalizes())
+        for (const std::size_t k : {3, 4, 5, 6}) node.others.push_back(row(k, k < 5 ? r.gates() * r.q : r.q));
     } else if (name == "affine" && node.window.in[2] > 1) {
       node.kind = Kind::affine_steps;
       fits(step.parameters.size() == 1 || step.parameters.size() == 2);
@@ -630,10 +636,14 @@ struct Network {
                           const Value& output) const {
     Recurrence& r = node.recurrence;
     node.kind = Kind::recurrence;
-    r.cell = step.operation == "lstm" ? Recurrence::lstm : step.operation == "gru" ? Recurrence::gru : Recurrence::rnn;
-    const bool lstm = r.cell == Recurrence::lstm;
-    const auto fits = [&](bool condition) { require(condition, "step '" + step.operation + "' does not fit"); };
-    fits(step.constants.size() == 7 && inputs[0]->shape.size() == 2);
+    const std::string& name = step.operation;
+    const bool lstm = name == "lstm" || name == "layer_norm_lstm";
+    r.cell = name == "lstm"              ? Recurrence::lstm
+             : name == "layer_norm_lstm" ? Recurrence::layer_norm_lstm
+             : name == "gru"             ? Recurrence::gru
+                                         : Recurrence::rnn;
+    const auto fits = [&](bool condition) { require(condition, "step '" + name + "' does not fit"); };
+    fits(step.constants.size() == (r.normalizes() ? 8 : 7) && inputs[0]->shape.size() == 2);
     const double* next = step.constants.data();
     int count = 1;
     for (int* which : {&r.lengths, &r.state, &r.keep}) *which = *next++ != 0 ? count++ : -1;
@@ -644,8 +654,8 @@ struct Network {
     fits(*next >= 0 && *next < 1e9);
     r.truncate = std::ptrdiff_t(*next++);
     if (r.cell == Recurrence::rnn) r.relu = *next != 0;
-    if (r.cell == Recurrence::gru && *next == 0)
-      throw std::invalid_argument("the native engine has gru with reset_after=True only: use engine=\"reference\"");
+    if (r.cell == Recurrence::gru && *next == 0) r.cell = Recurrence::gru_before;
+    if (r.normalizes()) r.epsilon = *next;
     r.steps = inputs[0]->shape[0], r.p = inputs[0]->shape[1], r.q = output.shape.back() / (r.with_cell ? 2 : 1);
     fits(output.width() == (r.every ? r.steps : 1) * (r.with_cell ? 2 : 1) * r.q);
     if (r.lengths > 0) fits(inputs[std::size_t(r.lengths)]->width() == 1);

@@ -97,7 +97,7 @@ class Plan {
 
   // The kernel's `score`, or that of each step.
   void score(const Scoring<T>& s) const {
-    network_.steps > 1 ? score_steps(*network_.likelihood, s, network_.steps, network_.table.lanes)
+    network_.has_steps ? score_steps(*network_.likelihood, s, network_.steps, network_.table.lanes)
                        : network_.likelihood->score(s);
   }
 

@@ -4,6 +4,8 @@
 // step. The gradients of weights come after it: each number is the sum over all steps and, in each, all rows, whatever
 // the threads. Rows whose sequence has ended are left out of both.
 #pragma once
+#include <optional>
+
 #include "engine/plan.hpp"
 
 namespace likeliest {
@@ -72,8 +74,9 @@ struct Pass {
   std::ptrdiff_t ldx() const { return r.turns() ? own.ldx : stride_of(0); }
   // What goes into U at step s.
   T* held() const { return r.keep > 0 ? own.held : own.state; }
-  // The gradients of the products with W and with U, whose panels are as many.
-  T* from_state() const { return r.splits() ? own.v : own.z; }
+  // Where the gradients of the products with W and with U are.
+  T* of_x() const { return r.normalizes() ? own.dx : own.z; }
+  T* of_state() const { return r.normalizes() ? own.dv : r.cell == Recurrence::gru ? own.v : own.z; }
 
   Cell<T> cell(std::ptrdiff_t s, Range run) const {
     const std::ptrdiff_t i = run.begin;
@@ -83,7 +86,10 @@ struct Pass {
     if (own.v) c.v = own.gates_at(own.v, s, i);
     c.before = own.at(own.state, s, i), c.after = own.at(own.state, s + 1, i);
     if (own.c) c.c_before = own.at(own.c, s, i), c.c = own.at(own.c, s + 1, i);
-    if (own.tanh_c) c.tanh_c = own.tanh_at(s, i);
+    if (own.tanh_c) c.tanh_c = own.kept_at(own.tanh_c, s, i);
+    if (own.reset) c.reset = own.kept_at(own.reset, s, i), c.into = own.at(held(), s, i);
+    if (r.normalizes()) c.z = own.gates_at(own.gates, s, i);
+    if (own.back) c.back = own.back_at(i);
     if (r.keep > 0) c.keep = input(r.keep, i), c.ld_keep = stride_of(r.keep), c.held = own.at(own.held, s + 1, i);
     c.ld_out = c.ld_g = network.stride(node.output);
     if (own.dh) c.dh = own.dh + i * own.ld;
@@ -95,6 +101,7 @@ struct Pass {
     return buffers[std::size_t(node.output)] + i * network.stride(node.output) + (r.every ? time(i, s) * r.q : 0);
   }
 
+  // From the products to the state after a step, and back, where one kernel does that.
   void run(const Table<T>& table, const Cell<T>& cell) const {
     r.cell == Recurrence::lstm ? table.lstm(cell) : r.cell == Recurrence::gru ? table.gru(cell) : table.rnn(cell);
   }
@@ -102,6 +109,50 @@ struct Pass {
     r.cell == Recurrence::lstm  ? table.lstm_back(cell)
     : r.cell == Recurrence::gru ? table.gru_back(cell)
                                 : table.rnn_back(cell);
+  }
+
+  // The three norms of an lstm: of what comes of x, of what comes of the state, and of c.
+  enum Norm { of_z, of_v, of_c };
+  Normalization<T> norm(Norm which, std::ptrdiff_t s, Range run, const T* theta) const {
+    const auto parameter = [&](int k) { return theta + network.slices[std::size_t(k)].offset; };
+    const std::ptrdiff_t i = run.begin, rows = run.end - run.begin;
+    const std::ptrdiff_t width = which == of_c ? r.q : 4 * r.q, ld = which == of_c ? own.ld : own.ldz;
+    T* x_hat = which == of_c ? own.kept_at(own.c_hat, s, i) : own.gates_at(which == of_z ? own.z : own.v, s, i);
+    return {{which == of_c ? own.at(own.c, s + 1, i) : x_hat, rows, round_up(width, network.table.lanes), ld},
+            width,
+            parameter(node.others[which == of_z   ? 1
+                                  : which == of_v ? 2
+                                                  : 3]),
+            which == of_c   ? parameter(node.others[4])
+            : which == of_z ? parameter(node.bias)
+                            : nullptr,
+            T(r.epsilon),
+            which == of_c   ? own.kept_at(own.tanh_c, s, i)
+            : which == of_z ? own.gates_at(own.gates, s, i)
+                            : own.gates_at(own.dv, s, i),
+            x_hat,
+            own.inverse + (s % own.kept * 3 + which) * own.rows + i,
+            nullptr,
+            nullptr,
+            T(1)};
+  }
+  void run_normalized(const Table<T>& table, const Cell<T>& cell, std::ptrdiff_t s, Range run, const T* theta) const {
+    table.normalize_rows(norm(of_z, s, run, theta), true);
+    table.normalize_rows(norm(of_v, s, run, theta), true);
+    const T* v = own.gates_at(own.dv, s, run.begin);
+    for (std::ptrdiff_t i = 0; i < cell.rows; ++i)
+      for (std::ptrdiff_t j = 0; j < 4 * r.q; ++j) cell.z[i * own.ldz + j] += v[i * own.ldz + j];
+    table.lstm_gates(cell);
+    table.normalize_rows(norm(of_c, s, run, theta), true);
+    table.lstm_output(cell);
+  }
+  void run_normalized_back(const Table<T>& table, const Cell<T>& cell, std::ptrdiff_t s, Range run,
+                           const T* theta) const {
+    table.lstm_output_back(cell);
+    table.normalize_rows_backward(norm(of_c, s, run, theta), cell.tanh_c, cell.back, true);
+    table.lstm_gates_back(cell);
+    table.normalize_rows_backward(norm(of_z, s, run, theta), cell.z, own.gates_at(own.dx, s, run.begin), true);
+    table.normalize_rows_backward(norm(of_v, s, run, theta), cell.z, own.gates_at(own.dv, s, run.begin), true);
   }
 
   // The state before the first step, and the steps of x where they are copied.
@@ -147,8 +198,9 @@ struct Sum {
   std::ptrdiff_t lda;
   const T* B;
   std::ptrdiff_t ldb;
-  bool packed;             // see MultiplyTransposed
-  T *to_weight, *to_bias;  // the gradient itself, or room for the sums before an update
+  bool packed;                // see MultiplyTransposed
+  T *to_weight, *to_bias;     // the gradient itself, or room for the sums before an update
+  const Stepper<T>* stepper;  // null: none here
 
   static constexpr std::ptrdiff_t kAtOnce = 64, kRows = 256;
   Piece pieces[kAtOnce];
@@ -161,8 +213,8 @@ struct Sum {
   }
   // The last time with the update.
   void flush(bool last) {
-    const bool updates = last && w.stepper;
-    const Update<T> update = updates ? w.stepper->on(parameter) : Update<T>{};
+    const bool updates = last && stepper;
+    const Update<T> update = updates ? stepper->on(parameter) : Update<T>{};
     const Segment all{0, std::int32_t(W.height), true, 0};
     table.multiply_transposed({0,
                                {&all, 1},
@@ -197,7 +249,7 @@ struct Sum {
     for (std::ptrdiff_t k = 0; k < count; ++k)
       table.sum_rows({B + pieces[k].b + begin, pieces[k].K, end - begin, ldb}, sums, true);
     if (packed && end > W.columns) std::fill(sums + (W.columns - begin), sums + (end - begin), T(0));
-    if (last && w.stepper) w.stepper->on(bias).apply(begin, sums, end - begin);
+    if (last && stepper) stepper->on(bias).apply(begin, sums, end - begin);
   }
 };
 
@@ -206,8 +258,11 @@ template <class T>
 Sum<T> sum_of(const Network<T>& network, const Worker<T>& w, int weight, int bias, const T* A, std::ptrdiff_t lda,
               const T* B, std::ptrdiff_t ldb, bool packed, T* room) {
   const Slice& W = network.slices[std::size_t(weight)];
-  T* own = w.gradient + W.offset;
-  T* bias_own = bias < 0 ? nullptr : w.gradient + network.slices[std::size_t(bias)].offset;
+  T *to = room, *to_bias = room + W.size();
+  if (!w.stepper) {
+    to = w.gradient + W.offset;
+    to_bias = bias < 0 ? nullptr : w.gradient + network.slices[std::size_t(bias)].offset;
+  }
   return {network.table,
           w,
           W,
@@ -218,13 +273,47 @@ Sum<T> sum_of(const Network<T>& network, const Worker<T>& w, int weight, int bia
           B,
           ldb,
           packed,
-          w.stepper ? room : own,
-          w.stepper ? room + W.size() : bias_own,
+          to,
+          to_bias,
+          w.stepper,
           {},
           0,
           0,
           !w.stepper && w.accumulate};
 }
+
+// The gradient of a row of parameters: the sum of rows, or of their products with others that are laid out alike. Each
+// thread sums up some panels.
+template <class T>
+struct RowSum {
+  const Table<T>& table;
+  int parameter;
+  const Slice& b;
+  Range columns;
+  const T *rows, *others;  // may be null
+  std::ptrdiff_t ld;
+  T* sums;
+
+  RowSum(const Network<T>& network, const Worker<T>& w, int parameter, const T* rows, const T* others,
+         std::ptrdiff_t ld, T* room)
+      : table(network.table),
+        parameter(parameter),
+        b(network.slices[std::size_t(parameter)]),
+        rows(rows),
+        others(others),
+        ld(ld) {
+    const Range mine = w.my(b.panels());
+    columns = {mine.begin * b.panel_width(), std::min(mine.end * b.panel_width(), round_up(b.columns, b.lanes))};
+    sums = room + columns.begin;
+    if (count() > 0) std::fill_n(sums, count(), T(0));
+  }
+  std::ptrdiff_t count() const { return columns.end - columns.begin; }
+  void add(std::ptrdiff_t K, std::ptrdiff_t at) const {
+    if (count() <= 0) return;
+    const Block<const T> block{rows + at + columns.begin, K, count(), ld};
+    others ? table.sum_products(block, others + at + columns.begin, sums, true) : table.sum_rows(block, sums, true);
+  }
+};
 
 }  // namespace sequences
 
@@ -288,6 +377,24 @@ void Plan<T>::forward_recurrence(std::size_t k) {
     const Range mine = w.mine();
     if (mine.begin == mine.end) return;
     pass.begin(mine);
+    // What comes of a state, of the panels [begin, end) of U.
+    const auto times_U = [&](const T* h, std::ptrdiff_t rows, bool there, Range panels, T* to, Start start,
+                             const T* bias) {
+      network_.table.multiply({rows,
+                               {&of_state, there},
+                               r.q,
+                               U.columns,
+                               panels.begin,
+                               panels.end,
+                               h,
+                               own.ld,
+                               w.theta + U.offset,
+                               to,
+                               own.ldz,
+                               start,
+                               bias});
+    };
+    const Range all{0, U.panels()};
     for (std::ptrdiff_t s = 0; s < r.steps; ++s) {
       const bool from_state = s > 0 || r.state > 0;  // else that is 0
       pass.each_run(mine, s, !r.turns(), [&](Range run) {
@@ -304,43 +411,28 @@ void Plan<T>::forward_recurrence(std::size_t k) {
                                  w.theta + W.offset,
                                  z,
                                  own.ldz,
-                                 Start::bias,
+                                 r.normalizes() ? Start::zero : Start::bias,
                                  w.theta + slice_of(node.bias).offset});
         const T* h = own.at(pass.held(), s, run.begin);
-        if (r.splits())
-          network_.table.multiply({rows,
-                                   {&of_state, from_state},
-                                   r.q,
-                                   U.columns,
-                                   0,
-                                   U.panels(),
-                                   h,
-                                   own.ld,
-                                   w.theta + U.offset,
-                                   own.gates_at(own.v, s, run.begin),
-                                   own.ldz,
-                                   Start::bias,
-                                   w.theta + slice_of(node.others[1]).offset});
+        T* v = own.v ? own.gates_at(own.v, s, run.begin) : nullptr;
+        if (r.cell == Recurrence::gru)
+          times_U(h, rows, from_state, all, v, Start::bias, w.theta + slice_of(node.others[1]).offset);
+        else if (v)  // of a gru that resets first, the panels with r and u
+          times_U(h, rows, from_state, {0, r.is_gru() ? divide_up(2 * r.q, U.panel_width()) : all.end}, v, Start::zero,
+                  nullptr);
         else if (from_state)
-          network_.table.multiply({rows,
-                                   {&of_state, 1},
-                                   r.q,
-                                   U.columns,
-                                   0,
-                                   U.panels(),
-                                   h,
-                                   own.ld,
-                                   w.theta + U.offset,
-                                   z,
-                                   own.ldz,
-                                   Start::accumulate,
-                                   nullptr});
+          times_U(h, rows, true, all, z, Start::accumulate, nullptr);
       });
       pass.each_run(mine, s, true, [&](Range run) {
         Cell<T> cell = pass.cell(s, run);
         cell.keeps = training_;
         if (r.every) cell.out = pass.output(w.space->values, run.begin, s);
-        pass.run(network_.table, cell);
+        if (r.normalizes()) return pass.run_normalized(network_.table, cell, s, run, w.theta);
+        if (r.cell != Recurrence::gru_before) return pass.run(network_.table, cell);
+        cell.bias = w.theta + slice_of(node.others[1]).offset;
+        network_.table.gru_reset(cell);
+        times_U(cell.reset, cell.rows, from_state, {2 * r.q / U.panel_width(), all.end}, cell.v, Start::zero, nullptr);
+        network_.table.gru_candidate(cell);
       });
     }
     pass.end(mine);
@@ -365,13 +457,14 @@ void Plan<T>::backward_recurrence(std::size_t k) {
     const Recurrent<T>& own = pass.own;
     const std::ptrdiff_t gates = r.gates() * r.q;
     const Slice Wt{0, gates, r.p, network_.table.lanes}, Ut{0, gates, r.q, network_.table.lanes};
-    const Segment all{0, std::int32_t(gates), true, 0};
-    // z W^T or z U^T, which is `gradients` by rows.
-    const auto multiply = [&](std::ptrdiff_t rows, const T* z, const Slice& slice, const T* panels, T* to,
+    // z W^T or z U^T, of some of the gates.
+    const auto multiply = [&](std::ptrdiff_t rows, const T* z, Range of, const Slice& slice, const T* panels, T* to,
                               std::ptrdiff_t ldc, Start start) {
+      const Segment some{std::int32_t(of.begin), std::int32_t(of.end), true, std::int32_t(of.begin)};
       network_.table.multiply(
-          {rows, {&all, 1}, gates, slice.columns, 0, slice.panels(), z, own.ldz, panels, to, ldc, start, nullptr});
+          {rows, {&some, 1}, gates, slice.columns, 0, slice.panels(), z, own.ldz, panels, to, ldc, start, nullptr});
     };
+    const Range all{0, gates};
     const bool whole_registers = r.p % network_.table.lanes == 0 && !r.turns();
     const Range mine = w.mine();
     for (std::ptrdiff_t i = mine.begin; i < mine.end; ++i) {
@@ -382,30 +475,40 @@ void Plan<T>::backward_recurrence(std::size_t k) {
       if (T* to = pass.gradient(0, i)) std::fill(to + pass.length(i) * r.p, to + r.steps * r.p, T(0));
       if (T* to = pass.gradient(r.keep, i)) std::fill_n(to, r.q, T(0));
     }
+    // What has come through U goes on to the state, and to what multiplies it.
+    const auto add_back = [&](Range run, std::ptrdiff_t s) {
+      const T* back = own.back_at(run.begin);
+      for (std::ptrdiff_t i = run.begin; i < run.end; ++i, back += own.ld) {
+        const T *keep = r.keep > 0 ? pass.input(r.keep, i) : nullptr, *h = own.at(own.state, s, i);
+        T *to = pass.gradient(r.keep, i), *dh = own.dh + i * own.ld;
+        for (std::ptrdiff_t j = 0; j < r.q; ++j) {
+          dh[j] = (r.is_gru() ? dh[j] : T(0)) + (keep ? back[j] * keep[j] : back[j]);
+          if (to) to[j] += back[j] * h[j];
+        }
+      }
+    };
     for (std::ptrdiff_t s = r.steps; s-- > 0;) {
       pass.each_run(mine, s, true, [&](Range run) {
         Cell<T> cell = pass.cell(s, run);
         if (r.every) cell.g = pass.output(w.space->gradients, run.begin, s);
-        pass.run_back(network_.table, cell);
+        if (r.normalizes()) return pass.run_normalized_back(network_.table, cell, s, run, w.theta);
+        if (r.cell != Recurrence::gru_before) return pass.run_back(network_.table, cell);
+        network_.table.gru_candidate_back(cell);
+        multiply(cell.rows, cell.z, {2 * r.q, gates}, Ut, own.Ut, cell.back, own.ld, Start::zero);
+        network_.table.gru_reset_back(cell);
+        multiply(cell.rows, cell.z, {0, 2 * r.q}, Ut, own.Ut, cell.back, own.ld, Start::accumulate);
+        add_back(run, s);
       });
       const bool to_state = s > 0 || pass.gradient(r.state, 0) || pass.gradient(r.keep, 0);
       pass.each_run(mine, s, false, [&](Range run) {
         const std::ptrdiff_t rows = run.end - run.begin;
-        const T* d = own.gates_at(pass.from_state(), s, run.begin);
-        T* dh = own.dh + run.begin * own.ld;
-        if (to_state && r.keep < 0)
-          multiply(rows, d, Ut, own.Ut, dh, own.ld, r.splits() ? Start::accumulate : Start::zero);
-        if (to_state && r.keep > 0) {
-          T* back = own.back + run.begin * own.ld;
-          multiply(rows, d, Ut, own.Ut, back, own.ld, Start::zero);
-          for (std::ptrdiff_t i = run.begin; i < run.end; ++i, back += own.ld, dh += own.ld) {
-            const T *keep = pass.input(r.keep, i), *h = own.at(own.state, s, i);
-            T* to = pass.gradient(r.keep, i);
-            for (std::ptrdiff_t j = 0; j < r.q; ++j) {
-              dh[j] = (r.splits() ? dh[j] : T(0)) + back[j] * keep[j];
-              if (to) to[j] += back[j] * h[j];
-            }
-          }
+        const T* d = own.gates_at(pass.of_state(), s, run.begin);
+        if (to_state && r.keep < 0 && r.cell != Recurrence::gru_before)
+          multiply(rows, d, all, Ut, own.Ut, own.dh + run.begin * own.ld, own.ld,
+                   r.is_gru() ? Start::accumulate : Start::zero);
+        if (to_state && r.keep > 0 && r.cell != Recurrence::gru_before) {
+          multiply(rows, d, all, Ut, own.Ut, own.back_at(run.begin), own.ld, Start::zero);
+          add_back(run, s);
         }
         if (r.truncate > 0)
           for (std::ptrdiff_t i = run.begin; i < run.end; ++i) {
@@ -417,12 +520,12 @@ void Plan<T>::backward_recurrence(std::size_t k) {
       if (node.gradient() < 0) continue;
       pass.each_run(mine, s, whole_registers, [&](Range run) {
         const std::ptrdiff_t rows = run.end - run.begin;
-        const T* d = own.gates_at(own.z, s, run.begin);
+        const T* d = own.gates_at(pass.of_x(), s, run.begin);
         if (whole_registers)
-          return multiply(rows, d, Wt, own.Wt, pass.gradient(0, run.begin) + pass.time(run.begin, s) * r.p,
+          return multiply(rows, d, all, Wt, own.Wt, pass.gradient(0, run.begin) + pass.time(run.begin, s) * r.p,
                           network_.stride(node.gradient()), Start::zero);
-        T* back = own.back + run.begin * own.ldx;
-        multiply(rows, d, Wt, own.Wt, back, own.ldx, Start::zero);
+        T* back = own.back_at(run.begin);
+        multiply(rows, d, all, Wt, own.Wt, back, own.ldx, Start::zero);
         for (std::ptrdiff_t i = run.begin; i < run.end; ++i, back += own.ldx)
           std::copy_n(back, r.p, pass.gradient(0, i) + pass.time(i, s) * r.p);
       });
@@ -439,30 +542,84 @@ void Plan<T>::backward_recurrence(std::size_t k) {
 template <class T>
 void Plan<T>::sum_recurrence(std::size_t k) {
   const Node<T>& node = network_.nodes[k];
-  const int U = node.others[0], c = node.recurrence.splits() ? node.others[1] : -1;
+  const Recurrence& r = node.recurrence;
+  const bool resets = r.cell == Recurrence::gru_before;
+  const int U = node.others[0], c = r.is_gru() ? node.others[1] : -1;
+  // The columns of U by what they multiply: h, and r h where that is what goes into the last third.
+  const Slice of_h{0, r.q, 2 * r.q, network_.table.lanes}, of_reset{0, r.q, r.q, network_.table.lanes};
   std::vector<Access> accesses{{saved(k), kWhole, false}};
   for (const int input : node.inputs) accesses.push_back({value(input), kWhole, false});
-  for (const int parameter : {node.weight, node.bias, U, c})
-    if (parameter >= 0) accesses.push_back({slice(parameter), {Split::tiles, slice_of(parameter).panels()}, true});
-  add(accesses, [=, this, &node](Worker<T>& w) {
+  std::vector<int> parameters{node.weight, node.bias};
+  parameters.insert(parameters.end(), node.others.begin() + resets, node.others.end());
+  for (const int parameter : parameters)
+    accesses.push_back({slice(parameter), {Split::tiles, slice_of(parameter).panels()}, true});
+  if (resets) accesses.push_back({transposed(k), {Split::tiles, 0}, true});
+  add(accesses, [=, this, &node, &r](Worker<T>& w) {
     const sequences::Pass<T> pass(network_, k, *w.space);
-    const Recurrence& r = node.recurrence;
     const Recurrent<T>& own = pass.own;
     const T* x = r.turns() ? own.x : pass.input(0, 0);
-    T *held = pass.held(), *v = pass.from_state();
-    auto of_x = sequences::sum_of(network_, w, node.weight, node.bias, x, pass.ldx(), own.z, own.ldz, false, own.sums);
-    auto of_state = sequences::sum_of(network_, w, U, c, held, own.ld, v, own.ldz, false, own.sums_of_state);
+    T *held = pass.held(), *z = pass.of_x(), *v = pass.of_state();
+    const bool norms = r.normalizes();
+    auto of_x = sequences::sum_of<T>(network_, w, node.weight, norms ? -1 : node.bias, x, pass.ldx(), z, own.ldz, false,
+                                     own.sums);
+    sequences::Sum<T> of_state =
+        resets
+            ? sequences::Sum<T>{network_.table,    w,       of_h,   -1, -1, held, own.ld, v, own.ldz, true,
+                                own.sums_of_state, nullptr, nullptr}
+            : sequences::sum_of<T>(network_, w, U, norms ? -1 : c, held, own.ld, v, own.ldz, false, own.sums_of_state);
+    sequences::Sum<T> of_candidate{network_.table,    w,       of_reset,        -1,      -1,
+                                   own.reset,         own.ld,  own.z + 2 * r.q, own.ldz, true,
+                                   own.sums_of_reset, nullptr, nullptr};
+    std::optional<sequences::RowSum<T>> rows[Recurrent<T>::kRowSums];  // of what is no product's bias
+    std::ptrdiff_t count = 0;
+    const auto sum_rows = [&](int parameter, const T* from, const T* others, std::ptrdiff_t ld) {
+      rows[count].emplace(network_, w, parameter, from, others, ld, own.sums_of_rows + count * own.ldz);
+      ++count;
+    };
+    if (resets) sum_rows(c, own.z, nullptr, own.ldz);
+    if (norms) {
+      sum_rows(node.bias, own.gates, nullptr, own.ldz);
+      sum_rows(node.others[1], own.gates, own.z, own.ldz);
+      sum_rows(node.others[2], own.gates, own.v, own.ldz);
+      sum_rows(node.others[3], own.tanh_c, own.c_hat, own.ld);
+      sum_rows(node.others[4], own.tanh_c, nullptr, own.ld);
+    }
     for (std::ptrdiff_t s = 0; s < r.steps; ++s) {
       pass.each_run({0, w.rows}, s, !r.turns(), [&](Range run) {
-        of_x.add({run.end - run.begin, pass.x(s, run.begin) - x, own.gates_at(own.z, s, run.begin) - own.z});
+        of_x.add({run.end - run.begin, pass.x(s, run.begin) - x, own.gates_at(z, s, run.begin) - z});
       });
       pass.each_run({0, w.rows}, s, false, [&](Range run) {
-        if (s == 0 && r.state < 0 && c < 0) return;  // a state of zeros
-        of_state.add({run.end - run.begin, own.at(held, s, run.begin) - held, own.gates_at(v, s, run.begin) - v});
+        const std::ptrdiff_t K = run.end - run.begin, at = own.gates_at(z, s, run.begin) - z;
+        const std::ptrdiff_t at_cell = own.kept_at(held, s, run.begin) - held;
+        for (std::ptrdiff_t m = 0; m < count; ++m) rows[m]->add(K, rows[m]->ld == own.ldz ? at : at_cell);
+        if (s == 0 && r.state < 0 && r.cell != Recurrence::gru) return;  // a state of zeros
+        of_state.add({K, own.at(held, s, run.begin) - held, own.gates_at(v, s, run.begin) - v});
+        if (resets) of_candidate.add({K, at_cell, at});
       });
     }
     of_x.flush(true);
     of_state.flush(true);
+    if (resets) of_candidate.flush(true);
+    for (std::ptrdiff_t m = 0; m < count; ++m)
+      if (const sequences::RowSum<T>& sum = *rows[m]; sum.count() > 0)
+        finish_gradient(w, sum.parameter, sum.columns.begin, sum.sums, sum.count());
+  });
+  if (!resets) return;
+  // The two parts of U's gradient, by panels of U.
+  const Slice whole = slice_of(U);
+  add({{transposed(k), kWhole, false}, {slice(U), {Split::columns, whole.panels()}, true}}, [=, this](Worker<T>& w) {
+    const Recurrent<T>& own = w.space->recurrent[k];
+    const Range mine = w.my(whole.panels());
+    for (std::ptrdiff_t p = mine.begin; p < mine.end; ++p) {
+      const std::ptrdiff_t begin = p * whole.panel_width(), width = whole.width_of(p);
+      for (std::ptrdiff_t i = 0; i < whole.height; ++i) {
+        alignas(kLine) T row[kMaxPanel] = {};
+        for (std::ptrdiff_t j = begin; j < std::min(begin + width, whole.columns); ++j)
+          row[j - begin] = j < of_h.columns ? own.sums_of_state[of_h.index(i, j)]
+                                            : own.sums_of_reset[of_reset.index(i, j - of_h.columns)];
+        finish_gradient(w, U, whole.index(i, begin), row, width);
+      }
+    }
   });
 }
 

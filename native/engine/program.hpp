@@ -48,7 +48,8 @@ struct Likelihood {
   std::string name;                                     // "custom" calls back
   std::vector<double> constants, training;              // of the likelihood itself, and of what training climbs
   std::ptrdiff_t groups = 1, targets = 1, classes = 0;  // 0: y has no classes
-  std::ptrdiff_t steps = 1;  // how many in an example have this likelihood; `targets` are those of all steps
+  std::ptrdiff_t steps =
+      0;  // how many in an example have this likelihood, with the targets of all; 0: it is the example's
 };
 
 struct Program {

@@ -75,7 +75,12 @@ struct Recurrent {
   T *c = nullptr, *tanh_c = nullptr, *x = nullptr;  // the cells, likewise; the steps of x, where they are copied
   T *dh = nullptr, *dc = nullptr, *back = nullptr;  // gradients of the state, and what comes out of a product
   T *Ut = nullptr, *Wt = nullptr;                   // weights, transposed
-  T *sums = nullptr, *sums_of_state = nullptr;      // the gradients of W and U, and their biases, before an update
+  T *reset = nullptr, *sums_of_reset = nullptr;     // r h, as it goes into U, and the gradient of U's columns for it
+  // Of norms: the gates, gradients of both products, c as it is normalized, and 1 / sigma of all three.
+  T *gates = nullptr, *dx = nullptr, *dv = nullptr, *c_hat = nullptr, *inverse = nullptr;
+  T* sums_of_rows = nullptr;                    // the gradients of parameters that are no product's bias
+  T *sums = nullptr, *sums_of_state = nullptr;  // the gradients of W and U, and their biases, before an update
+  static constexpr std::ptrdiff_t kRowSums = 5;
   std::ptrdiff_t rows = 0, kept = 0;
   std::ptrdiff_t ldz = 0, ld = 0, ldx = 0;
 
@@ -84,20 +89,30 @@ struct Recurrent {
     const Recurrence& r = node.recurrence;
     const auto stride = [&](std::ptrdiff_t columns) { return row_stride<T>(columns, network.table.lanes); };
     rows = all_rows, kept = training ? r.steps : 1;
-    ldz = stride(r.gates() * r.q), ld = stride(r.q), ldx = stride(r.p);
+    // The last register of the last gate may end behind it, and must not read what another thread writes.
+    const std::ptrdiff_t lanes = network.table.lanes;
+    ldz = stride(r.gates() * r.q + (r.q % lanes ? lanes : 0)), ld = stride(r.q), ldx = stride(r.p);
     const std::ptrdiff_t states = (kept + 1) * rows * ld;
     add(&z, kept * rows * ldz), add(&state, states);
     if (r.splits()) add(&v, kept * rows * ldz);
     if (r.keep > 0) add(&held, states);
     if (r.has_cells()) add(&c, states);
+    if (r.cell == Recurrence::gru_before) add(&reset, kept * rows * ld);
+    if (r.normalizes()) {
+      for (T** piece : {&gates, &dx, &dv}) add(piece, kept * rows * ldz);
+      for (T** piece : {&tanh_c, &c_hat}) add(piece, kept * rows * ld);
+      add(&inverse, 3 * kept * rows);
+    }
     if (r.turns()) add(&x, r.steps * rows * ldx);
     if (!training) return;
-    if (r.has_cells()) add(&tanh_c, kept * rows * ld), add(&dc, rows * ld);
-    add(&dh, rows * ld), add(&back, rows * std::max(ld, ldx));
     const Slice &W = network.slices[std::size_t(node.weight)], &U = network.slices[std::size_t(node.others[0])];
+    if (r.cell == Recurrence::lstm) add(&tanh_c, kept * rows * ld);
+    if (r.has_cells()) add(&dc, rows * ld);
+    if (r.cell == Recurrence::gru_before) add(&sums_of_reset, Slice{0, r.q, r.q, U.lanes}.size());
+    add(&dh, rows * ld), add(&back, rows * std::max(ld, ldx));
     add(&Ut, Slice{0, U.columns, U.height, U.lanes}.size());
     if (node.gradient() >= 0) add(&Wt, Slice{0, W.columns, W.height, W.lanes}.size());
-    add(&sums, W.size() + ldz), add(&sums_of_state, U.size() + ldz);
+    add(&sums, W.size() + ldz), add(&sums_of_state, U.size() + ldz), add(&sums_of_rows, kRowSums * ldz);
   }
   // How many numbers an example has.
   static std::ptrdiff_t numbers(const Network<T>& network, const Node<T>& node, bool training) {
@@ -110,7 +125,8 @@ struct Recurrent {
   // A row before step s, or after s - 1: of what has a number for each cell, or for each gate.
   T* at(T* states, std::ptrdiff_t s, std::ptrdiff_t i) const { return states + (s % (kept + 1) * rows + i) * ld; }
   T* gates_at(T* gates, std::ptrdiff_t s, std::ptrdiff_t i) const { return gates + (s % kept * rows + i) * ldz; }
-  T* tanh_at(std::ptrdiff_t s, std::ptrdiff_t i) const { return tanh_c + (s * rows + i) * ld; }
+  T* kept_at(T* numbers, std::ptrdiff_t s, std::ptrdiff_t i) const { return numbers + (s % kept * rows + i) * ld; }
+  T* back_at(std::ptrdiff_t i) const { return back + i * std::max(ld, ldx); }
   T* x_at(std::ptrdiff_t s, std::ptrdiff_t i) const { return x + (s * rows + i) * ldx; }
 };
 

@@ -270,6 +270,14 @@ std::vector<std::pair<const char*, Net>> networks() {
     add("branches", net);
   }
   {
+    Images net({6, 4}, "categorical", 3);  // a recurrence on what a convolution finds
+    net.convolution(lie({3}, 1, 1, 1, 1), 8), net.activation("relu");
+    const int W = net.parameter({8, 20}), U = net.parameter({5, 20}), b = net.parameter({1, 20});
+    net.step("lstm", {6, 5}, {W, U, b}, {0, 0, 0, 1, 0, 0, 0});
+    net.affine(7), net.step("global_average_pool", {7}, {}, {}), net.affine(3);
+    add("convolution and lstm", net);
+  }
+  {
     Images net({6}, "categorical", 3);  // rows that branch, and x itself taken twice
     const int a = net.affine(5);
     const int b = net.step("affine", {5}, {net.parameter({6, 5})}, {}, {0});

@@ -10,19 +10,26 @@
 namespace likeliest::tests {
 namespace {
 
+constexpr double kEpsilon = 1e-3;
+
 // A recurrence and what it takes.
 struct Kind {
   std::string cell;
   bool lengths = false, state = false, keep = false, every = false, with_cell = false, reverse = false, relu = false;
   int truncate = 0;
 
-  std::ptrdiff_t gates() const { return cell == "lstm" ? 4 : cell == "gru" ? 3 : 1; }
-  std::ptrdiff_t states() const { return cell == "lstm" ? 2 : 1; }
+  // "gru_before" is the gru with its reset before the product.
+  bool is_gru() const { return cell == "gru" || cell == "gru_before"; }
+  bool is_lstm() const { return cell == "lstm" || cell == "layer_norm_lstm"; }
+  std::string operation() const { return is_gru() ? "gru" : cell; }
+  std::ptrdiff_t gates() const { return is_lstm() ? 4 : is_gru() ? 3 : 1; }
+  std::ptrdiff_t states() const { return is_lstm() ? 2 : 1; }
   std::vector<double> constants() const {
     std::vector<double> all{double(lengths), double(state), double(keep), double(every)};
-    if (cell == "lstm") all.push_back(with_cell);
+    if (is_lstm()) all.push_back(with_cell);
     all.push_back(reverse), all.push_back(truncate);
-    if (cell == "gru") all.push_back(1);
+    if (is_gru()) all.push_back(cell == "gru");
+    if (cell == "layer_norm_lstm") all.push_back(kEpsilon);
     if (cell == "rnn") all.push_back(relu);
     return all;
   }
@@ -69,11 +76,23 @@ class Sequences : public Net {
     }
     if (kind.keep) inputs.push_back(take(T * p, {q}));
     std::vector<int> parameters{parameter({in, columns}), parameter({q, columns}), parameter({1, columns})};
-    if (kind.cell == "gru") parameters.push_back(parameter({1, columns}));
+    if (kind.is_gru()) parameters.push_back(parameter({1, columns}));
+    if (kind.cell == "layer_norm_lstm")
+      for (const std::ptrdiff_t width : {columns, columns, q, q}) parameters.push_back(parameter({1, width}));
     const Sizes out = kind.every ? Sizes{T, q} : Sizes{q * (kind.with_cell ? 2 : 1)};
-    return step(kind.cell, out, parameters, kind.constants(), inputs);
+    return step(kind.operation(), out, parameters, kind.constants(), inputs);
   }
 };
+
+// The norm of a row.
+std::vector<double> normalized(const std::vector<double>& z) {
+  double mean = 0, variance = 0;
+  for (const double x : z) mean += x / double(z.size());
+  for (const double x : z) variance += (x - mean) * (x - mean) / double(z.size());
+  std::vector<double> all;
+  for (const double x : z) all.push_back((x - mean) / std::sqrt(variance + kEpsilon));
+  return all;
+}
 
 double sigma(double z) { return 1 / (1 + std::exp(-z)); }
 
@@ -86,7 +105,7 @@ std::vector<double> loops(const Kind& kind, std::ptrdiff_t steps, std::ptrdiff_t
   std::vector<double> h(std::size_t(q), 0.0), c(h);
   for (std::ptrdiff_t j = 0; j < q && kind.state; ++j) {
     h[std::size_t(j)] = double(theta[1][std::size_t(j)]);
-    if (kind.cell == "lstm") c[std::size_t(j)] = double(theta[1][std::size_t(q + j)]);
+    if (kind.is_lstm()) c[std::size_t(j)] = double(theta[1][std::size_t(q + j)]);
   }
   std::vector<double> all(std::size_t(steps * q), 0.0);
   const auto at = [](const std::vector<T>& theta, std::ptrdiff_t i) { return double(theta[std::size_t(i)]); };
@@ -98,9 +117,35 @@ std::vector<double> loops(const Kind& kind, std::ptrdiff_t steps, std::ptrdiff_t
       for (std::ptrdiff_t i = 0; i < p; ++i) of_x += double(x[t * p + i]) * at(theta[first], i * G + k);
       for (std::ptrdiff_t i = 0; i < q; ++i)
         of_h += h[std::size_t(i)] * (kind.keep ? double(x[steps * p + i]) : 1) * at(theta[first + 1], i * G + k);
-      of_x += at(theta[first + 2], k);
-      if (kind.cell == "gru") of_h += at(theta[first + 3], k);
+      if (kind.cell != "layer_norm_lstm") of_x += at(theta[first + 2], k);
+      if (kind.is_gru()) of_h += at(theta[first + 3], k);
     }
+    if (kind.cell == "layer_norm_lstm") {
+      z = normalized(z), v = normalized(v);
+      for (std::ptrdiff_t k = 0; k < G; ++k) {
+        z[std::size_t(k)] = at(theta[first + 3], k) * z[std::size_t(k)] + at(theta[first + 2], k);
+        v[std::size_t(k)] *= at(theta[first + 4], k);
+      }
+    }
+    if (kind.cell == "gru_before") {  // n of r h, instead of r times what comes of h
+      std::vector<double> reset;
+      for (std::ptrdiff_t i = 0; i < q; ++i)
+        reset.push_back(sigma(z[std::size_t(i)] + v[std::size_t(i)]) * h[std::size_t(i)] *
+                        (kind.keep ? double(x[steps * p + i]) : 1));
+      for (std::ptrdiff_t k = 2 * q; k < G; ++k) {
+        v[std::size_t(k)] = at(theta[first + 3], k);
+        for (std::ptrdiff_t i = 0; i < q; ++i)
+          v[std::size_t(k)] += reset[std::size_t(i)] * at(theta[first + 1], i * G + k);
+      }
+    }
+    std::vector<double> cells(std::size_t(q), 0.0);
+    for (std::ptrdiff_t j = 0; j < q && kind.cell == "layer_norm_lstm"; ++j) {
+      const auto both = [&](std::ptrdiff_t gate) {
+        return z[std::size_t(gate * q + j)] + v[std::size_t(gate * q + j)];
+      };
+      c[std::size_t(j)] = sigma(both(1)) * c[std::size_t(j)] + sigma(both(0)) * std::tanh(both(2));
+    }
+    if (kind.cell == "layer_norm_lstm") cells = normalized(c);
     for (std::ptrdiff_t j = 0; j < q; ++j) {
       const auto both = [&](std::ptrdiff_t gate) {
         return z[std::size_t(gate * q + j)] + v[std::size_t(gate * q + j)];
@@ -110,9 +155,13 @@ std::vector<double> loops(const Kind& kind, std::ptrdiff_t steps, std::ptrdiff_t
         double& cell = c[std::size_t(j)];
         cell = sigma(both(1)) * cell + sigma(both(0)) * std::tanh(both(2));
         now = sigma(both(3)) * std::tanh(cell);
-      } else if (kind.cell == "gru") {
+      } else if (kind.cell == "layer_norm_lstm") {
+        now = sigma(both(3)) * std::tanh(at(theta[first + 5], j) * cells[std::size_t(j)] + at(theta[first + 6], j));
+      } else if (kind.is_gru()) {
         const double r = sigma(both(0)), u = sigma(both(1));
-        now = (1 - u) * std::tanh(z[std::size_t(2 * q + j)] + r * v[std::size_t(2 * q + j)]) + u * now;
+        now =
+            (1 - u) * std::tanh(z[std::size_t(2 * q + j)] + (kind.cell == "gru" ? r : 1) * v[std::size_t(2 * q + j)]) +
+            u * now;
       } else {
         now = kind.relu ? std::max(both(0), 0.0) : std::tanh(both(0));
       }
@@ -152,11 +201,11 @@ void test_forward(const Kind& kind, std::ptrdiff_t steps, std::ptrdiff_t p, std:
 
 std::vector<Kind> kinds() {
   std::vector<Kind> all;
-  for (const std::string cell : {"lstm", "gru", "rnn"})
+  for (const std::string cell : {"lstm", "gru", "gru_before", "rnn", "layer_norm_lstm"})
     for (int bits = 0; bits < 32; ++bits) {
       Kind kind{cell, (bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0};
       kind.reverse = (bits & 16) != 0;
-      kind.with_cell = cell == "lstm" && !kind.every && bits % 3 == 0, kind.relu = bits % 3 == 1;
+      kind.with_cell = kind.is_lstm() && !kind.every && bits % 3 == 0, kind.relu = bits % 3 == 1;
       all.push_back(kind);
     }
   return all;
@@ -278,8 +327,9 @@ Sequences tagger(std::ptrdiff_t T, std::ptrdiff_t p, std::ptrdiff_t q, const std
 }
 
 template <class T>
-void test_steps(std::ptrdiff_t width, const std::string& likelihood, std::ptrdiff_t classes, const std::string& isa) {
-  constexpr std::ptrdiff_t steps = 5, p = 9, n = 40;
+void test_steps(std::ptrdiff_t steps, std::ptrdiff_t width, const std::string& likelihood, std::ptrdiff_t classes,
+                const std::string& isa) {
+  constexpr std::ptrdiff_t p = 9, n = 40;
   Net whole({steps, p}, likelihood, classes), one({p}, likelihood, classes);
   whole.affine(width), whole.flatten(), one.affine(width);
   whole.program.likelihood.steps = whole.program.likelihood.targets = steps;
@@ -335,13 +385,16 @@ void test_recurrence(bool quick) {
                                                         {"bernoulli", 1, 2},
                                                         {"ordinal", 4, 4},
                                                         {"normal", 2, 0}}) {
-      test_steps<float>(width, likelihood, classes, isa), test_steps<double>(width, likelihood, classes, isa);
+      for (const std::ptrdiff_t steps : {1, 5}) {
+        test_steps<float>(steps, width, likelihood, classes, isa);
+        test_steps<double>(steps, width, likelihood, classes, isa);
+      }
       const Sequences net = tagger(5, 3, 4, likelihood, width, classes);
       test_gradient(net, isa, likelihood.c_str()), test_training(net, isa, likelihood.c_str());
       test_threads<float>(net, 150, 70, isa, likelihood.c_str());
       test_threads<float>(tagger(5, 3, 70, likelihood, width, classes), 50, 20, isa, likelihood.c_str());
     }
-    for (const std::string cell : {"lstm", "gru", "rnn"}) {
+    for (const std::string cell : {"lstm", "gru", "gru_before", "rnn", "layer_norm_lstm"}) {
       Kind kind{cell, true, true, false, true};
       test_threads<float>(network(kind, 5, 4, 9), 50, 20, isa, cell.c_str());
       test_threads<float>(network({cell}, 4, 16, 32, true), 150, 70, isa, cell.c_str());  // in shards

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sized
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -128,7 +129,7 @@ def non_finite_message(X: Array, row: int, column: int, argument: str = "X") -> 
     return f"{argument}: found {value} in row {row}, column {place}; {cure}"
 
 
-def check_same_length(X: Any, y: Any, X_name: str = "X", y_name: str = "y") -> None:
+def check_same_length(X: Sized, y: Sized, X_name: str = "X", y_name: str = "y") -> None:
     """A ValueError unless X and y have the same number of examples."""
     if len(X) != len(y):
         raise ValueError(f"{y_name}: {X_name} has {len(X)} examples, {y_name} has {len(y)}; they must be as many")

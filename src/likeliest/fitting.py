@@ -66,8 +66,8 @@ def fit_network(
     if weights is not None:
         highest = float(weights.max())
         weights = weights / highest  # so that no sum of them overflows
-    if network.likelihood.classes is not None and len(np.unique(y[~np.isnan(y)])) == 1:
-        raise ValueError(f"y: there is one class only, {y[0]}; a network learns to tell at least two apart")
+    if network.likelihood.classes is not None and len(labels := np.unique(y[y == y])) == 1:  # a NaN is not itself
+        raise ValueError(f"y: there is one class only, {labels[0]:g}; a network learns to tell at least two apart")
     if isinstance(clip_norm, str):
         recurrent = any(isinstance(layer, Recurrent) for layer in all_of(network.layers))
         clip_norm = CLIP_NORM if recurrent and not optimizer.full_batch else None

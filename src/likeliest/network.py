@@ -517,8 +517,8 @@ class Network:
 
     def _stream(self, engine: Engine, step: OneStep, given: Mapping[str, Array], examples: int | None) -> Stream:
         """A stream with θ as it is in an engine, and values that are known before the first step."""
-        learned = {one.start for one in step.states if one.start in engine.program.parameters}
-        starts = {name: engine.get(name) for name in learned if name is not None}
+        named = [one.start for one in step.states if one.start is not None]
+        starts = {name: engine.get(name) for name in named if name in engine.program.parameters}
         tables = [one.parameters[0] for one in step.program.steps if one.operation == "token_embedding"]
         codes = min((step.program.parameters[name][0] for name in tables), default=None)
         twin = self._twin(step.program, engine)

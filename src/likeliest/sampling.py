@@ -77,9 +77,8 @@ def reader(likelihood: Likelihood, step: tuple[int, ...], codes: int | None) -> 
         return lambda y: np.eye(K)[y]
     if not d and step == (1,) and K is None:
         return lambda y: y[:, None]
-    found = f"steps of {step[0]} numbers" if step else "numbers"
-    if codes is not None:
-        found = f"codes 0 to {codes - 1}"
+    numbers = f"steps of {step[0]} numbers" if step else "numbers"
+    found = numbers if codes is None else f"codes 0 to {codes - 1}"
     raise ValueError(f"sample: y of {likelihood!r} cannot be the next step of x, which are {found}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.engines.base import Engine
-from likeliest.likelihoods import Distribution, Likelihood
+from likeliest.likelihoods import Categorical, Distribution, Likelihood
 from likeliest.ops import ACTIVATIONS, RECURRENCES
 from likeliest.program import INPUT, OUTPUT, SEQUENCE, Builder, Program, Step, Value
 from likeliest.xp import numpy_namespace
@@ -312,10 +313,11 @@ class Stream:
             raise ValueError(f"x: this stream takes codes 0 to {self.codes - 1}, found {x}; the state is what it was")
         rows[:, : self._x_width] = x.reshape(len(rows), -1)
         row = self._engine.output(rows, 1)
-        if not np.isfinite(row).all():
+        if not math.isfinite(row.sum()):  # one number tells, and takes less than a look at each
             raise ValueError(f"x: expected finite numbers, not too large for {rows.dtype}; the state is what it was")
         rows[:, self._x_width : self._end] = row[:, self._width :]
-        return np.asarray(row[:, : self._width])
+        eta: Array = row[:, : self._width]
+        return eta
 
     def predict(self, x: Any) -> Array:
         """The most probable class, or the mean of y, after one more step: a number, or (n,)."""
@@ -328,7 +330,13 @@ class Stream:
         """P(Y = k) for each class k after one more step: (classes,), or (n, classes)."""
         if self.likelihood.classes is None:
             raise ValueError(f"predict_proba: y has no classes under {self.likelihood!r}; use predict_dist(x)")
-        p = np.asarray(self.likelihood.probabilities(numpy_namespace, self.output(x)))
+        eta = self.output(x)
+        if type(self.likelihood) is Categorical:  # as its page has it, in half the time
+            p = eta - np.maximum.reduce(eta, axis=1, keepdims=True)
+            np.exp(p, out=p)
+            p /= np.add.reduce(p, axis=1, keepdims=True)
+        else:
+            p = np.asarray(self.likelihood.probabilities(numpy_namespace, eta))
         return p[0] if self._one else p
 
     def predict_dist(self, x: Any) -> Distribution:

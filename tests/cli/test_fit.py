@@ -135,7 +135,7 @@ def test_the_names_that_help_knows_are_those_of_the_library() -> None:
     from likeliest.likelihoods import LIKELIHOODS
     from likeliest.ops import ACTIVATIONS
 
-    assert {*options.LIKELIHOODS, "independent", "multivariate_normal", "normal_mixture"} == {*LIKELIHOODS}
+    assert {*options.LIKELIHOODS, "independent", "multivariate_normal", "normal_mixture", "per_step"} == {*LIKELIHOODS}
     assert set(options.ACTIVATIONS) == set(ACTIVATIONS)
 
 

@@ -240,7 +240,7 @@ def test_predicting_what_is_not_like_the_examples_of_the_fit() -> None:
     ("options", "message"),
     [
         ({"layers": [ll.Dense(3)]}, "one target for each step; for one target a sequence"),
-        ({"layers": [ll.Conv2D(3, 3)]}, "output expects (n, p), got (n, 6, 5, 3): is a Flatten missing?"),
+        ({"layers": [ll.Conv2D(3, 3)]}, "output expects (n, p) or (n, T, p), got (n, 6, 5, 3): is a Flatten missing?"),
         ({"layers": "fcns"}, "layers: expected a list of layers"),
         ({"layers": CONV, "categorical_features": [0]}, 'categorical_features: expected "from_dtype" or None'),
     ],

@@ -91,7 +91,7 @@ def test_every_operation_agrees_with_its_page(name: str, dtype: str) -> None:
         graph.output("h", translations.operation(name, *inputs, *constants, **row.attributes))
     runtime = session(to_bytes(graph, name, "", {}))
     for n in (1, 17):
-        for scale in (1,) if name == "embedding" else (1, 30, 1e4):
+        for scale in (1,) if name in ("embedding", "token_embedding") else (1, 30, 1e4):
             X = [np.resize(scale * x, (n, *x.shape[1:])).astype(dtype) for x in given]
             with np.errstate(over="ignore"):
                 expected = OPERATIONS[name].forward(xp, *X, *rest, **row.attributes)
@@ -158,13 +158,13 @@ NETWORKS = [*LAYERED, *cases.AWKWARD, *(case for case in cases.LIKELY if case.n 
 
 def test_every_layer_is_in_a_network_here() -> None:
     used = {type(layer).__name__ for case in NETWORKS for layer in case.layers}
-    used |= {"Embedding"}  # which has its own test
+    used |= {"Embedding", "TokenEmbedding", "EncoderDecoder"}  # which have tests of their own
     used |= {type(layer).__name__ for case in NETWORKS for one in case.layers for _, layer in one.parts()}
     assert used == set(all_layers.__all__) - {"Layer", "Merge"}
 
 
 @both
-@pytest.mark.parametrize("case", [*cases.RECURRENT, *cases.REFERENCE], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", [*cases.RECURRENT, *cases.ATTENTIVE], ids=lambda case: case.id)
 def test_recurrences_predict_the_same(case: NetworkCase, dtype: str, tmp_path: Path) -> None:
     net = case.network("reference", dtype)
     agrees(net, np.resize(case.data()[0], (17, *case.shape)).astype(dtype), tmp_path)
@@ -173,6 +173,23 @@ def test_recurrences_predict_the_same(case: NetworkCase, dtype: str, tmp_path: P
         wanted = [step.operation.upper() for step in net.program.steps if step.operation in ("rnn", "lstm", "gru")]
         assert [node.operator for node in graph.nodes if node.operator in ("RNN", "LSTM", "GRU")] == wanted
         assert len([node for node in graph.nodes if "mask" in node.output]) == 0 or "layer_norm" in repr(case.layers)
+
+
+@both
+def test_symbols_predict_the_same(dtype: str, tmp_path: Path) -> None:
+    net = ll.Network([ll.TokenEmbedding(7, 3), ll.LSTM(4)], likelihood="bernoulli", dtype=dtype).build((5,), seed=3)
+    agrees(net, np.random.default_rng(0).integers(0, 7, (17, 5)).astype(dtype), tmp_path)
+
+
+@both
+def test_encoders_and_decoders_predict_the_same(dtype: str, tmp_path: Path) -> None:
+    layer = ll.EncoderDecoder(
+        [ll.LSTM(6, return_sequences=True)], [ll.TokenEmbedding(5, 4), ll.GRU(6)], (4, 3), 5, attention=2
+    )
+    net = ll.Network([layer], likelihood=ll.likelihoods.Categorical(5), dtype=dtype).build((18,), seed=3)
+    rng = np.random.default_rng(0)
+    X = np.hstack([rng.normal(size=(17, 12)), rng.integers(1, 5, (17, 1)), rng.integers(0, 5, (17, 5))])
+    agrees(net, X.astype(dtype), tmp_path)
 
 
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from likeliest import _native, random
 from likeliest.engines.base import Array, Chunk, Terms
-from likeliest.likelihoods import Likelihood, log_prob_of, score_of
+from likeliest.likelihoods import Likelihood, PerStep, log_prob_of, score_of
 from likeliest.ops import OPERATIONS
 from likeliest.optimizers import Optimizer
 from likeliest.priors import Prior
@@ -47,7 +47,7 @@ class Native:
         self.program, self.likelihood, self.dtype = program, likelihood, np.dtype(dtype)
         name, constants, groups = likelihood.kernel()
         self._has_kernel = name != "custom"
-        self._steps: int = getattr(likelihood, "steps", 1) if self._has_kernel else 1
+        self._steps = likelihood.T if isinstance(likelihood, PerStep) and self._has_kernel else 0
         values = {name: i for i, name in enumerate(program.values)}
         self._index = {name: i for i, name in enumerate(program.parameters)}
         self._width = math.prod(program.input_shape)
@@ -171,7 +171,7 @@ class Native:
         if not self._has_kernel:
             return np.asarray(self.likelihood.probabilities(numpy_namespace, self.output(X, threads)))
         p = self._core.probabilities(self._rows(X), threads)
-        return p if self._steps == 1 else p.reshape(len(p), self._steps, -1)
+        return p if self._steps == 0 else p.reshape(len(p), self._steps, -1)
 
     def _rows(self, X: Array) -> Array:
         return X if X.ndim == 2 else X.reshape(X.shape[0], self._width)

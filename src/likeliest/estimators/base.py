@@ -260,7 +260,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             batch_size=recipe.batch_size,
             sample_weight=weights,
             schedule=None if is_word(self.schedule, "auto") else self.schedule,
-            clip_norm=None if is_word(self.clip_norm, "auto") else self.clip_norm,
+            clip_norm=self.clip_norm,
             augment=self.augment,
             threads=self._threads(),
             verbose=self.verbose,
@@ -378,18 +378,19 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
 
     def _read_table(self, X: Any, weights: Array | None) -> Table | Grid:
         shape = shapes.of_examples(X)
+        standardize = bool(self.standardize) and not shapes.are_codes(self._layers(shape))
         if len(shape) > 1:
             if not (self.categorical_features is None or is_word(self.categorical_features, "from_dtype")):
                 raise ValueError(
-                    f'categorical_features: expected "from_dtype" or None for X of {len(shape) + 1} axes, whose numbers '
-                    f"are no columns; found {self.categorical_features!r}"
+                    f'categorical_features: expected "from_dtype" or None for X of {len(shape) + 1} axes, whose '
+                    f"numbers are no columns; found {self.categorical_features!r}"
                 )
             by_channel = shapes.has_channels(self._layers(shape), shape)
-            return Grid.fit(X, weights, standardize=bool(self.standardize), by_channel=by_channel)
+            return Grid.fit(X, weights, standardize=standardize, by_channel=by_channel)
         return Table.fit(
             X,
             weights,
-            standardize=bool(self.standardize),
+            standardize=standardize,
             categorical=self.categorical_features,
             missing=self.missing,
         )

@@ -111,7 +111,9 @@ def _check(it: Any, program: Program) -> None:
     for name in ("n_iter_", "n_features_in_"):
         if type(getattr(it, name)) is not int or getattr(it, name) < 0:
             raise TypeError(f"{name}: found {getattr(it, name)!r}")
-    expected = (len(table.names),) if len(shape) == 1 else (shape[0], shape[-1], getattr(table, "shape", shape)[0])
+    expected = {shape[0]} if len(shape) > 1 else {len(table.names)}
+    if isinstance(table, Grid) and series:
+        expected |= {shape[-1], table.shape[0]}
     if it.n_features_in_ not in expected:
         raise ValueError(f"n_features_in_: found {it.n_features_in_}")
     names = getattr(it, "feature_names_in_", None)

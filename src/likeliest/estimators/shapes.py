@@ -6,7 +6,7 @@ from typing import Any
 
 from likeliest.assembly import assemble
 from likeliest.estimators.arguments import is_frame
-from likeliest.layers import Layer
+from likeliest.layers import Layer, TokenEmbedding
 from likeliest.likelihoods import Bernoulli
 from likeliest.sequences import Ragged
 from likeliest.tables import columns_of
@@ -44,3 +44,8 @@ def has_channels(layers: list[Layer], shape: tuple[int, ...]) -> bool:
         elif step.operation in OVER_SPACE or step.operation in OVER_TIME:
             return True
     return len(shape) > 2
+
+
+def are_codes(layers: list[Layer]) -> bool:
+    """Whether examples are codes of symbols, which must stay as they are."""
+    return bool(layers) and isinstance(layers[0], TokenEmbedding)

@@ -59,9 +59,10 @@ class TokenEmbedding(Layer):
             source = passed[source]
         if source != INPUT:
             raise ValueError(f"{net.layer}: codes are read from the inputs; make it the first layer")
+        if x.shape[1:] == (1,):
+            x = net.emit("reshape", x, name="codes", shape=x.shape[:1])
         if len(x.shape) != 1:
-            cure = "drop the last axis, X[:, :, 0]" if x.shape[1:] == (1,) else "give one code for each step"
-            raise ValueError(f"{net.layer} expects codes (n, T), got {written(x.shape)}: {cure}")
+            raise ValueError(f"{net.layer} expects codes (n, T), got {written(x.shape)}: give one code for each step")
         d = int(self.width)
         start = initializers.resolve(self.initializer, "initializer", Normal(d**-0.5))
         E = net.parameter("E", (int(self.tokens), d), start, weight=True)

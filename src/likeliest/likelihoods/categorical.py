@@ -86,7 +86,8 @@ class Categorical(Likelihood):
 
     def probabilities(self, xp: Any, eta: Any) -> Any:
         """softmax(η): (n, K)."""
-        return xp.exp(eta - xp.log_sum_exp(eta))
+        p = xp.exp(eta - xp.max(eta, axis=-1, keepdims=True))
+        return p / xp.sum(p, axis=-1, keepdims=True)
 
     def parameters(self, xp: Any, eta: Any, loc: Any = 0.0, scale: Any = 1.0) -> dict[str, Any]:
         """``probs`` of each class: (n, K)."""

@@ -21,7 +21,7 @@ def _turned(xp: Any, x: Any, heads: int, base: float, direction: int) -> Any:
     cos, sin = (xp.asarray(f(angle).astype(x.dtype)) for f in (np.cos, np.sin))
     pairs = xp.reshape(x, (n, T, heads, d // 2, 2))
     a, b = pairs[:, :, :, :, 0], pairs[:, :, :, :, 1]
-    return xp.reshape(xp.stack([a * cos - b * sin, a * sin + b * cos], axis=-1), x.shape)
+    return xp.reshape(xp.stack([a * cos - b * sin, a * sin + b * cos], axis=4), x.shape)
 
 
 def backward(g: Any, h: Any, x: Any, *, heads: int = 1, base: float = 10000.0) -> tuple[Any]:
