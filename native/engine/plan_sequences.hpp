@@ -203,7 +203,7 @@ struct Sum {
   const Stepper<T>* stepper;  // null: none here
 
   static constexpr std::ptrdiff_t kAtOnce = 64, kRows = 256;
-  Piece pieces[kAtOnce];
+  Piece pieces[kAtOnce]{};
   std::ptrdiff_t count = 0, rows = 0;
   bool adds = false;
 
