@@ -344,10 +344,10 @@ void test_images(bool quick) {
           }
     test_forward<float>(lie({3, 3}, 1, 1, 1, 1), {28, 28, 3}, 70, "convolution", isa);
     for (const std::ptrdiff_t taps : {3, 5})  // of minimal filtering, with every number of places in the last tile
-      for (std::ptrdiff_t places = 5; places < 14; ++places) {
+      for (std::ptrdiff_t places = 5; places < 14; places += quick ? 3 : 1) {
         test_forward<float>(lie({taps}, 1, 1, 1, 1), {places, 32}, 48, "convolution", isa);
         test_forward<double>(lie({2, taps}, 1, 0, 2, 1), {3, places, 16}, 16, "convolution", isa);
-        test_forward<float>(lie({2, 3, taps}, 1, 1, 1, 1), {3, 4, places, 16}, 32, "convolution", isa);
+        if (!quick) test_forward<float>(lie({2, 3, taps}, 1, 1, 1, 1), {2, 3, places, 16}, 16, "convolution", isa);
       }
     test_largest(*tables_for(isa).single);
     test_largest(*tables_for(isa).twice);
