@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,7 @@ from likeliest.estimators.classifier import Classifier
 from likeliest.estimators.settings import check_seed, check_settings, is_whole
 from likeliest.likelihoods import Mixture
 from likeliest.likelihoods.mixture import log_mean_exp
+from likeliest.threads import part_of, stop
 
 Array = npt.NDArray[Any]
 
@@ -118,15 +121,22 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
             When an argument does not fit; what was fitted before is kept.
         DivergenceError
             When the log-likelihood of a member runs away.
+        KeyboardInterrupt
+            By Ctrl-C; what was fitted before is kept.
         """
         self._check()
         draws = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=(self.n_estimators, 2))
         fit = delayed(_fit_member)
         samples = draws[:, 1] if self.bootstrap else [None] * len(draws)
-        members = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            fit(self.estimator, int(seed), sample, X, y, sample_weight, X_val, y_val)
-            for seed, sample in zip(draws[:, 0], samples, strict=True)
-        )
+        call = uuid4().hex
+        try:
+            members = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+                fit(call, self.estimator, int(seed), sample, X, y, sample_weight, X_val, y_val)
+                for seed, sample in zip(draws[:, 0], samples, strict=True)
+            )
+        except BaseException:
+            stop(call)  # those of other threads, for whom nobody waits any more
+            raise
         self._take(members)
         return self
 
@@ -233,13 +243,26 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _fit_member(
-    estimator: Any, seed: int, sample: int | None, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any
+    call: str,
+    estimator: Any,
+    seed: int,
+    sample: int | None,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    X_val: Any,
+    y_val: Any,
 ) -> Any:
     """A copy of the estimator, fitted from a seed, to a bootstrap sample if there is a seed for one."""
     member = clone(estimator).set_params(random_state=seed)
     if sample is not None:
         sample_weight = _bootstrap(np.random.RandomState(sample), member, y, sample_weight)
-    return member.fit(X, y, sample_weight=sample_weight, X_val=X_val, y_val=y_val)
+    warnings.filterwarnings("ignore", "fit was stopped by Ctrl-C")  # until the end of this task, see `delayed`
+    with part_of(call):
+        member.fit(X, y, sample_weight=sample_weight, X_val=X_val, y_val=y_val)
+    if member.history_.stopped == "interrupted":
+        raise KeyboardInterrupt  # a member that is not what the others are would make them worse
+    return member
 
 
 def _bootstrap(rng: np.random.RandomState, member: Any, y: Any, sample_weight: Any) -> Array:
