@@ -296,6 +296,7 @@ class Network:
         checkpoint: str | os.PathLike[str] | None = None,
         every: int = 1,
         augment: Sequence[Augmentation] | Augmentation | None = None,
+        consecutive: bool = False,
     ) -> History:
         """Chooses θ to make the data likely: climbs the log-likelihood, minibatch by minibatch.
 
@@ -360,6 +361,14 @@ class Network:
         augment : sequence of Augmentation, optional
             How examples are changed at random in training, such as ``[Shift(2), Rotate(15)]`` for images: see
             `likeliest.augmentation`. What `History` tells of the training examples is of the changed ones.
+        consecutive : bool
+            Whether each row of X goes on where the row before it ends, as windows that were cut one after the other
+            from one long series or text. Then rows are not shuffled: they are read as ``batch_size`` streams of rows,
+            side by side, and the state in which a recurrent layer ends a row is that in which it begins the next row of
+            its stream. Gradients stop there: backpropagation through time, truncated to windows, with the state carried
+            over (Williams and Peng 1990, https://doi.org/10.1162/neco.1990.2.4.490). Each epoch begins anew, from zeros
+            or from the learned state, which learns from these first rows alone. Held-out rows are read in the same way,
+            in fewer streams if they are few; a fraction is then that of the last rows.
 
         Returns
         -------
@@ -395,6 +404,8 @@ class Network:
         if early_stopping is not None and validation is None:
             raise ValueError("early_stopping: it needs held-out data; give validation=(X, y) or validation=0.1")
         every = check_integer("every", every, 1)
+        if not isinstance(consecutive, bool):
+            raise ValueError(f"consecutive: expected True or False, found {consecutive!r}")
         augmentations = check_augment(augment)
         fitting = partial(
             fit_network,
@@ -417,6 +428,7 @@ class Network:
             callbacks=callbacks,
             verbose=verbose,
             augment=augmentations,
+            consecutive=consecutive,
         )
         if checkpoint is None:
             return fitting(checkpoints=None)
