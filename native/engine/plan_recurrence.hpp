@@ -28,7 +28,7 @@ void Plan<T>::forward_recurrence(std::size_t k) {
   for (const int parameter : {node.weight, node.bias}) accesses.push_back({slice(parameter), kWhole, false});
   for (const int parameter : node.others) accesses.push_back({slice(parameter), kWhole, false});
   add(accesses, [=, this, &node](Worker<T>& w) {
-    const sequences::Pass<T> pass(network_, k, *w.space);
+    const sequences::Pass<T> pass(network_, k, w);
     const Recurrence& r = node.recurrence;
     const Recurrent<T>& own = pass.own;
     const Slice &W = slice_of(node.weight), &U = slice_of(node.others[0]);
@@ -55,7 +55,7 @@ void Plan<T>::forward_recurrence(std::size_t k) {
     };
     const Range all{0, U.panels()};
     for (std::ptrdiff_t s = 0; s < r.steps; ++s) {
-      const bool from_state = s > 0 || r.state > 0;  // else that is 0
+      const bool from_state = s > 0 || pass.has_start();  // else that is 0
       pass.each_run(mine, s, !r.turns(), [&](Range run) {
         const std::ptrdiff_t rows = run.end - run.begin;
         T* z = own.gates_at(own.z, s, run.begin);
@@ -111,7 +111,7 @@ void Plan<T>::backward_recurrence(std::size_t k) {
       accesses.push_back({gradient(to), kRows, true});
     }
   add(accesses, [=, this, &node](Worker<T>& w) {
-    const sequences::Pass<T> pass(network_, k, *w.space);
+    const sequences::Pass<T> pass(network_, k, w);
     const Recurrence& r = node.recurrence;
     const Recurrent<T>& own = pass.own;
     const std::ptrdiff_t gates = r.gates() * r.q;
@@ -191,6 +191,10 @@ void Plan<T>::backward_recurrence(std::size_t k) {
     }
     for (std::ptrdiff_t i = mine.begin; i < mine.end; ++i)
       if (T* to = pass.gradient(r.state, i)) {
+        if (pass.goes_on) {  // from a constant instead
+          std::fill_n(to, (own.dc ? 2 : 1) * r.q, T(0));
+          continue;
+        }
         std::copy_n(own.dh + i * own.ld, r.q, to);
         if (own.dc) std::copy_n(own.dc + i * own.ld, r.q, to + r.q);
       }
@@ -214,7 +218,7 @@ void Plan<T>::sum_recurrence(std::size_t k) {
     accesses.push_back({slice(parameter), {Split::tiles, slice_of(parameter).panels()}, true});
   if (resets) accesses.push_back({transposed(k), {Split::tiles, 0}, true});
   add(accesses, [=, this, &node, &r](Worker<T>& w) {
-    const sequences::Pass<T> pass(network_, k, *w.space);
+    const sequences::Pass<T> pass(network_, k, w);
     const Recurrent<T>& own = pass.own;
     const T* x = r.turns() ? own.x : pass.input(0, 0);
     T *held = pass.held(), *z = pass.of_x(), *v = pass.of_state();
@@ -251,7 +255,7 @@ void Plan<T>::sum_recurrence(std::size_t k) {
         const std::ptrdiff_t K = run.end - run.begin, at = own.gates_at(z, s, run.begin) - z;
         const std::ptrdiff_t at_cell = own.kept_at(held, s, run.begin) - held;
         for (std::ptrdiff_t m = 0; m < count; ++m) rows[m]->add(K, rows[m]->ld == own.ldz ? at : at_cell);
-        if (s == 0 && r.state < 0 && r.cell != Recurrence::gru) return;  // a state of zeros
+        if (s == 0 && !pass.has_start() && r.cell != Recurrence::gru) return;  // a state of zeros
         of_state.add({K, own.at(held, s, run.begin) - held, own.gates_at(v, s, run.begin) - v});
         if (resets) of_candidate.add({K, at_cell, at});
       });

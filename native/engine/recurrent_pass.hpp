@@ -13,13 +13,17 @@ struct Pass {
   const Recurrence& r;
   const Workspace<T>& space;
   const Recurrent<T>& own;
+  T* carried;    // null, or where the state of the block's rows goes, and
+  bool goes_on;  // whether it comes from there
 
-  Pass(const Network<T>& network, std::size_t k, const Workspace<T>& space)
+  Pass(const Network<T>& network, std::size_t k, const Worker<T>& w)
       : network(network),
         node(network.nodes[k]),
         r(network.nodes[k].recurrence),
-        space(space),
-        own(space.recurrent[k]) {}
+        space(*w.space),
+        own(w.space->recurrent[k]),
+        carried(w.carried ? w.carried->at(network, k, w.first - w.begin) : nullptr),
+        goes_on(w.goes_on) {}
 
   const T* input(int which, std::ptrdiff_t i) const {
     const int storage = node.inputs[std::size_t(which)];
@@ -43,6 +47,10 @@ struct Pass {
   bool cuts(std::ptrdiff_t i, std::ptrdiff_t s) const {
     return r.truncate > 0 && s > 0 && (time(i, s) + r.reverse) % r.truncate == 0;
   }
+
+  // Whether there is a state before the first step; else that is 0.
+  bool has_start() const { return goes_on || r.state > 0; }
+  T* carried_at(std::ptrdiff_t i) const { return carried + i * (r.has_cells() ? 2 : 1) * r.q; }
 
   // f(rows) for all runs of rows that have a step s; of rows at the same step of x where that is asked for.
   template <class F>
@@ -152,7 +160,7 @@ struct Pass {
   void begin(Range rows) const {
     for (std::ptrdiff_t i = rows.begin; i < rows.end; ++i) {
       T* h = own.at(own.state, 0, i);
-      const T* given = r.state > 0 ? input(r.state, i) : nullptr;
+      const T* given = goes_on ? carried_at(i) : r.state > 0 ? input(r.state, i) : nullptr;
       given ? void(std::copy_n(given, r.q, h)) : void(std::fill_n(h, r.q, T(0)));
       if (own.c)
         given ? void(std::copy_n(given + r.q, r.q, own.at(own.c, 0, i)))
@@ -164,11 +172,16 @@ struct Pass {
     }
   }
 
-  // What the output has besides what the cells wrote: the last state, or zeros behind the end.
+  // What the output has besides what the cells wrote: the last state, or zeros behind the end; and the state that the
+  // next minibatch begins in.
   void end(Range rows) const {
     for (std::ptrdiff_t i = rows.begin; i < rows.end; ++i) {
       T* out = space.values[std::size_t(node.output)] + i * network.stride(node.output);
       const std::ptrdiff_t steps = length(i);
+      if (carried) {
+        T* to = std::copy_n(own.at(own.state, steps, i), r.q, carried_at(i));
+        if (own.c) std::copy_n(own.at(own.c, steps, i), r.q, to);
+      }
       if (r.every) {
         std::fill(out + steps * r.q, out + r.steps * r.q, T(0));
         continue;
