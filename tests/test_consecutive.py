@@ -111,6 +111,7 @@ def test_windows_say_what_the_long_sequence_says(kind: str, engine: str, streams
     np.testing.assert_allclose(history.log_likelihood, expected, rtol=1e-12)
     assert history.log_likelihood[0] == history.log_likelihood[1]
     np.testing.assert_allclose(history.validation_log_likelihood, long(0, N) / N, rtol=1e-12)
+    assert net.log_likelihood(X, Y, consecutive=True) == pytest.approx(long(0, N), rel=1e-12)
     assert abs(expected - net.log_likelihood(X, Y) / N) > 1e-3  # without a state
 
 
@@ -121,6 +122,12 @@ def test_one_target_a_row(engine: str) -> None:
     history = net.fit(X, Y[:, 0], optimizer=STILL, epochs=1, batch_size=1, consecutive=True, seed=0)
     long = [net.log_likelihood(X[: k + 1].reshape(1, -1, P), Y[k : k + 1, 0]) for k in range(N)]
     assert history.log_likelihood[0] == pytest.approx(np.mean(long), rel=1e-12)
+    each = net.log_likelihood(X, Y[:, 0], per_example=True, consecutive=True)
+    np.testing.assert_allclose(each, long, rtol=1e-12)
+    shorter = X.reshape(-1, 1, P)[: 3 * T]  # rows of another length than those of the fit
+    assert net.log_likelihood(shorter, np.repeat(Y[:3, 0], T), per_example=True, consecutive=True)[T - 1 :: T] == (
+        pytest.approx(long[:3], rel=1e-12)
+    )
 
 
 # Gradients -----------------------------------------------------------------------------------------------------------
@@ -420,6 +427,12 @@ def test_lists_and_encoders_are_refused() -> None:
     ragged = [X[k, : 2 + k % 3] for k in range(N)]
     with pytest.raises(ValueError, match="lengths: with consecutive=True"):
         net.fit(ragged, Y[:, 0], consecutive=True, batch_size=2)
+    net.fit(ragged, Y[:, 0], epochs=1, seed=0)
+    with pytest.raises(ValueError, match="lengths: with consecutive=True"):
+        net.log_likelihood(ragged, Y[:, 0], consecutive=True)
+    both = ll.Network([ll.GRU(3, bidirectional=True)], likelihood="normal", engine="reference").build((T, P))
+    with pytest.raises(ValueError, match=r"gru_1\.backward runs from the end"):
+        both.log_likelihood(X, Y[:, 0], consecutive=True)
     model = ll.SequenceToSequence([ll.TokenEmbedding(3, 2), ll.GRU(4)], [ll.GRU(4)], symbols=3, engine="reference")
     with pytest.raises(ValueError, match=r"consecutive: \S+ begins with what an encoder says"):
         model.fit([[0, 1], [1, 2]] * 4, [[1, 0], [2, 1]] * 4, consecutive=True, batch_size=2, epochs=1)

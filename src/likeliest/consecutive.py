@@ -47,7 +47,7 @@ def streams_of_held_out(n: int, batch_size: int) -> int:
     return min(batch_size, max(1, n // LEAST))
 
 
-def check_arguments(optimizer: Optimizer, augment: Sequence[Augmentation], lengths: bool) -> None:
+def check_arguments(lengths: bool, augment: Sequence[Augmentation] = (), optimizer: Optimizer | None = None) -> None:
     """A ValueError for what cannot be right where rows go on from each other."""
     if lengths:
         raise ValueError(
@@ -58,7 +58,7 @@ def check_arguments(optimizer: Optimizer, augment: Sequence[Augmentation], lengt
         raise ValueError(
             "augment: rows that are changed do not go on from each other; leave it out, or consecutive=True"
         )
-    if optimizer.full_batch:
+    if optimizer is not None and optimizer.full_batch:
         raise ValueError(
             f"optimizer: {type(optimizer).__name__} takes all rows at once, so that none goes on from another; use "
             "Adam(), or leave consecutive=True out"

@@ -56,7 +56,7 @@ def fit_network(
     """What `Network.fit` does with arguments that make sense one by one: see there for what they are."""
     X, y, validation, form, of_each = _read(network, X, y, lengths, validation)
     if consecutive:
-        check_arguments(optimizer, augment, form.lengths)
+        check_arguments(form.lengths, augment, optimizer)
     streams = batch_size or 0 if consecutive else 0
     if form.lengths and augment:
         raise ValueError("augment: sequences of different lengths cannot be changed; leave it out, or cut them alike")

@@ -18,6 +18,7 @@ from likeliest.augmentation import Augmentation
 from likeliest.augmentation import check as check_augment
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import Checkpoints
+from likeliest.consecutive import check_arguments, check_program
 from likeliest.data import as_weights, check_codes, check_same_length, non_finite_message
 from likeliest.engines import ENGINES, make_engine
 from likeliest.engines.base import Engine
@@ -622,6 +623,7 @@ class Network:
         per_example: bool = False,
         sample_weight: Any = None,
         threads: int | None = None,
+        consecutive: bool = False,
     ) -> Any:
         """LL(θ) = Σ_i w_i log P(y_i | x_i), the handout's equation (3).
 
@@ -639,6 +641,9 @@ class Network:
             w, ones by default.
         threads : int, optional
             As in `fit`.
+        consecutive : bool
+            Whether each row goes on where the one before it ends, as in `fit`, here in one stream: the sum is then that
+            of the whole sequence which they were cut from.
 
         Returns
         -------
@@ -647,12 +652,28 @@ class Network:
         self._built()
         X, count = self._examples(X, threads, lengths), self._threads(threads)
         y, log_prob = self._targets(X, y), np.empty(len(X))
-        for rows, engine, examples in self._blocks(X):
-            log_prob[rows] = engine.log_likelihood(examples, self._of_block(y[rows], engine), count)
+        if consecutive:
+            check_arguments(lengths=isinstance(X, Ragged))
+            engine = self._apart(X)
+            for row in range(len(X)):
+                here = slice(row, row + 1)
+                log_prob[here] = engine.log_likelihood(X[here], y[here], count, row > 0)
+        else:
+            for rows, engine, examples in self._blocks(X):
+                log_prob[rows] = engine.log_likelihood(examples, self._of_block(y[rows], engine), count)
         weights = as_weights(sample_weight, len(X))
         if weights is not None:
             log_prob = weights * log_prob
         return log_prob if per_example else float(log_prob.sum())
+
+    def _apart(self, X: Array) -> Engine:
+        """An engine of its own for examples of this shape, whose state nobody else changes meanwhile."""
+        main, likelihood = self._engine_for(Form(X.shape[1:])), self._likelihood_of(X)
+        check_program(main.program)
+        apart = make_engine(self.engine, main.program, likelihood, self.dtype)
+        for name in main.program.parameters:
+            apart.set(name, main.get(name))
+        return apart
 
     def log_prior(self) -> float:
         """Log P(θ), the sum over the parameters that have a prior; 0 without any."""

@@ -97,7 +97,7 @@ class Engine(Protocol):
         """
 
     def log_likelihood(self, X: Array, y: Array, threads: int, carries: bool | None = None) -> Array:
-        """Log P(y_i | x_i): (n,) float64; ``carries`` as for a step of a `Chunk`: from its state, or that of such a call."""
+        """Log P(y_i | x_i): (n,) float64. ``carries`` is as of a step of a `Chunk`, after a step or such a call."""
 
     def gradient(self, X: Array, y: Array, w: Array | None, threads: int) -> dict[str, Array]:
         """∂/∂θ Σ_i w_i log P(y_i | x_i), by parameter name."""
