@@ -364,7 +364,7 @@ struct Windows {
   static constexpr std::ptrdiff_t T = 4, p = 3, q = 5, count = 3, streams = 7;
   Sequences window, whole;
   Data<double> data, long_data;
-  std::vector<std::uint32_t> order;  // window by window, those of all streams
+  std::vector<std::uint32_t> order;  // window by window, those of all streams; for two epochs
 
   explicit Windows(const Kind& kind)
       : window(net(kind, T)), whole(net(kind, count * T)), data(window, streams * count), long_data(whole, streams) {
@@ -377,8 +377,8 @@ struct Windows {
         std::copy_n(long_data.y.data() + (s * count + k) * T, T, data.y.data() + (s * count + k) * T);
       }
     }
-    for (std::ptrdiff_t k = 0; k < count; ++k)
-      for (std::ptrdiff_t s = 0; s < streams; ++s) order.push_back(std::uint32_t(s * count + k));
+    for (std::ptrdiff_t k = 0; k < 2 * count; ++k)
+      for (std::ptrdiff_t s = 0; s < streams; ++s) order.push_back(std::uint32_t(s * count + k % count));
   }
   // Two recurrences, and a likelihood at every step.
   static Sequences net(Kind kind, std::ptrdiff_t steps) {

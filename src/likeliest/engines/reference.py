@@ -43,14 +43,14 @@ def forward(
     return values
 
 
-def last_states(
-    program: Program, theta: Values, values: Values, training: Training | None, carried: Values | None
-) -> Values:
+def last_states(program: Program, theta: Values, values: Values, carried: Values | None) -> Values:
     """The state (n, k) in which each recurrence has ended, by the name of its value."""
     states: Values = {}
     for index, step in enumerate(program.steps):
         if step.operation in RECURRENCES:
-            arguments, attributes = _called(index, step, values, theta, training, carried)
+            arguments, attributes = _called(
+                index, step, values, theta, None, carried
+            )  # they have no noise of their own
             attributes["every"] = False
             if "cell" in attributes:
                 attributes["cell"] = True
@@ -197,7 +197,7 @@ class Reference:
             carried = self._carried(carries, len(batch))
             weights = None if w is None else w[batch]
             total, gradient, values = self._score(x, y[batch], weights, training, shares, carried)
-            self._carry(carries, values, training, carried)
+            self._carry(carries, values, carried)
             totals.append(total)
             if not total >= floor * len(batch):
                 break
@@ -258,18 +258,18 @@ class Reference:
         """The state in which n rows begin, where they go on from the last ones."""
         return {name: state[:n] for name, state in self.carried.items()} if carries else None
 
-    def _carry(self, carries: bool | None, values: Values, training: Training | None, carried: Values | None) -> None:
+    def _carry(self, carries: bool | None, values: Values, carried: Values | None) -> None:
         """Takes down the state in which rows end, where others may go on."""
         if carries is not None:
             with np.errstate(over="ignore", invalid="ignore"):
-                self.carried = last_states(self.program, self.theta, values, training, carried)
+                self.carried = last_states(self.program, self.theta, values, carried)
 
     def log_likelihood(self, X: Array, y: Array, threads: int, carries: bool | None = None) -> Array:
         """Log P(y_i | x_i): (n,) float64; see `Engine.log_likelihood`."""
         carried = self._carried(carries, len(X))
         with np.errstate(over="ignore", invalid="ignore"):
             values = forward(self.program, self.theta, np.asarray(X).astype(self.dtype), None, carried)
-            self._carry(carries, values, None, carried)
+            self._carry(carries, values, carried)
             return np.asarray(log_prob_of(self.likelihood, values[OUTPUT], y), np.float64)
 
     def gradient(self, X: Array, y: Array, w: Array | None, threads: int) -> Values:
