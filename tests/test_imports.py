@@ -22,7 +22,7 @@ sequences
 grids program
 layers engines
 structures
-tracing gradient_check summary stream parameters history progress data_dependent assembly encoding
+tracing gradient_check summary stream parameters history progress data_dependent assembly encoding consecutive
 fit html sampling
 preparation callbacks
 state

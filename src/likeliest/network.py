@@ -18,6 +18,7 @@ from likeliest.augmentation import Augmentation
 from likeliest.augmentation import check as check_augment
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import Checkpoints
+from likeliest.consecutive import check_arguments, check_program
 from likeliest.data import as_weights, check_codes, check_same_length, non_finite_message
 from likeliest.engines import ENGINES, make_engine
 from likeliest.engines.base import Engine
@@ -296,6 +297,7 @@ class Network:
         checkpoint: str | os.PathLike[str] | None = None,
         every: int = 1,
         augment: Sequence[Augmentation] | Augmentation | None = None,
+        consecutive: bool = False,
     ) -> History:
         """Chooses θ to make the data likely: climbs the log-likelihood, minibatch by minibatch.
 
@@ -360,6 +362,14 @@ class Network:
         augment : sequence of Augmentation, optional
             How examples are changed at random in training, such as ``[Shift(2), Rotate(15)]`` for images: see
             `likeliest.augmentation`. What `History` tells of the training examples is of the changed ones.
+        consecutive : bool
+            Whether each row of X goes on where the row before it ends, as windows that were cut one after the other
+            from one long series or text. Then rows are not shuffled: they are read as ``batch_size`` streams of rows,
+            side by side, and the state in which a recurrent layer ends a row is that in which it begins the next row of
+            its stream. Gradients stop there: backpropagation through time, truncated to windows, with the state carried
+            over (Williams and Peng 1990, https://doi.org/10.1162/neco.1990.2.4.490). Each epoch begins anew, from zeros
+            or from the learned state, which learns from these first rows alone. Held-out rows are read in the same way,
+            in fewer streams if they are few; a fraction is then that of the last rows.
 
         Returns
         -------
@@ -395,6 +405,8 @@ class Network:
         if early_stopping is not None and validation is None:
             raise ValueError("early_stopping: it needs held-out data; give validation=(X, y) or validation=0.1")
         every = check_integer("every", every, 1)
+        if not isinstance(consecutive, bool):
+            raise ValueError(f"consecutive: expected True or False, found {consecutive!r}")
         augmentations = check_augment(augment)
         fitting = partial(
             fit_network,
@@ -417,6 +429,7 @@ class Network:
             callbacks=callbacks,
             verbose=verbose,
             augment=augmentations,
+            consecutive=consecutive,
         )
         if checkpoint is None:
             return fitting(checkpoints=None)
@@ -610,6 +623,7 @@ class Network:
         per_example: bool = False,
         sample_weight: Any = None,
         threads: int | None = None,
+        consecutive: bool = False,
     ) -> Any:
         """LL(θ) = Σ_i w_i log P(y_i | x_i), the handout's equation (3).
 
@@ -627,6 +641,9 @@ class Network:
             w, ones by default.
         threads : int, optional
             As in `fit`.
+        consecutive : bool
+            Whether each row goes on where the one before it ends, as in `fit`, here in one stream: the sum is then that
+            of the whole sequence which they were cut from.
 
         Returns
         -------
@@ -635,12 +652,28 @@ class Network:
         self._built()
         X, count = self._examples(X, threads, lengths), self._threads(threads)
         y, log_prob = self._targets(X, y), np.empty(len(X))
-        for rows, engine, examples in self._blocks(X):
-            log_prob[rows] = engine.log_likelihood(examples, self._of_block(y[rows], engine), count)
+        if consecutive:
+            check_arguments(lengths=isinstance(X, Ragged))
+            engine = self._apart(X)
+            for row in range(len(X)):
+                here = slice(row, row + 1)
+                log_prob[here] = engine.log_likelihood(X[here], y[here], count, row > 0)
+        else:
+            for rows, engine, examples in self._blocks(X):
+                log_prob[rows] = engine.log_likelihood(examples, self._of_block(y[rows], engine), count)
         weights = as_weights(sample_weight, len(X))
         if weights is not None:
             log_prob = weights * log_prob
         return log_prob if per_example else float(log_prob.sum())
+
+    def _apart(self, X: Array) -> Engine:
+        """An engine of its own for examples of this shape, whose state nobody else changes meanwhile."""
+        main, likelihood = self._engine_for(Form(X.shape[1:])), self._likelihood_of(X)
+        check_program(main.program)
+        apart = make_engine(self.engine, main.program, likelihood, self.dtype)
+        for name in main.program.parameters:
+            apart.set(name, main.get(name))
+        return apart
 
     def log_prior(self) -> float:
         """Log P(θ), the sum over the parameters that have a prior; 0 without any."""
