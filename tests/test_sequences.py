@@ -254,6 +254,27 @@ def test_what_cannot_be_is_refused(X: Any, options: Any, message: str, engine: s
         net.predict(X, **options)
 
 
+@pytest.mark.parametrize("wrong", [3, -1, 0.5])
+def test_symbols_that_are_none_are_refused(wrong: float, engine: str) -> None:
+    layers = [ll.TokenEmbedding(3, 4), ll.GRU(4)]
+    codes: list[Any] = [np.array([0, 1]), np.array([2]), np.array([1, 0, 0, 1])]
+    bad = [*codes, np.array([0, 2, wrong])]
+    net = network(layers, engine=engine)
+    message = f"E takes codes 0 to 2, found {wrong} in row 3, step 2"
+    with pytest.raises(ValueError, match=f"X: token_embedding_1.{message}"):
+        net.fit(bad, [0, 1, 0, 1])
+    with pytest.raises(ValueError, match=f"validation X: token_embedding_1.{message}"):
+        net.fit(codes, [0, 1, 0], validation=(bad, [0, 1, 0, 1]))
+    net.fit(codes, [0, 1, 0], epochs=1, seed=0)
+    for method in (net.predict, net.hidden):
+        with pytest.raises(ValueError, match=f"X: token_embedding_1.{message}"):
+            method(bad)
+    padded_bad = padded(bad, 17.0, 5)  # behind an end, anything may stand
+    with pytest.raises(ValueError, match=f"X: token_embedding_1.{message}"):
+        net.predict(padded_bad, lengths=[2, 1, 4, 3])
+    assert net.predict(padded_bad, lengths=[2, 1, 4, 2]).shape == (4,)
+
+
 def test_targets_that_do_not_fit_are_refused(engine: str) -> None:
     with pytest.raises(ValueError, match="y: expected a target at every step, 9 for sequence 1, found 8"):
         network(EVERY, engine=engine).fit(X, [STEPS[0], STEPS[1][:8], *STEPS[2:]])

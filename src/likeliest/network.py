@@ -30,10 +30,10 @@ from likeliest.layers import Layer
 from likeliest.likelihoods import Likelihood, PerStep
 from likeliest.network_file import write_network
 from likeliest.optimizers import Adam, Optimizer
-from likeliest.optimizers.base import check_positive
 from likeliest.parameters import Parameters
 from likeliest.preparation import (
     SymmetryWarning,
+    check_clip_norm,
     check_integer,
     check_seed,
 )
@@ -382,11 +382,7 @@ class Network:
         schedule = schedules.resolve(schedule)
         if averaging is not None and not isinstance(averaging, Averaging):
             raise ValueError(f"averaging: expected EMA() or SWA() of likeliest.averaging, found {averaging!r}")
-        if clip_norm == math.inf:
-            clip_norm = None
-        if clip_norm is not None and not (isinstance(clip_norm, str) and clip_norm == "auto"):
-            check_positive("clip_norm", clip_norm, "1.0 is usual for a gradient of the mean")
-            clip_norm = float(clip_norm)
+        clip_norm = check_clip_norm(clip_norm)
         seed = None if seed is None else check_seed(seed)
         count = resolve_threads(threads)
         callbacks = tuple(callbacks)
@@ -739,6 +735,7 @@ class Network:
         if isinstance(examples, Ragged):
             self._engine_for(Form(examples.shape, True), "X")
             examples.check(self.dtype, "X")
+            examples.check_codes(self.program, "X")
         else:
             self._check_examples(examples, "X", self._threads(threads))
         return examples
