@@ -101,7 +101,7 @@ def test_a_network_without_theta_starts_where_fit_would(engine: str) -> None:
 @pytest.mark.parametrize("steps", [False, True])
 @pytest.mark.parametrize("padded", [False, True])
 def test_sequences_go_through_as_in_a_fit(padded: bool, steps: bool, engine: str) -> None:
-    """Lists, and arrays with lengths: with a rate that does nothing, the log-likelihoods are those of the minibatches."""
+    """Lists, and arrays with lengths: at rates that do nothing, log-likelihoods are those of the minibatches."""
     rng = np.random.default_rng(0)
     lengths = rng.integers(1, 9, 20)
     X = [rng.normal(size=(t, 2)) for t in lengths]

@@ -56,18 +56,18 @@ def unit_variance(network: Network, X: Any, lengths: Any = None) -> Network:
     """
     given = as_sequences(X, lengths)
     if isinstance(given, Ragged):
-        X, of_each = network._examples(given, 1).pack(given.longest, np.float64), given.lengths
+        X = network._examples(given, 1).pack(given.longest, np.float64)
         program = network._engine_for(Form(given.shape, True)).program
     else:
-        X, of_each = given.astype(np.float64), None
+        X = given.astype(np.float64)
         program = network._engine_for(Form(X.shape[1:])).program
     theta = {name: np.asarray(value, np.float64) for name, value in network.parameters.items()}
     for step in program.steps:
         if step.operation not in ("affine", "convolution", "transposed_convolution") or _is_output(step):
             continue
         z = forward(program, theta, X)[step.output]
-        if of_each is not None and z.ndim == 3 and z.shape[1] == given.longest:
-            z = z[np.arange(z.shape[1]) < of_each[:, None]]
+        if isinstance(given, Ragged) and z.ndim == 3 and z.shape[1] == given.longest:
+            z = z[np.arange(given.longest) < given.lengths[:, None]]
         z = z.reshape(-1, z.shape[-1])
         if not np.isfinite(z).all():
             raise ValueError(f"X: {step.output} is not finite for some examples; scale X to about 1")

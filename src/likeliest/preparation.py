@@ -158,7 +158,7 @@ def compose_for(augment: tuple[Augmentation, ...], program: Program) -> Composit
 
 
 def check_clip_norm(value: Any) -> float | str | None:
-    """ "auto", a positive number, or None for none; a ValueError otherwise."""
+    """A positive number, "auto", or None for no bound; a ValueError otherwise."""
     if value is None or value == math.inf:
         return None
     if isinstance(value, str) and value == "auto":
