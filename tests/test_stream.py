@@ -116,7 +116,7 @@ def test_symbols(engine: str) -> None:
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ([ll.Dense(3), ll.Flatten()], "no recurrent layer"),
+        ([ll.Dense(3), ll.Flatten()], "'flatten_1' mixes the steps"),
         ([ll.LSTM(3, bidirectional=True)], "runs from the end to the start"),
         ([ll.Conv1D(3, 3), ll.LSTM(3)], r"'conv1d_1' \(convolution\) looks at several steps"),
         ([ll.LSTM(3, return_sequences=True), ll.Flatten()], "mixes the steps"),
