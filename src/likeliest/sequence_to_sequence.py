@@ -359,9 +359,9 @@ class SequenceToSequence:
                 last[U] = twin_of(other, remainder(other.program, WRITTEN)[0])
             rows = np.zeros((n, U), steps.dtype)
             rows[:, :t] = steps
-            return last[U].output(np.column_stack([rows, memory]), network._threads(None))[
-                :, (t - 1) * width : t * width
-            ]
+            assert memory is not None
+            eta = last[U].output(np.column_stack([rows, memory]), network._threads(None))
+            return eta[:, (t - 1) * width : t * width]
 
         likelihood, codes = network.likelihood.of_step, self.symbols + 1
         return Rereading(read, most, network.dtype, likelihood, (), len(memory), codes, memory)

@@ -82,8 +82,8 @@ class EncoderDecoder(Layer):
             check_count("attention", self.attention)
         if not any(isinstance(layer, Recurrent | TransformerBlock) for layer in self.decoder):
             raise ValueError(
-                "decoder: expected at least one recurrence, such as LSTM(64), or TransformerBlock(4, 256, causal=True): "
-                "they know what was written"
+                "decoder: expected at least one layer that knows what was written: a recurrence, such as LSTM(64), or "
+                "TransformerBlock(4, 256, causal=True)"
             )
         object.__setattr__(self, "decoder", tuple(map(_begun_by_context, self.decoder)))
 
