@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import likeliest as ll
+from likeliest.sequences import rounded
 
 ENGINES = ("reference", "native")
 LAYERS: dict[str, list[Any]] = {
@@ -98,6 +99,23 @@ def test_what_looks_back_says_what_the_whole_sequence_does(name: str, last: bool
         whole = net.predict_proba(X[:, :7])
         for t in range(7):
             np.testing.assert_allclose(whole[:, t], net.predict_proba(X[:, : t + 1])[:, -1], atol=2e-6)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("last", [False, True])
+def test_what_stands_behind_the_steps_in_their_row_changes_nothing(last: bool, engine: str) -> None:
+    """Long rows are of few lengths, so that they go on behind 19 or 37 steps."""
+    layers = [ll.Dense(4), ll.TransformerBlock(2, 5, causal=True), CONV, *([ll.Last()] if last else [])]
+    net = network(layers, ll.likelihoods.Normal(), engine, (50, 3))
+    X = np.random.default_rng(0).normal(size=(2, 38, 3))
+    for t in (19, 37):
+        stream = net.stream(2)
+        stream.read(X[:, :t])
+        width = stream.likelihood.width
+        np.testing.assert_allclose(stream.output(X[:, t]), net.output(X[:, : t + 1])[:, -width:], atol=1e-5)
+        assert rounded(t) > t
+        stream.reset()
+        np.testing.assert_allclose(stream.read(X[:, :t]), net.output(X[:, :t])[:, -width:], atol=1e-5)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
