@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,22 +30,24 @@ from likeliest.layers import Layer
 from likeliest.likelihoods import Likelihood, PerStep
 from likeliest.network_file import write_network
 from likeliest.optimizers import Adam, Optimizer
-from likeliest.optimizers.base import check_positive
 from likeliest.parameters import Parameters
 from likeliest.preparation import (
     SymmetryWarning,
+    check_clip_norm,
     check_integer,
     check_seed,
 )
 from likeliest.priors import Prior
-from likeliest.program import OUTPUT, Form, Program, priors_by_name
+from likeliest.program import Form, Program, priors_by_name
 from likeliest.sampling import draw
 from likeliest.schedules import Schedule
 from likeliest.sequences import Ragged, as_sequences, as_step_targets, as_user_had
 from likeliest.state import arrays, places, put
-from likeliest.stream import OneStep, Stream, one_step
+from likeliest.stream import Stream
+from likeliest.streaming import stream_of
 from likeliest.summary import summary
 from likeliest.threads import resolve_threads
+from likeliest.twins import hidden
 from likeliest.xp import numpy_namespace
 
 if TYPE_CHECKING:
@@ -392,11 +393,7 @@ class Network:
         schedule = schedules.resolve(schedule)
         if averaging is not None and not isinstance(averaging, Averaging):
             raise ValueError(f"averaging: expected EMA() or SWA() of likeliest.averaging, found {averaging!r}")
-        if clip_norm == math.inf:
-            clip_norm = None
-        if clip_norm is not None and not (isinstance(clip_norm, str) and clip_norm == "auto"):
-            check_positive("clip_norm", clip_norm, "1.0 is usual for a gradient of the mean")
-            clip_norm = float(clip_norm)
+        clip_norm = check_clip_norm(clip_norm)
         seed = None if seed is None else check_seed(seed)
         count = resolve_threads(threads)
         callbacks = tuple(callbacks)
@@ -493,18 +490,7 @@ class Network:
         """
         self._built()
         X, count = self._examples(X, threads, lengths), self._threads(threads)
-        return self._as_given(X, self._each(X, lambda engine, rows: self._hidden(engine, rows, count)))
-
-    def _hidden(self, engine: Engine, X: Array, count: int) -> Array:
-        """The values that the output layer of an engine takes."""
-        program, theta = engine.program.hidden(), {name: engine.get(name) for name in engine.program.parameters}
-        if all(step.operation == "reshape" for step in program.steps):
-            return np.asarray(X.reshape(len(X), -1), self.dtype)
-        shape = program.values[OUTPUT]
-        twin = make_engine(self.engine, program.flat(), _NoLikelihood(math.prod(shape)), self.dtype)
-        for name in program.parameters:
-            twin.set(name, theta[name])
-        return twin.output(X, count).reshape(-1, *shape)
+        return self._as_given(X, self._each(X, lambda engine, rows: hidden(self, engine, rows, count)))
 
     def stream(self, examples: int | None = None) -> Stream:
         """The network one step at a time, for a sequence that is not over yet: its state is kept between calls.
@@ -517,38 +503,28 @@ class Network:
         Returns
         -------
         Stream
-            With θ as it is now, at the first step.
+            With θ as it is now, at the first step. Where recurrences carry what came before, a step takes
+            microseconds; where layers look back, as causal attention and convolutions do, all steps so far are read
+            again, of more than sequences had in the fit the last ones.
 
         Raises
         ------
         ValueError
-            When a layer looks at several steps at once, or backwards.
+            When a layer looks at later steps, as attention does that is not causal, and all with
+            ``bidirectional=True``.
         """
         if examples is not None and (isinstance(examples, bool) or not isinstance(examples, int) or examples < 1):
             raise ValueError(f"examples: expected a whole number of at least 1, found {examples!r}")
-        return self._stream(self._built(), one_step(self.program), {}, examples)
-
-    def _stream(self, engine: Engine, step: OneStep, given: Mapping[str, Array], examples: int | None) -> Stream:
-        """A stream with θ as it is in an engine, and values that are known before the first step."""
-        named = [one.start for one in step.states if one.start is not None]
-        starts = {name: engine.get(name) for name in named if name in engine.program.parameters}
-        tables = [one.parameters[0] for one in step.program.steps if one.operation == "token_embedding"]
-        codes = min((step.program.parameters[name][0] for name in tables), default=None)
-        twin = self._twin(step.program, engine)
-        return Stream(twin, step, {**starts, **given}, self.likelihood.of_step, examples, codes)
-
-    def _twin(self, program: Program, engine: Engine) -> Engine:
-        """An engine that only computes values of another program, with θ as it is."""
-        twin = make_engine(self.engine, program, _NoLikelihood(program.values[OUTPUT][0]), self.dtype)
-        for name in program.parameters:
-            twin.set(name, engine.get(name))
-        return twin
+        return stream_of(self, examples)
 
     def sample(self, start: Any, steps: int, *, temperature: float = 1.0, seed: int = 0) -> Array:
         """Draws how sequences go on: the likelihood at each step is that of the next one, which is drawn and read.
 
         For a network that was fitted to say at step t what comes at t + 1: X without the last step and y = X without
-        the first one. Symbols are codes (`TokenEmbedding`) or one-hot columns, numbers are themselves.
+        the first one. Symbols are codes (`TokenEmbedding`) or one-hot columns, numbers are themselves. A network
+        without a state to carry, such as one of ``TransformerBlock(…, causal=True)``, reads at each step all that is
+        there so far, but no more steps than sequences had in the fit: the last ones, since it knows nothing of longer
+        sequences.
 
         Parameters
         ----------
@@ -570,7 +546,7 @@ class Network:
         Raises
         ------
         ValueError
-            When what is drawn cannot be the next step of x, or the network has no stream.
+            When what is drawn cannot be the next step of x, or a layer looks at later steps; it is named.
 
         Examples
         --------
@@ -585,11 +561,8 @@ class Network:
         array([2, 1, 0, 1, 2, 1, 0, 1])
         """
         steps, seed = check_integer("steps", steps, 1), check_seed(seed)
-        program, likelihood = self.program, self.likelihood.of_step
-        step = one_step(program)
-        return draw(
-            lambda n: self._stream(self._built(), step, {}, n), step.shape, likelihood, start, steps, temperature, seed
-        )
+        shape, likelihood = self.program.form.shape[1:], self.likelihood.of_step
+        return draw(lambda n: stream_of(self, n), shape, likelihood, start, steps, temperature, seed)
 
     def predict_dist(self, X: Any, *, lengths: Any = None, threads: int | None = None) -> Distribution:
         """The distribution of y for each example, with the method names of SciPy's: ``mean``, ``ppf``, ``interval`` ….
@@ -772,6 +745,7 @@ class Network:
         if isinstance(examples, Ragged):
             self._engine_for(Form(examples.shape, True), "X")
             examples.check(self.dtype, "X")
+            examples.check_codes(self.program, "X")
         else:
             self._check_examples(examples, "X", self._threads(threads))
         return examples
@@ -920,17 +894,3 @@ class Network:
             self._engine = self._make_engine(program)
             position = self._position
             put(self._engine, places(program, position.optimizer, position.averaged), values, position.optimizer)
-
-
-@dataclass(frozen=True)
-class _NoLikelihood(Likelihood):
-    """For an engine that only computes values."""
-
-    columns: int
-
-    @property
-    def width(self) -> int:
-        return self.columns
-
-    def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
-        raise NotImplementedError
