@@ -20,10 +20,11 @@ augmentation ops likelihoods priors optimizers initializers schedules averaging 
 calibration likelihood_check tables tensor_file
 sequences
 grids program
-layers engines
-structures
-tracing gradient_check summary stream parameters history progress data_dependent assembly encoding
-fit html sampling
+ causality layers engines
+ structures one_step
+ tracing gradient_check summary stream twins parameters history progress data_dependent assembly encoding consecutive
+ rereading
+ fit html sampling streaming
 preparation callbacks
 state
 network_file
