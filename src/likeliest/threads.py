@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +20,8 @@ if hasattr(os, "register_at_fork"):
 def resolve_threads(threads: Any) -> int:
     """The argument if given, else ``LIKELIEST_NUM_THREADS``, ``OMP_NUM_THREADS``, or the CPUs this process may use.
 
-    ``OMP_NUM_THREADS`` is what joblib sets in its workers, so that many fits at once share the machine.
+    ``OMP_NUM_THREADS`` is what joblib and Dask set in their workers, so that many fits at once share the machine. In a
+    Dask worker without it, no more than the worker's own number of threads.
 
     Raises
     ------
@@ -44,7 +46,18 @@ def resolve_threads(threads: Any) -> int:
     openmp = os.environ.get("OMP_NUM_THREADS", "")
     if openmp.isdigit() and int(openmp) >= 1:
         return min(int(openmp), available_cpus())
-    return available_cpus()
+    return min(available_cpus(), _of_dask_worker() or available_cpus())
+
+
+def _of_dask_worker() -> int | None:
+    """How many threads the Dask worker has whose task calls this, which is its share of the computer; else None."""
+    distributed = sys.modules.get("distributed.worker")
+    if distributed is None:
+        return None
+    try:
+        return int(distributed.get_worker().state.nthreads)
+    except (ValueError, AttributeError):  # no task of a worker
+        return None
 
 
 @lru_cache(maxsize=1)

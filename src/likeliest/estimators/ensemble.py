@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from typing import Any
 from uuid import uuid4
@@ -22,6 +23,7 @@ from likeliest.estimators.classifier import Classifier
 from likeliest.estimators.settings import check_seed, check_settings, is_whole
 from likeliest.likelihoods import Mixture
 from likeliest.likelihoods.mixture import log_mean_exp
+from likeliest.network_file import write_networks
 from likeliest.threads import part_of, stop
 
 Array = npt.NDArray[Any]
@@ -30,7 +32,7 @@ REDRAWS = 100  # of a bootstrap sample that has one class only
 
 
 def _of_classes(it: Any) -> bool:
-    return is_classifier(it.estimator)
+    return bool(is_classifier(it.estimator))
 
 
 class Ensemble(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
@@ -192,14 +194,14 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
     def predict_log_proba(self, X: Any) -> Array:
         """Log P(Y = k | x), (n, K)."""
         with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+            return np.asarray(np.log(self.predict_proba(X)))
 
     def predict(self, X: Any) -> Array:
         """The most probable class of each example, or E[y | x]: (n,); (n, targets) of several."""
         check_is_fitted(self)
         if not is_classifier(self.estimators_[0]):
             return np.asarray(np.mean([member.predict(X) for member in self.estimators_], axis=0))
-        p = self.predict_proba(X)
+        p = np.asarray(self.predict_proba(X))
         if self.estimators_[0]._multilabel:
             return (p > 0.5).astype(np.int64)
         return np.asarray(self.classes_[np.argmax(p, axis=1)])
@@ -231,6 +233,29 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         kind = ClassifierMixin if is_classifier(self) else RegressorMixin
         with blaming("y"):
             return float(kind.score(self, X, y, sample_weight))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the fitted ensemble, all members, to one file: `likeliest.load` reads it. See `Classifier.save`.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to; ``.likeliest`` is the usual ending.
+
+        Raises
+        ------
+        NotFittedError
+            When it is not fitted.
+        ValueError
+            When a setting cannot be saved, such as a likelihood of your own; before anything is written.
+        OSError
+            When the file cannot be written.
+        """
+        from likeliest.estimators.saving import describe, describe_ensemble
+
+        whole = describe_ensemble(self)
+        networks = [member.network_ for member in self.estimators_]
+        write_networks(path, "Ensemble", networks, [describe(member) for member in self.estimators_], **whole)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "estimators_")

@@ -235,4 +235,5 @@ def _middle(a: Array, b: Array) -> Array:
     """The middle of an interval; that of the logarithms where its ends have one sign and are powers of ten apart."""
     small, large = np.minimum(np.abs(a), np.abs(b)), np.maximum(np.abs(a), np.abs(b))
     apart = (np.sign(a) * np.sign(b) >= 0) & (small < large / 1024)
-    return np.where(apart, np.sign(np.sign(a) + np.sign(b)) * np.sqrt(np.maximum(small, TINY)) * np.sqrt(large), 0.5 * a + 0.5 * b)
+    sign = np.sign(np.sign(a) + np.sign(b))
+    return np.where(apart, sign * np.sqrt(np.maximum(small, TINY)) * np.sqrt(large), 0.5 * a + 0.5 * b)
