@@ -17,6 +17,11 @@ def test_scikit_learns_check(estimator: Any, check: Any) -> None:
     check(estimator)
 
 
-@parametrize_with_checks([ll.Ensemble(ll.Classifier(), n_estimators=2), ll.Ensemble(ll.Regressor(), n_estimators=2)])
+@parametrize_with_checks(
+    [
+        ll.Ensemble(ll.Classifier(max_iter=60), n_estimators=2),
+        ll.Ensemble(ll.Regressor(max_iter=60), n_estimators=2),
+    ]
+)
 def test_scikit_learns_check_of_ensembles(estimator: Any, check: Any) -> None:
     check(estimator)
