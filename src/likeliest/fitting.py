@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import secrets
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from likeliest import examples
 from likeliest.augmentation import Augmentation
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import FRESH, Checkpoints, describe_call, digest_of_state
@@ -60,7 +62,7 @@ def fit_network(
     streams = batch_size or 0 if consecutive else 0
     if form.lengths and augment:
         raise ValueError("augment: sequences of different lengths cannot be changed; leave it out, or cut them alike")
-    y = network._check_targets(X, y, likelihood=network._likelihood_for(form))
+    y = examples.check_targets(network._likelihood_for(form), X, y)
     weights = as_weights(sample_weight, len(X))
     highest = 1.0
     if augment and optimizer.full_batch:
@@ -74,13 +76,14 @@ def fit_network(
     if network.likelihood.classes is not None and len(labels := np.unique(y[y == y])) == 1:  # a NaN is not itself
         raise ValueError(f"y: there is one class only, {labels[0]:g}; a network learns to tell at least two apart")
     longest = longest_gradient(network, clip_norm, optimizer)
+    check_held_out = partial(examples.check_targets, network.likelihood)
     if checkpoints is not None:
         if optimizer.full_batch:
             raise ValueError(
                 f"checkpoint: {type(optimizer).__name__} keeps in SciPy what it has learned of the slopes, and "
                 "could not go on to the bit; leave checkpoint out, or use Adam()"
             )
-        other = hold_out(X, y, weights, validation, 0, network._check_targets, streams)[1]
+        other = hold_out(X, y, weights, validation, 0, check_held_out, streams)[1]
         checkpoints.find(
             describe_call(
                 network,
@@ -108,7 +111,7 @@ def fit_network(
         seed = found.position.seed
     if seed is None:
         seed = secrets.randbits(32) if network._position.seed is None else network._position.seed
-    rows, held_out = hold_out(X, y, weights, validation, seed, network._check_targets, streams)
+    rows, held_out = hold_out(X, y, weights, validation, seed, check_held_out, streams)
     if consecutive:
         check_length(len(X) if rows is None else len(rows), batch_size)
     training = slice(None) if rows is None else rows
@@ -217,7 +220,7 @@ def check_read(network: Any, X: Array, threads: int, argument: str = "X") -> Non
     if program.form.lengths:  # numbers have been looked at before they were laid out
         check_codes(X, program, argument)
     else:
-        network._check_examples(X, argument, threads)
+        examples.check(network, X, argument, threads)
 
 
 def _start(network: Any, checkpoints: Checkpoints) -> str:

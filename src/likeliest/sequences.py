@@ -265,14 +265,15 @@ def as_step_targets(y: Any, like: Array | Ragged, T: int, argument: str = "y") -
     return laid
 
 
-def as_user_had(values: Array, like: Ragged) -> Any:
-    """What there is at every step (n, T, …): a list of (T_i, …) arrays for a list, else NaN (or −1) behind the ends."""
+def as_user_had(parts: list[Array], like: Ragged) -> Any:
+    """What there is at every step: a list of (T_i, …) arrays for a list, else an array, NaN (or −1) behind the ends."""
     if not like.padded:
-        return [value[:t].copy() for value, t in zip(values, like.lengths, strict=True)]
-    values = values[:, : like.longest].copy()
-    behind = np.arange(values.shape[1]) >= like.lengths[:, None]
-    values[behind] = np.nan if values.dtype.kind == "f" else -1
-    return values
+        return parts
+    first = parts[0]
+    laid = np.full((len(parts), like.longest, *first.shape[1:]), np.nan if first.dtype.kind == "f" else -1, first.dtype)
+    for row, part in zip(laid, parts, strict=True):
+        row[: len(part)] = part
+    return laid
 
 
 # The order of an epoch ------------------------------------------------------------------------------------------------
