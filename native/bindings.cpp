@@ -158,7 +158,7 @@ class PyEngine {
     for (std::ptrdiff_t k = 0; good && k < steps; ++k) good = bounds.data()[k] < bounds.data()[k + 1];
     good = good && are_rows(order.data(), std::ptrdiff_t(order.size()), data.x.rows);
     good = good && std::ptrdiff_t(factors.size()) == steps && (!rates || std::ptrdiff_t(rates->size()) == steps);
-    good = good && (!carries || std::ptrdiff_t(carries->size()) == steps);
+    good = good && (!carries || carries->size() == order.size());
     if (!good) throw std::invalid_argument("train: order, bounds, factors, rates or carries do not fit the data");
     CallBack call(*this, custom);
     data.custom = call.custom();

@@ -107,8 +107,9 @@ class EngineOf final : public Engine {
       std::ptrdiff_t there = carried_.rows();
       for (std::ptrdiff_t k = 0; k < steps.count; ++k) {
         const std::ptrdiff_t rows = steps.bounds[k + 1] - steps.bounds[k];
-        if (steps.carries[k] && rows > there)
-          throw std::invalid_argument("train: carries has a step of more rows than those that it goes on from");
+        for (std::ptrdiff_t i = there; i < rows; ++i)
+          if (steps.carries[steps.bounds[k] + i])
+            throw std::invalid_argument("train: carries has a row that goes on from none of the step before");
         there = rows;
       }
       carried_.make(network_, largest);
@@ -149,7 +150,7 @@ class EngineOf final : public Engine {
         w.stepper = &stepper;
         w.ordered = steps.bounds[steps.count];
         w.floor = floor, w.training = true, w.noise = terms.noise, w.t = steps.t + k;
-        if (steps.carries) w.carried = &carried_, w.goes_on = steps.carries[k];
+        if (steps.carries) w.carried = &carried_, w.goes_on = steps.carries;
         const bool good = step(plan, w, team, steps.order, steps.bounds[k], steps.bounds[k + 1], terms.clip_norm);
         if (thread == 0) totals[k] = w.total, written = k + 1;
         if (!good) break;
@@ -451,10 +452,13 @@ class EngineOf final : public Engine {
   void predict(const Examples& data, int threads, Carry carry, F&& take) {
     const std::lock_guard lock(turn_);
     const std::ptrdiff_t n = data.x.rows, count = divide_up(n, predict_rows_);
+    std::unique_ptr<bool[]> goes_on;
     if (carry != Carry::none) {
       if (carry == Carry::go_on && n > carried_.rows())
         throw std::invalid_argument("carries: there are more rows than those that they go on from");
       carried_.make(network_, n);
+      if (carry == Carry::go_on) goes_on = std::make_unique<bool[]>(std::size_t(n));
+      if (goes_on) std::fill_n(goes_on.get(), n, true);
     }
     const double work = network_.operations() * double(n) / 3;
     const int team_size = int(std::min({double(threads), double(count), std::max(1.0, work / kWorthAThread)}));
@@ -465,7 +469,7 @@ class EngineOf final : public Engine {
       const Range mine = share(count, thread, team.threads());
       for (std::ptrdiff_t block = mine.begin; block < mine.end; ++block) {
         w.first = block * predict_rows_, w.rows = std::min(predict_rows_, n - w.first);
-        if (carry != Carry::none) w.carried = &carried_, w.goes_on = carry == Carry::go_on;
+        if (carry != Carry::none) w.carried = &carried_, w.goes_on = goes_on.get();
         predict_.run(w, [] {});
         take(w, w.space->eta(w.rows), w.first);
       }

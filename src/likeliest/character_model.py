@@ -103,7 +103,7 @@ class CharacterModel:
         epochs: int = 10,
         batch_size: int | None = 32,
         seed: int | None = None,
-        consecutive: bool = True,
+        consecutive: bool | int = True,
         **options: Any,
     ) -> History:
         """Chooses θ to make the text likely.
@@ -120,8 +120,9 @@ class CharacterModel:
             As in `Network.fit`.
         batch_size : int or None
             How many streams the text is read as, of two windows at least.
-        consecutive : bool
-            False reads each window from a state of zeros, in any order, ``batch_size`` of them at a time.
+        consecutive : bool or int
+            Whether windows go on from each other, as in `Network.fit`; False reads each from a state of zeros, in any
+            order, ``batch_size`` of them at a time.
 
         Returns
         -------
@@ -160,9 +161,9 @@ class CharacterModel:
         )
         if optimizer is None and self.network is None:
             optimizer = Adam(0.003)
-        if consecutive is True and batch_size is not None:
+        if consecutive is not False and batch_size is not None:
             batch_size = max(1, min(check_integer("batch_size", batch_size, 1), len(X) // 2))
-            consecutive = len(X) > 1
+            consecutive = consecutive if len(X) > 1 else False  # one window has none to go on to
         history = network.fit(
             X, y, validation=held_out, optimizer=optimizer, epochs=epochs, batch_size=batch_size, seed=seed,
             consecutive=consecutive, **options,

@@ -308,7 +308,7 @@ class Network:
         checkpoint: str | os.PathLike[str] | None = None,
         every: int = 1,
         augment: Sequence[Augmentation] | Augmentation | None = None,
-        consecutive: bool = False,
+        consecutive: bool | int = False,
     ) -> History:
         """Chooses θ to make the data likely: climbs the log-likelihood, minibatch by minibatch.
 
@@ -373,14 +373,16 @@ class Network:
         augment : sequence of Augmentation, optional
             How examples are changed at random in training, such as ``[Shift(2), Rotate(15)]`` for images: see
             `likeliest.augmentation`. What `History` tells of the training examples is of the changed ones.
-        consecutive : bool
+        consecutive : bool or int
             Whether each row of X goes on where the row before it ends, as windows that were cut one after the other
             from one long series or text. Then rows are not shuffled: they are read as ``batch_size`` streams of rows,
             side by side, and the state in which a recurrent layer ends a row is that in which it begins the next row of
             its stream. Gradients stop there: backpropagation through time, truncated to windows, with the state carried
             over (Williams and Peng 1990, https://doi.org/10.1162/neco.1990.2.4.490). Each epoch begins anew, from zeros
             or from the learned state, which learns from these first rows alone. Held-out rows are read in the same way,
-            in fewer streams if they are few; a fraction is then that of the last rows.
+            in fewer streams if they are few; a fraction is then that of the last rows. A number k: only k rows at a
+            time go on from each other, as where X holds several series of k windows each, or one that is long enough to
+            be cut into pieces of k windows; these groups are shuffled, and each begins anew.
 
         Returns
         -------
@@ -413,7 +415,7 @@ class Network:
             raise ValueError("early_stopping: it needs held-out data; give validation=(X, y) or validation=0.1")
         every = check_integer("every", every, 1)
         if not isinstance(consecutive, bool):
-            raise ValueError(f"consecutive: expected True or False, found {consecutive!r}")
+            consecutive = check_integer("consecutive", consecutive, 2)
         augmentations = check_augment(augment)
         fitting = partial(
             fit_network,
@@ -608,7 +610,7 @@ class Network:
         per_example: bool = False,
         sample_weight: Any = None,
         threads: int | None = None,
-        consecutive: bool = False,
+        consecutive: bool | int = False,
     ) -> Any:
         """LL(θ) = Σ_i w_i log P(y_i | x_i), the handout's equation (3).
 
@@ -626,9 +628,9 @@ class Network:
             w, ones by default.
         threads : int, optional
             As in `fit`.
-        consecutive : bool
+        consecutive : bool or int
             Whether each row goes on where the one before it ends, as in `fit`, here in one stream: the sum is then that
-            of the whole sequence which they were cut from.
+            of the whole sequence which they were cut from, or of those of so many rows each.
 
         Returns
         -------
@@ -640,9 +642,10 @@ class Network:
         if consecutive:
             check_arguments(lengths=isinstance(X, Ragged))
             engine = self._apart(X)
+            group = len(X) if consecutive is True else check_integer("consecutive", consecutive, 2)
             for row in range(len(X)):
                 here = slice(row, row + 1)
-                log_prob[here] = engine.log_likelihood(X[here], y[here], count, row > 0)
+                log_prob[here] = engine.log_likelihood(X[here], y[here], count, row % group > 0)
         else:
             for rows, engine, block in examples.blocks(self, X):
                 log_prob[rows] = engine.log_likelihood(block, examples.of_block(self, y[rows], engine), count)
