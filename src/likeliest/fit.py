@@ -23,6 +23,7 @@ from likeliest.optimizers import Optimizer
 from likeliest.progress import Progress
 from likeliest.schedules import Schedule
 from likeliest.sequences import gathered
+from likeliest.threads import counted, is_stopped, share
 
 CHUNK_SECONDS = 0.1  # how long the engine works before Ctrl-C and the progress bar get their turn
 CHUNK_EXAMPLES = 1 << 20  # and how many examples it takes at most, which bounds the memory for their order
@@ -134,6 +135,7 @@ class Validation:
         return total / weight
 
 
+@counted()
 def fit(
     engine: Engine,
     X: Array,
@@ -222,7 +224,7 @@ def fit(
             engine.keep()
             begin = time.perf_counter()
             try:
-                totals = engine.train(X, y, weights, chunk, position.steps + 1, floor, terms, threads)
+                totals = engine.train(X, y, weights, chunk, position.steps + 1, floor, terms, share(threads))
             except BaseException:  # what a likelihood of the user's raised, or a second Ctrl-C inside it
                 engine.restore()
                 raise
@@ -248,7 +250,7 @@ def fit(
                 with _swapped(engine) if seen and averaging is not None else NOTHING:
                     held_out = None
                     if validation is not None:
-                        held_out = validation.log_likelihood(engine, threads) if looks else float("nan")
+                        held_out = validation.log_likelihood(engine, share(threads)) if looks else float("nan")
                     rate = getattr(position.optimizer, "learning_rate", None)
                     rate = None if rate is None else rate * float(chunk.factors[-1])
                     epoch = Epoch(position.epochs, epoch_total / n, held_out, epoch_seconds, network, rate)
@@ -269,6 +271,7 @@ def fit(
     return history
 
 
+@counted()
 def climb(
     engine: Engine,
     X: Array,
@@ -309,11 +312,11 @@ def climb(
 
     def value_and_gradient(theta: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         put(theta)
-        log_prob = engine.log_likelihood(X, y, threads)
+        log_prob = engine.log_likelihood(X, y, share(threads))
         mean = float(log_prob.mean() if weights is None else weights @ log_prob / n)
         seen[theta.tobytes()] = mean
         prior, score = log_prior()
-        gradient = engine.gradient(X, y, weights, threads)
+        gradient = engine.gradient(X, y, weights, share(threads))
         parts = [gradient[name] / n + prior_scale * score.get(name, 0.0) for name in names]
         return mean + prior_scale * prior, np.concatenate([np.ravel(part) for part in parts]).astype(np.float64)
 
@@ -329,7 +332,7 @@ def climb(
             held_out = None
             if validation is not None:
                 looks = (history.epochs + 1) % validation_every == 0 or history.epochs + 1 == epochs
-                held_out = validation.log_likelihood(engine, threads) if looks else float("nan")
+                held_out = validation.log_likelihood(engine, share(threads)) if looks else float("nan")
             epoch = Epoch(position.epochs, mean, held_out, seconds, network)
             progress.advance(n, seconds, mean)
             _tell(epoch, history, progress, best, engine, callbacks)
@@ -460,13 +463,13 @@ def _swapped(engine: Engine) -> Iterator[None]:
 def _interruptible() -> Iterator[Callable[[], bool]]:
     """Turns the first Ctrl-C into a request to stop after the current chunk; a second one interrupts as usual.
 
-    Only the main thread gets signals; elsewhere, and where somebody else handles SIGINT, nothing changes.
+    Only the main thread gets signals; elsewhere, and where somebody else handles SIGINT, it is for `threads.stop`.
     """
     if (
         threading.current_thread() is not threading.main_thread()
         or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     ):
-        yield lambda: False
+        yield is_stopped
         return
     asked = False
 
