@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <memory>
 #include <optional>
 
 #include "engine/engine.hpp"
@@ -155,7 +156,7 @@ class PyEngine {
     const std::int64_t end = steps < 0 ? 0 : bounds.data()[steps];
     bool good = steps >= 0 && bounds.data()[0] >= 0 && end <= std::int64_t(order.size());
     for (std::ptrdiff_t k = 0; good && k < steps; ++k) good = bounds.data()[k] < bounds.data()[k + 1];
-    for (std::size_t i = 0; good && i < order.size(); ++i) good = std::ptrdiff_t(order.data()[i]) < data.x.rows;
+    good = good && are_rows(order.data(), std::ptrdiff_t(order.size()), data.x.rows);
     good = good && std::ptrdiff_t(factors.size()) == steps && (!rates || std::ptrdiff_t(rates->size()) == steps);
     good = good && (!carries || carries->size() == order.size());
     if (!good) throw std::invalid_argument("train: order, bounds, factors, rates or carries do not fit the data");
@@ -335,7 +336,8 @@ std::optional<std::pair<std::ptrdiff_t, std::ptrdiff_t>> first_non_finite_of(con
 
 // One permutation of 0 .. n - 1 for each counter in [first, last): the epochs of one seed.
 nb::object permutations(std::uint32_t key0, std::uint32_t key1, std::uint32_t first, std::uint32_t last,
-                        std::uint32_t n, int threads) {
+                        std::uint32_t n, int threads, const std::string& isa) {
+  const Table<float>& table = *tables_for(isa).single;
   std::uint32_t* out;
   const std::uint32_t count = last - first;
   auto result = new_array<std::uint32_t>({count, n}, &out);
@@ -343,12 +345,11 @@ nb::object permutations(std::uint32_t key0, std::uint32_t key1, std::uint32_t fi
     nb::gil_scoped_release release;
     // A thread takes every so many'th epoch, where there is enough to do for several.
     threads = std::min<std::size_t>(std::size_t(threads), std::max<std::size_t>(std::size_t(count) * n / 4096, 1));
-    std::vector<std::vector<std::uint64_t>> scratch(std::size_t(threads),
-                                                    std::vector<std::uint64_t>(2 * std::size_t(n)));
+    const auto scratch = std::make_unique_for_overwrite<std::uint64_t[]>(2 * std::size_t(n) * std::size_t(threads));
     auto job = [&](int thread, Team& team) noexcept {
       for (std::uint32_t k = std::uint32_t(thread); k < count; k += std::uint32_t(team.threads()))
-        permutation(threefry({key0, key1}, {first + k, 0}), n, out + std::size_t(k) * n,
-                    scratch[std::size_t(thread)].data());
+        permutation(table, threefry({key0, key1}, {first + k, 0}), n, out + std::size_t(k) * n,
+                    scratch.get() + 2 * std::size_t(n) * std::size_t(thread));
     };
     run_on_pool(threads, job);
   }

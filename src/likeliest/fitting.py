@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import secrets
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from likeliest import examples
 from likeliest.augmentation import Augmentation
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import FRESH, Checkpoints, describe_call, digest_of_state
 from likeliest.consecutive import Consecutive, check_arguments, check_length, check_program
-from likeliest.data import as_weights
+from likeliest.data import as_weights, check_codes
 from likeliest.engines.base import Terms
 from likeliest.fit import Callback, Position, climb, fit
 from likeliest.history import History
@@ -54,14 +56,14 @@ def fit_network(
     checkpoints: Checkpoints | None,
 ) -> History:
     """What `Network.fit` does with arguments that make sense one by one: see there for what they are."""
-    X, y, validation, form, of_each = _read(network, X, y, lengths, validation)
+    X, y, validation, form, of_each = read(network, X, y, lengths, validation)
     going_on = None
     if consecutive:
         check_arguments(form.lengths, augment, optimizer)
         going_on = Consecutive(batch_size or 1, 0 if consecutive is True else consecutive)
     if form.lengths and augment:
         raise ValueError("augment: sequences of different lengths cannot be changed; leave it out, or cut them alike")
-    y = network._check_targets(X, y, likelihood=network._likelihood_for(form))
+    y = examples.check_targets(network._likelihood_for(form), X, y)
     weights = as_weights(sample_weight, len(X))
     highest = 1.0
     if augment and optimizer.full_batch:
@@ -74,16 +76,15 @@ def fit_network(
         weights = weights / highest  # so that no sum of them overflows
     if network.likelihood.classes is not None and len(labels := np.unique(y[y == y])) == 1:  # a NaN is not itself
         raise ValueError(f"y: there is one class only, {labels[0]:g}; a network learns to tell at least two apart")
-    if isinstance(clip_norm, str):
-        recurrent = any(isinstance(layer, Recurrent) for layer in all_of(network.layers))
-        clip_norm = CLIP_NORM if recurrent and not optimizer.full_batch else None
+    longest = longest_gradient(network, clip_norm, optimizer)
+    check_held_out = partial(examples.check_targets, network.likelihood)
     if checkpoints is not None:
         if optimizer.full_batch:
             raise ValueError(
                 f"checkpoint: {type(optimizer).__name__} keeps in SciPy what it has learned of the slopes, and "
                 "could not go on to the bit; leave checkpoint out, or use Adam()"
             )
-        other = hold_out(X, y, weights, validation, 0, network._check_targets, going_on)[1]
+        other = hold_out(X, y, weights, validation, 0, check_held_out, going_on)[1]
         checkpoints.find(
             describe_call(
                 network,
@@ -98,7 +99,7 @@ def fit_network(
                 batch_size=batch_size,
                 schedule=schedule,
                 averaging=averaging,
-                clip_norm=clip_norm,
+                clip_norm=longest if longest < math.inf else None,
                 validation_every=validation_every,
                 early_stopping=early_stopping,
                 seed=seed,
@@ -111,7 +112,7 @@ def fit_network(
         seed = found.position.seed
     if seed is None:
         seed = secrets.randbits(32) if network._position.seed is None else network._position.seed
-    rows, held_out = hold_out(X, y, weights, validation, seed, network._check_targets, going_on)
+    rows, held_out = hold_out(X, y, weights, validation, seed, check_held_out, going_on)
     if consecutive:
         check_length(len(X) if rows is None else len(rows), batch_size)
     training = slice(None) if rows is None else rows
@@ -128,10 +129,9 @@ def fit_network(
     elif form != network.program.form:
         network._reshape(form)
     try:
-        if not form.lengths:  # what is in the others has been looked at before it was laid out
-            network._check_examples(X, "X", threads)
-            if held_out is not None and held_out.X is not X:
-                network._check_examples(held_out.X, "validation X", threads)
+        check_read(network, X, threads)
+        if held_out is not None and held_out.X is not X:
+            check_read(network, held_out.X, threads, "validation X")
         if consecutive:
             check_program(network._built().program)
         augmentation = compose_for(augment, network._built().program)
@@ -164,13 +164,13 @@ def fit_network(
         "batch_size": min(batch_size or n, n),
         "schedule": schedule,
         "averaging": averaging,
-        "terms": Terms(1 / (highest * n), math.inf if clip_norm is None else clip_norm, seed, augmentation),
+        "terms": Terms(1 / (highest * n), longest, seed, augmentation),
         "keeper": checkpoints,
         "lengths": of_each,
         "consecutive": going_on,
     }
     if optimizer.full_batch:
-        check_full_batch(optimizer, schedule, averaging, clip_norm, engine.program)
+        check_full_batch(optimizer, schedule, averaging, longest if longest < math.inf else None, engine.program)
         if network.likelihood.training() is not network.likelihood:
             raise ValueError(f"optimizer: {type(optimizer).__name__} does not smooth labels; use Adam()")
         method, how = climb, {"log_prior": network._log_prior_and_score, "prior_scale": 1 / (highest * n)}
@@ -207,6 +207,23 @@ def fit_network(
             network._last_call = checkpoints.place, checkpoints.start, digest_of_state(engine, position)
 
 
+def longest_gradient(network: Any, clip_norm: float | str | None, optimizer: Optimizer) -> float:
+    """How long a gradient may be: what was asked for, or what is right for the layers; infinity for no bound."""
+    if isinstance(clip_norm, str):
+        recurrent = any(isinstance(layer, Recurrent) for layer in all_of(network.layers))
+        return CLIP_NORM if recurrent and not optimizer.full_batch else math.inf
+    return math.inf if clip_norm is None else clip_norm
+
+
+def check_read(network: Any, X: Array, threads: int, argument: str = "X") -> None:
+    """A ValueError unless every number in the rows that were read is finite, and every code one."""
+    program = network.program
+    if program.form.lengths:  # numbers have been looked at before they were laid out
+        check_codes(X, program, argument)
+    else:
+        examples.check(network, X, argument, threads)
+
+
 def _start(network: Any, checkpoints: Checkpoints) -> str:
     """From where a fit starts: no θ, or what is learned so far; or where the last one did that this goes on with."""
     if not network._is_built:
@@ -215,7 +232,7 @@ def _start(network: Any, checkpoints: Checkpoints) -> str:
     return network._last_call[1] if (checkpoints.place, now) == network._last_call[::2] else now
 
 
-def _read(
+def read(
     network: Any, X: Any, y: Any, lengths: Any, validation: Any
 ) -> tuple[Array, Any, Any, Form, npt.NDArray[np.int64] | None]:
     """X, y and the held-out pair as arrays that one program takes; its form; and the lengths, if there are any.

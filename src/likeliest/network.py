@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from likeliest import gradient_check, initializers, likelihoods, optimizers, random, schedules, structures, tracing
+from likeliest import (
+    examples,
+    gradient_check,
+    initializers,
+    likelihoods,
+    optimizers,
+    random,
+    schedules,
+    structures,
+    tracing,
+)
 from likeliest.assembly import assemble, settled, steps_given
 from likeliest.augmentation import Augmentation
 from likeliest.augmentation import check as check_augment
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import Checkpoints
 from likeliest.consecutive import check_arguments, check_program
-from likeliest.data import as_weights, check_codes, check_same_length, non_finite_message
+from likeliest.data import as_weights
 from likeliest.engines import ENGINES, make_engine
 from likeliest.engines.base import Engine
 from likeliest.engines.other_lengths import OtherLengths
@@ -31,22 +40,24 @@ from likeliest.layers import Layer
 from likeliest.likelihoods import Likelihood, PerStep
 from likeliest.network_file import write_network
 from likeliest.optimizers import Adam, Optimizer
-from likeliest.optimizers.base import check_positive
 from likeliest.parameters import Parameters
 from likeliest.preparation import (
     SymmetryWarning,
+    check_clip_norm,
     check_integer,
     check_seed,
 )
 from likeliest.priors import Prior
-from likeliest.program import OUTPUT, Form, Program, priors_by_name
+from likeliest.program import Form, Program, priors_by_name
 from likeliest.sampling import draw
 from likeliest.schedules import Schedule
-from likeliest.sequences import Ragged, as_sequences, as_step_targets, as_user_had
+from likeliest.sequences import Ragged
 from likeliest.state import arrays, places, put
-from likeliest.stream import OneStep, Stream, one_step
+from likeliest.stream import Stream
+from likeliest.streaming import stream_of
 from likeliest.summary import summary
 from likeliest.threads import resolve_threads
+from likeliest.twins import hidden
 from likeliest.xp import numpy_namespace
 
 if TYPE_CHECKING:
@@ -394,11 +405,7 @@ class Network:
         schedule = schedules.resolve(schedule)
         if averaging is not None and not isinstance(averaging, Averaging):
             raise ValueError(f"averaging: expected EMA() or SWA() of likeliest.averaging, found {averaging!r}")
-        if clip_norm == math.inf:
-            clip_norm = None
-        if clip_norm is not None and not (isinstance(clip_norm, str) and clip_norm == "auto"):
-            check_positive("clip_norm", clip_norm, "1.0 is usual for a gradient of the mean")
-            clip_norm = float(clip_norm)
+        clip_norm = check_clip_norm(clip_norm)
         seed = None if seed is None else check_seed(seed)
         count = resolve_threads(threads)
         callbacks = tuple(callbacks)
@@ -461,8 +468,8 @@ class Network:
             raise ValueError(
                 f"predict_proba: y has no classes under {self.likelihood!r}; predict_dist(X) gives its distribution"
             )
-        X, count = self._examples(X, threads, lengths), self._threads(threads)
-        return self._as_given(X, self._each(X, lambda engine, rows: engine.probabilities(rows, count)))
+        X, count = examples.checked(self, X, threads, lengths), self._threads(threads)
+        return examples.each(self, X, lambda engine, rows: engine.probabilities(rows, count))
 
     def predict(self, X: Any, *, lengths: Any = None, threads: int | None = None) -> Any:
         """The most probable class of each example, or the mean of y where y has no classes: (n, ...) -> (n,).
@@ -471,12 +478,14 @@ class Network:
         for a class, in the padding.
         """
         self._built()
-        X, count = self._examples(X, threads, lengths), self._threads(threads)
+        X, count = examples.checked(self, X, threads, lengths), self._threads(threads)
         if self.likelihood.classes is None:
-            eta = self._each(X, lambda engine, rows: engine.output(rows, count), True)
-            return self._as_given(X, np.asarray(self._likelihood_of(X).mean(numpy_namespace, eta)))
-        proba = self._each(X, lambda engine, rows: engine.probabilities(rows, count))
-        return self._as_given(X, np.asarray(np.argmax(proba, axis=-1)))
+            return examples.each(self, X, lambda engine, rows: self._mean(engine, rows, count))
+        return examples.each(self, X, lambda engine, rows: np.argmax(engine.probabilities(rows, count), axis=-1))
+
+    def _mean(self, engine: Engine, X: Array, threads: int) -> Array:
+        likelihood = self._likelihood_for(engine.program.form)
+        return np.asarray(likelihood.mean(numpy_namespace, engine.output(X, threads)))
 
     def output(self, X: Any, *, lengths: Any = None, threads: int | None = None) -> Array:
         """η, what the last layer gives and the likelihood makes a probability of: (n, ...) -> (n, width).
@@ -484,8 +493,8 @@ class Network:
         Where there is a y at every step, those of the steps in a row, up to the longest sequence, 0 beyond an end.
         """
         self._built()
-        X, count = self._examples(X, threads, lengths), self._threads(threads)
-        return self._each(X, lambda engine, rows: engine.output(rows, count), True)
+        X, count = examples.checked(self, X, threads, lengths), self._threads(threads)
+        return examples.eta(self, X, count)
 
     def hidden(self, X: Any, *, lengths: Any = None, threads: int | None = None) -> Any:
         """h, the values of the last hidden layer, which the output layer takes: (n, ...) -> (n, m_h).
@@ -494,19 +503,8 @@ class Network:
         `predict_proba` gives it.
         """
         self._built()
-        X, count = self._examples(X, threads, lengths), self._threads(threads)
-        return self._as_given(X, self._each(X, lambda engine, rows: self._hidden(engine, rows, count)))
-
-    def _hidden(self, engine: Engine, X: Array, count: int) -> Array:
-        """The values that the output layer of an engine takes."""
-        program, theta = engine.program.hidden(), {name: engine.get(name) for name in engine.program.parameters}
-        if all(step.operation == "reshape" for step in program.steps):
-            return np.asarray(X.reshape(len(X), -1), self.dtype)
-        shape = program.values[OUTPUT]
-        twin = make_engine(self.engine, program.flat(), _NoLikelihood(math.prod(shape)), self.dtype)
-        for name in program.parameters:
-            twin.set(name, theta[name])
-        return twin.output(X, count).reshape(-1, *shape)
+        X, count = examples.checked(self, X, threads, lengths), self._threads(threads)
+        return examples.each(self, X, lambda engine, rows: hidden(self, engine, rows, count))
 
     def stream(self, examples: int | None = None) -> Stream:
         """The network one step at a time, for a sequence that is not over yet: its state is kept between calls.
@@ -519,38 +517,28 @@ class Network:
         Returns
         -------
         Stream
-            With θ as it is now, at the first step.
+            With θ as it is now, at the first step. Where recurrences carry what came before, a step takes
+            microseconds; where layers look back, as causal attention and convolutions do, all steps so far are read
+            again, of more than sequences had in the fit the last ones.
 
         Raises
         ------
         ValueError
-            When a layer looks at several steps at once, or backwards.
+            When a layer looks at later steps, as attention does that is not causal, and all with
+            ``bidirectional=True``.
         """
         if examples is not None and (isinstance(examples, bool) or not isinstance(examples, int) or examples < 1):
             raise ValueError(f"examples: expected a whole number of at least 1, found {examples!r}")
-        return self._stream(self._built(), one_step(self.program), {}, examples)
-
-    def _stream(self, engine: Engine, step: OneStep, given: Mapping[str, Array], examples: int | None) -> Stream:
-        """A stream with θ as it is in an engine, and values that are known before the first step."""
-        named = [one.start for one in step.states if one.start is not None]
-        starts = {name: engine.get(name) for name in named if name in engine.program.parameters}
-        tables = [one.parameters[0] for one in step.program.steps if one.operation == "token_embedding"]
-        codes = min((step.program.parameters[name][0] for name in tables), default=None)
-        twin = self._twin(step.program, engine)
-        return Stream(twin, step, {**starts, **given}, self.likelihood.of_step, examples, codes)
-
-    def _twin(self, program: Program, engine: Engine) -> Engine:
-        """An engine that only computes values of another program, with θ as it is."""
-        twin = make_engine(self.engine, program, _NoLikelihood(program.values[OUTPUT][0]), self.dtype)
-        for name in program.parameters:
-            twin.set(name, engine.get(name))
-        return twin
+        return stream_of(self, examples)
 
     def sample(self, start: Any, steps: int, *, temperature: float = 1.0, seed: int = 0) -> Array:
         """Draws how sequences go on: the likelihood at each step is that of the next one, which is drawn and read.
 
         For a network that was fitted to say at step t what comes at t + 1: X without the last step and y = X without
-        the first one. Symbols are codes (`TokenEmbedding`) or one-hot columns, numbers are themselves.
+        the first one. Symbols are codes (`TokenEmbedding`) or one-hot columns, numbers are themselves. A network
+        without a state to carry, such as one of ``TransformerBlock(…, causal=True)``, reads at each step all that is
+        there so far, but no more steps than sequences had in the fit: the last ones, since it knows nothing of longer
+        sequences.
 
         Parameters
         ----------
@@ -572,7 +560,7 @@ class Network:
         Raises
         ------
         ValueError
-            When what is drawn cannot be the next step of x, or the network has no stream.
+            When what is drawn cannot be the next step of x, or a layer looks at later steps; it is named.
 
         Examples
         --------
@@ -587,11 +575,8 @@ class Network:
         array([2, 1, 0, 1, 2, 1, 0, 1])
         """
         steps, seed = check_integer("steps", steps, 1), check_seed(seed)
-        program, likelihood = self.program, self.likelihood.of_step
-        step = one_step(program)
-        return draw(
-            lambda n: self._stream(self._built(), step, {}, n), step.shape, likelihood, start, steps, temperature, seed
-        )
+        shape, likelihood = self.program.form.shape[1:], self.likelihood.of_step
+        return draw(lambda n: stream_of(self, n), shape, likelihood, start, steps, temperature, seed)
 
     def predict_dist(self, X: Any, *, lengths: Any = None, threads: int | None = None) -> Distribution:
         """The distribution of y for each example, with the method names of SciPy's: ``mean``, ``ppf``, ``interval`` ….
@@ -612,9 +597,9 @@ class Network:
             says of steps beyond an end means nothing.
         """
         self._built()
-        X, count = self._examples(X, threads, lengths), self._threads(threads)
-        eta = self._each(X, lambda engine, rows: engine.output(rows, count), True)
-        return self._likelihood_of(X).distribution(eta.astype(np.float64))
+        X, count = examples.checked(self, X, threads, lengths), self._threads(threads)
+        eta = examples.eta(self, X, count)
+        return examples.likelihood_of(self, X).distribution(eta.astype(np.float64))
 
     def log_likelihood(
         self,
@@ -652,8 +637,8 @@ class Network:
         float, or (n,) array
         """
         self._built()
-        X, count = self._examples(X, threads, lengths), self._threads(threads)
-        y, log_prob = self._targets(X, y), np.empty(len(X))
+        X, count = examples.checked(self, X, threads, lengths), self._threads(threads)
+        y, log_prob = examples.targets(self, X, y), np.empty(len(X))
         if consecutive:
             check_arguments(lengths=isinstance(X, Ragged))
             engine = self._apart(X)
@@ -662,8 +647,8 @@ class Network:
                 here = slice(row, row + 1)
                 log_prob[here] = engine.log_likelihood(X[here], y[here], count, row % group > 0)
         else:
-            for rows, engine, examples in self._blocks(X):
-                log_prob[rows] = engine.log_likelihood(examples, self._of_block(y[rows], engine), count)
+            for rows, engine, block in examples.blocks(self, X):
+                log_prob[rows] = engine.log_likelihood(block, examples.of_block(self, y[rows], engine), count)
         weights = as_weights(sample_weight, len(X))
         if weights is not None:
             log_prob = weights * log_prob
@@ -671,7 +656,7 @@ class Network:
 
     def _apart(self, X: Array) -> Engine:
         """An engine of its own for examples of this shape, whose state nobody else changes meanwhile."""
-        main, likelihood = self._engine_for(Form(X.shape[1:])), self._likelihood_of(X)
+        main, likelihood = self._engine_for(Form(X.shape[1:])), examples.likelihood_of(self, X)
         check_program(main.program)
         apart = make_engine(self.engine, main.program, likelihood, self.dtype)
         for name in main.program.parameters:
@@ -699,12 +684,12 @@ class Network:
         Without the prior: `likeliest.priors` have a ``score`` of their own.
         """
         self._built()
-        X, count = self._examples(X, threads, lengths), self._threads(threads)
-        y, weights = self._targets(X, y), as_weights(sample_weight, len(X))
+        X, count = examples.checked(self, X, threads, lengths), self._threads(threads)
+        y, weights = examples.targets(self, X, y), as_weights(sample_weight, len(X))
         total: dict[str, Array] = {}
-        for rows, engine, examples in self._blocks(X):
+        for rows, engine, block in examples.blocks(self, X):
             w = None if weights is None else weights[rows]
-            gradient = engine.gradient(examples, self._of_block(y[rows], engine), w, count)
+            gradient = engine.gradient(block, examples.of_block(self, y[rows], engine), w, count)
             total = {name: total[name] + g if total else g for name, g in gradient.items()}
         return total
 
@@ -726,10 +711,12 @@ class Network:
             In float64, whatever the network's precision.
         """
         self._built()
-        X = self._examples(X, 1, lengths)
-        engine, examples, likelihood = self._at_once(X)
+        X = examples.checked(self, X, 1, lengths)
+        engine, rows, likelihood = examples.at_once(self, X)
         theta = {name: engine.get(name) for name in engine.program.parameters}
-        return tracing.trace(engine.program, likelihood, theta, examples, None if y is None else self._targets(X, y))
+        return tracing.trace(
+            engine.program, likelihood, theta, rows, None if y is None else examples.targets(self, X, y)
+        )
 
     def check_gradient(
         self, X: Any, y: Any, *, lengths: Any = None, directions: int = 3, seed: int = 0
@@ -742,13 +729,13 @@ class Network:
             ``ok`` when every relative error is at most 1e-7; printing it gives a table.
         """
         self._built()
-        X = self._examples(X, 1, lengths)
-        engine, examples, likelihood = self._at_once(X)
+        X = examples.checked(self, X, 1, lengths)
+        engine, rows, likelihood = examples.at_once(self, X)
         twin = make_engine(self.engine, engine.program, likelihood, "float64")
         for name in engine.program.parameters:
             twin.set(name, engine.get(name))
-        y = self._targets(X, y)
-        return gradient_check.check_gradient(twin, examples, y, directions=directions, seed=seed, tolerance=1e-7)
+        y = examples.targets(self, X, y)
+        return gradient_check.check_gradient(twin, rows, y, directions=directions, seed=seed, tolerance=1e-7)
 
     def summary(self) -> str:
         """The layers with their shapes and numbers of parameters, and the memory that θ and training take."""
@@ -769,16 +756,6 @@ class Network:
             self._pool_size = resolve_threads(None)
         return self._pool_size
 
-    def _examples(self, X: Any, threads: int | None, lengths: Any = None) -> Any:
-        """X as an array of examples that fit the network, or as `Ragged` ones that do."""
-        examples = as_sequences(X, lengths)
-        if isinstance(examples, Ragged):
-            self._engine_for(Form(examples.shape, True), "X")
-            examples.check(self.dtype, "X")
-        else:
-            self._check_examples(examples, "X", self._threads(threads))
-        return examples
-
     def _engine_for(self, form: Form, argument: str = "X") -> Engine:
         """The engine for examples of a form, or a ValueError that says why there is none."""
         engine = self._built()
@@ -794,84 +771,6 @@ class Network:
             f"{argument}: this network takes examples of shape {own.shape}, found {form.shape}"
             f"{' with lengths' if form.lengths and not own.lengths else ''}{problem}"
         )
-
-    def _blocks(self, X: Any) -> Iterator[tuple[Any, Engine, Array]]:
-        """Examples as engines take them: which of them, the engine, and its input. All at once if they are an array."""
-        if not isinstance(X, Ragged):
-            yield slice(None), self._engine_for(Form(X.shape[1:])), X
-            return
-        for rows, T in X.blocks():
-            yield rows, self._engine_for(Form((T, *X.step), True)), X.pack(T, self.dtype, rows)
-
-    def _at_once(self, X: Any) -> tuple[Engine, Array, Likelihood]:
-        """All examples in one array, with the engine and the likelihood for them."""
-        if isinstance(X, Ragged):
-            engine = self._engine_for(Form(X.shape, True))
-            return engine, X.pack(X.longest, self.dtype), self._likelihood_of(X)
-        return self._engine_for(Form(X.shape[1:])), X, self._likelihood_of(X)
-
-    def _likelihood_of(self, X: Any) -> Likelihood:
-        """The likelihood of examples with so many steps."""
-        return self._likelihood_for(Form(X.shape, True) if isinstance(X, Ragged) else Form(X.shape[1:]))
-
-    def _each(self, X: Any, run: Callable[[Engine, Array], Array], flat: bool = False) -> Array:
-        """What engines make of the examples, in the order of these; of steps beyond an end, 0.
-
-        ``flat``: where there is something at every step, it stands in rows (n, T · k).
-        """
-        if not isinstance(X, Ragged):
-            return run(self._engine_for(Form(X.shape[1:])), X)
-        per_step, made = isinstance(self.likelihood, PerStep), None
-        for rows, engine, examples in self._blocks(X):
-            values = run(engine, examples)
-            T = engine.program.form.shape[0]
-            if per_step and flat:
-                values = values.reshape(len(rows), T, -1)
-            if made is None:
-                rest = (X.longest, *values.shape[2:]) if per_step else values.shape[1:]
-                made = np.zeros((len(X), *rest), values.dtype)
-            if per_step:
-                values[np.arange(T) >= X.lengths[rows][:, None]] = 0
-                made[rows, :T] = values
-            else:
-                made[rows] = values
-        assert made is not None
-        return made.reshape(len(X), -1) if per_step and flat else made
-
-    def _as_given(self, X: Any, values: Array) -> Any:
-        """What there is at every step, of sequences as long as the user's; anything else as it is."""
-        return as_user_had(values, X) if isinstance(X, Ragged) and isinstance(self.likelihood, PerStep) else values
-
-    def _of_block(self, y: Array, engine: Engine) -> Array:
-        """Targets of a block of sequences, for as many steps as it has."""
-        return y[:, : engine.program.form.shape[0]] if isinstance(self.likelihood, PerStep) else y
-
-    def _check_examples(self, X: Array, argument: str, threads: int) -> None:
-        """A ValueError unless X fits the network and every number in it is finite."""
-        engine = self._engine_for(Form(X.shape[1:]), argument)
-        found = None if X.dtype.kind in "biu" else engine.first_non_finite(X, threads)  # those are always finite
-        if found is not None:
-            raise ValueError(non_finite_message(X, *found, argument))
-        check_codes(X, engine.program, argument)
-
-    def _targets(self, X: Any, y: Any, X_name: str = "X", y_name: str = "y") -> Array:
-        likelihood = self._likelihood_of(X)
-        if isinstance(likelihood, PerStep) and y is not None:
-            y = as_step_targets(y, X, X.longest if isinstance(X, Ragged) else likelihood.T, y_name)
-        return self._check_targets(X, y, X_name, y_name, likelihood)
-
-    def _check_targets(
-        self, X: Any, y: Any, X_name: str = "X", y_name: str = "y", likelihood: Likelihood | None = None
-    ) -> Array:
-        """The targets as the likelihood takes them, as many as X has examples."""
-        if y is None:
-            raise ValueError(f"{y_name}: expected the targets of the {len(X)} examples, found None")
-        try:
-            targets = (likelihood or self.likelihood).check(y)
-        except ValueError as error:
-            raise ValueError(f"{y_name}{str(error).removeprefix('y')}") from None
-        check_same_length(X, targets, X_name, y_name)
-        return targets
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the network to a file, with all that it takes to predict and to go on: `likeliest.load` reads it.
@@ -923,17 +822,3 @@ class Network:
             self._engine = self._make_engine(program)
             position = self._position
             put(self._engine, places(program, position.optimizer, position.averaged), values, position.optimizer)
-
-
-@dataclass(frozen=True)
-class _NoLikelihood(Likelihood):
-    """For an engine that only computes values."""
-
-    columns: int
-
-    @property
-    def width(self) -> int:
-        return self.columns
-
-    def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
-        raise NotImplementedError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 import operator
 import warnings
@@ -21,6 +22,7 @@ from likeliest.fit import Validation
 from likeliest.likelihoods import Likelihood
 from likeliest.ops import RECURRENCES
 from likeliest.optimizers import Optimizer
+from likeliest.optimizers.base import check_positive
 from likeliest.program import Program
 from likeliest.schedules import Constant, Schedule
 
@@ -173,6 +175,16 @@ def compose_for(augment: tuple[Augmentation, ...], program: Program) -> Composit
             axes = len(sizes)
             break
     return compose(augment, program.input_shape, axes)
+
+
+def check_clip_norm(value: Any) -> float | str | None:
+    """A positive number, "auto", or None for no bound; a ValueError otherwise."""
+    if value is None or value == math.inf:
+        return None
+    if isinstance(value, str) and value == "auto":
+        return value
+    check_positive("clip_norm", value, "1.0 is usual for a gradient of the mean")
+    return float(value)
 
 
 def check_seed(seed: Any) -> int:
