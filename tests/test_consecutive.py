@@ -19,6 +19,7 @@ from likeliest import fit as fitting
 from likeliest.consecutive import Consecutive, order_of
 from likeliest.engines import ENGINES, make_engine
 from likeliest.engines.base import Chunk, Engine, Terms
+from likeliest.engines.reference import Reference
 from likeliest.likelihoods import log_prob_of
 from likeliest.ops import OPERATIONS
 from likeliest.xp import numpy_namespace as xp
@@ -478,6 +479,13 @@ def test_what_cannot_be_right_is_refused(layers: Any, how: dict[str, Any], messa
         net.fit(X, y, **{"batch_size": 2, "consecutive": True, **how})
     with pytest.raises(RuntimeError, match="no θ yet"):
         _ = net.parameters
+
+
+def test_an_engine_that_carries_no_state_is_refused(monkeypatch: Any) -> None:
+    monkeypatch.delattr(Reference, "carries_states")
+    net = ll.Network([ll.LSTM(3)], likelihood="normal", engine="reference")
+    with pytest.raises(ValueError, match='the engine Reference does not carry a state from row to row; use engine="n'):
+        net.fit(X, Y[:, 0], consecutive=True, batch_size=2)
 
 
 def test_lists_and_encoders_are_refused() -> None:

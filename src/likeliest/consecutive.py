@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.augmentation import Augmentation
+from likeliest.engines.base import Engine
 from likeliest.ops import RECURRENCES
 from likeliest.optimizers import Optimizer
-from likeliest.program import Program, Step
+from likeliest.program import Step
 
 LEAST = 16  # rows of a stream of held-out rows, so that few of them begin without a state
 
@@ -136,8 +137,14 @@ def check_length(n: int, batch_size: int | None) -> None:
         )
 
 
-def check_program(program: Program) -> None:
-    """A ValueError unless the program has recurrences, and all of them can go on in the next row."""
+def check_engine(engine: Engine) -> None:
+    """A ValueError unless the engine carries states, and its program has recurrences that can all go on."""
+    program = engine.program
+    if not getattr(engine, "carries_states", False):
+        raise ValueError(
+            f"consecutive: the engine {type(engine).__name__} does not carry a state from row to row; use "
+            'engine="native", or leave consecutive=True out'
+        )
     made = {step.output: step for step in program.steps}
     recurrent = [step for step in program.steps if step.operation in RECURRENCES]
     for step in recurrent:

@@ -14,7 +14,7 @@ from likeliest import examples
 from likeliest.augmentation import Augmentation
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import FRESH, Checkpoints, describe_call, digest_of_state
-from likeliest.consecutive import Consecutive, check_arguments, check_length, check_program
+from likeliest.consecutive import Consecutive, check_arguments, check_engine, check_length
 from likeliest.data import as_weights, check_codes
 from likeliest.engines.base import Terms
 from likeliest.fit import Callback, Position, climb, fit
@@ -133,7 +133,7 @@ def fit_network(
         if held_out is not None and held_out.X is not X:
             check_read(network, held_out.X, threads, "validation X")
         if consecutive:
-            check_program(network._built().program)
+            check_engine(network._built())
         augmentation = compose_for(augment, network._built().program)
         if found is not None:
             assert checkpoints is not None

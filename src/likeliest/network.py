@@ -27,7 +27,7 @@ from likeliest.augmentation import Augmentation
 from likeliest.augmentation import check as check_augment
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import Checkpoints
-from likeliest.consecutive import check_arguments, check_program
+from likeliest.consecutive import check_arguments, check_engine
 from likeliest.data import as_weights
 from likeliest.engines import ENGINES, make_engine
 from likeliest.engines.base import Engine
@@ -657,7 +657,7 @@ class Network:
     def _apart(self, X: Array) -> Engine:
         """An engine of its own for examples of this shape, whose state nobody else changes meanwhile."""
         main, likelihood = self._engine_for(Form(X.shape[1:])), examples.likelihood_of(self, X)
-        check_program(main.program)
+        check_engine(main)
         apart = make_engine(self.engine, main.program, likelihood, self.dtype)
         for name in main.program.parameters:
             apart.set(name, main.get(name))

@@ -54,7 +54,7 @@ class Engine(Protocol):
     """Holds θ and the optimizer's state, and runs the program on data.
 
     X is (n, *input_shape) of any real dtype and layout, y (n,) or (n, targets) as the likelihood's ``check`` returned
-    it, w (n,) weights or None for ones.
+    it, w (n,) weights or None for ones. An engine that knows ``carries`` says so by ``carries_states = True``.
     """
 
     program: Program

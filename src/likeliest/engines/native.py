@@ -43,6 +43,8 @@ def instruction_set() -> str:
 class Native:
     """Holds θ in the core; arrays are read where they are, whatever their number type and layout."""
 
+    carries_states = True
+
     def __init__(self, program: Program, likelihood: Likelihood, dtype: str, priors: Mapping[str, Prior]) -> None:
         self.program, self.likelihood, self.dtype = program, likelihood, np.dtype(dtype)
         name, constants, groups = likelihood.kernel()

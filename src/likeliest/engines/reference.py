@@ -125,6 +125,8 @@ def _attributes(index: int, step: Step, values: Values, training: Training | Non
 class Reference:
     """Holds θ as NumPy arrays by name; in float64 it is the oracle for every other engine."""
 
+    carries_states = True
+
     def __init__(self, program: Program, likelihood: Likelihood, dtype: str, priors: Mapping[str, Prior]) -> None:
         self.program, self.likelihood, self.dtype, self.priors = program, likelihood, np.dtype(dtype), priors
         self.theta: Values = {name: np.zeros(shape, self.dtype) for name, shape in program.parameters.items()}

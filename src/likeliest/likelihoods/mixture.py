@@ -202,7 +202,7 @@ def _smallest_whole(cdf: Callable[[Array], Array], q: Array, low: Array, high: A
 
 
 def _smallest(cdf: Callable[[Array], Array], q: Array, low: Array, high: Array) -> Array:
-    """The y in [low, high] with cdf(y) = q but for rounding, by Chandrupatla's method: inverse quadratic steps, or halves.
+    """The y in [low, high] with cdf(y) = q but for rounding, by Chandrupatla's method: quadratic steps, or halves.
 
     a and b are the ends of a bracket, of which a is the newer one, and c was an end before.
     Chandrupatla 1997, https://doi.org/10.1016/S0965-9978(96)00051-8.
