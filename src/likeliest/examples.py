@@ -7,6 +7,7 @@ into the order in which they were given.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from likeliest.data import check_codes, check_same_length, non_finite_message
 from likeliest.engines.base import Engine
 from likeliest.likelihoods import Likelihood, PerStep
 from likeliest.program import Form
-from likeliest.sequences import Ragged, as_sequences, as_step_targets, as_user_had
+from likeliest.sequences import Ragged, as_sequences, as_step_targets, as_user_had, laid, step_targets
 
 if TYPE_CHECKING:
     from likeliest.network import Network
@@ -99,12 +100,30 @@ def eta(network: Network, X: Any, threads: int) -> Array:
     return made.reshape(len(X), -1)
 
 
-def targets(network: Network, X: Any, y: Any) -> Array:
-    """The targets of examples as the likelihood takes them."""
+def targets(network: Network, X: Any, y: Any) -> Array | list[Array]:
+    """The targets of examples as the likelihood takes them; at every step of sequences, those of each by itself."""
     likelihood = likelihood_of(network, X)
-    if isinstance(likelihood, PerStep) and y is not None:
-        y = as_step_targets(y, X, X.longest if isinstance(X, Ragged) else likelihood.T)
-    return check_targets(likelihood, X, y)
+    if not isinstance(likelihood, PerStep) or y is None:
+        return check_targets(likelihood, X, y)
+    if not isinstance(X, Ragged):
+        return check_targets(likelihood, X, as_step_targets(y, X, likelihood.T))
+    parts = step_targets(y, X, X.longest)
+    if isinstance(parts, np.ndarray) or len(parts) != len(X):
+        return check_targets(likelihood, X, parts if isinstance(parts, np.ndarray) else laid(parts, X.longest))
+    try:  # all steps one after the other, since one sequence may be long among many short ones
+        steps = replace(likelihood, steps=1).check(np.concatenate(parts)[:, None])
+    except ValueError:
+        check_targets(likelihood, X, laid(parts, X.longest))  # says in which sequence it is
+        raise
+    return np.split(steps[:, 0], np.cumsum(X.lengths)[:-1])
+
+
+def of_block(y: Array | list[Array], rows: Any, engine: Engine) -> Array:
+    """Targets of a block of examples, for as many steps as it has."""
+    if isinstance(y, list):
+        chosen = y if isinstance(rows, slice) else [y[i] for i in rows]
+        return laid(chosen, engine.program.form.shape[0])
+    return np.asarray(y[rows])
 
 
 def check_targets(likelihood: Likelihood, X: Any, y: Any, X_name: str = "X", y_name: str = "y") -> Array:
@@ -117,8 +136,3 @@ def check_targets(likelihood: Likelihood, X: Any, y: Any, X_name: str = "X", y_n
         raise ValueError(f"{y_name}{str(error).removeprefix('y')}") from None
     check_same_length(X, found, X_name, y_name)
     return found
-
-
-def of_block(network: Network, y: Array, engine: Engine) -> Array:
-    """Targets of a block of sequences, for as many steps as it has."""
-    return y[:, : engine.program.form.shape[0]] if isinstance(network.likelihood, PerStep) else y

@@ -648,7 +648,7 @@ class Network:
                 log_prob[here] = engine.log_likelihood(X[here], y[here], count, row % group > 0)
         else:
             for rows, engine, block in examples.blocks(self, X):
-                log_prob[rows] = engine.log_likelihood(block, examples.of_block(self, y[rows], engine), count)
+                log_prob[rows] = engine.log_likelihood(block, examples.of_block(y, rows, engine), count)
         weights = as_weights(sample_weight, len(X))
         if weights is not None:
             log_prob = weights * log_prob
@@ -689,7 +689,7 @@ class Network:
         total: dict[str, Array] = {}
         for rows, engine, block in examples.blocks(self, X):
             w = None if weights is None else weights[rows]
-            gradient = engine.gradient(block, examples.of_block(self, y[rows], engine), w, count)
+            gradient = engine.gradient(block, examples.of_block(y, rows, engine), w, count)
             total = {name: total[name] + g if total else g for name, g in gradient.items()}
         return total
 
@@ -714,9 +714,9 @@ class Network:
         X = examples.checked(self, X, 1, lengths)
         engine, rows, likelihood = examples.at_once(self, X)
         theta = {name: engine.get(name) for name in engine.program.parameters}
-        return tracing.trace(
-            engine.program, likelihood, theta, rows, None if y is None else examples.targets(self, X, y)
-        )
+        if y is not None:
+            y = examples.of_block(examples.targets(self, X, y), slice(None), engine)
+        return tracing.trace(engine.program, likelihood, theta, rows, y)
 
     def check_gradient(
         self, X: Any, y: Any, *, lengths: Any = None, directions: int = 3, seed: int = 0
@@ -734,7 +734,7 @@ class Network:
         twin = make_engine(self.engine, engine.program, likelihood, "float64")
         for name in engine.program.parameters:
             twin.set(name, engine.get(name))
-        y = examples.targets(self, X, y)
+        y = examples.of_block(examples.targets(self, X, y), slice(None), engine)
         return gradient_check.check_gradient(twin, rows, y, directions=directions, seed=seed, tolerance=1e-7)
 
     def summary(self) -> str:

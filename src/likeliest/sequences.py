@@ -239,6 +239,12 @@ def as_step_targets(y: Any, like: Array | Ragged, T: int, argument: str = "y") -
     ValueError
         When a sequence of targets is not as long as its sequence in X.
     """
+    parts = step_targets(y, like, T, argument)
+    return parts if isinstance(parts, np.ndarray) else laid(parts, T)
+
+
+def step_targets(y: Any, like: Array | Ragged, T: int, argument: str = "y") -> Array | list[Array]:
+    """The targets of each sequence, (T_i,) or (T_i, d); what has no axis of steps stays as it is, an array."""
     n = len(like)
     expected = like.lengths if isinstance(like, Ragged) else np.full(n, T)
     if is_list(y):
@@ -249,7 +255,7 @@ def as_step_targets(y: Any, like: Array | Ragged, T: int, argument: str = "y") -
     else:
         y = np.asarray(y)
         if y.ndim < 2 or y.dtype.kind not in "biuf":
-            return y
+            return np.asarray(y)
         parts, found = list(y), np.full(len(y), y.shape[1])
         if isinstance(like, Ragged) and len(y) == n and y.shape[1] in (like.longest, T):
             found = expected
@@ -259,10 +265,15 @@ def as_step_targets(y: Any, like: Array | Ragged, T: int, argument: str = "y") -
             f"{argument}: expected a target at every step, {expected[i]} for sequence {i}, found {found[i]}; NaN is "
             "for a step without one"
         )
-    laid = np.full((len(parts), T, *parts[0].shape[1:]), np.nan)
-    for row, part, t in zip(laid, parts, found, strict=True):
-        row[:t] = part[:t]
-    return laid
+    return [part[:t] for part, t in zip(parts, found, strict=True)]
+
+
+def laid(parts: Sequence[Array], T: int) -> Array:
+    """Targets (n, T) or (n, T, d), NaN behind the ends."""
+    rows = np.full((len(parts), T, *parts[0].shape[1:]), np.nan)
+    for row, part in zip(rows, parts, strict=True):
+        row[: len(part)] = part
+    return rows
 
 
 def as_user_had(parts: list[Array], like: Ragged) -> Any:
@@ -270,10 +281,10 @@ def as_user_had(parts: list[Array], like: Ragged) -> Any:
     if not like.padded:
         return parts
     first = parts[0]
-    laid = np.full((len(parts), like.longest, *first.shape[1:]), np.nan if first.dtype.kind == "f" else -1, first.dtype)
-    for row, part in zip(laid, parts, strict=True):
+    rows = np.full((len(parts), like.longest, *first.shape[1:]), np.nan if first.dtype.kind == "f" else -1, first.dtype)
+    for row, part in zip(rows, parts, strict=True):
         row[: len(part)] = part
-    return laid
+    return rows
 
 
 # The order of an epoch ------------------------------------------------------------------------------------------------
