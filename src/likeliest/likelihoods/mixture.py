@@ -202,7 +202,7 @@ def _smallest_whole(cdf: Callable[[Array], Array], q: Array, low: Array, high: A
 
 
 def _smallest(cdf: Callable[[Array], Array], q: Array, low: Array, high: Array) -> Array:
-    """The y in [low, high] with cdf(y) = q but for rounding, by Chandrupatla's method: quadratic steps, or halves.
+    """The y in [low, high] with cdf(y) = q but for rounding, by inverse quadratic steps or halves.
 
     a and b are the ends of a bracket, of which a is the newer one, and c was an end before.
     Chandrupatla 1997, https://doi.org/10.1016/S0965-9978(96)00051-8.
@@ -219,14 +219,15 @@ def _smallest(cdf: Callable[[Array], Array], q: Array, low: Array, high: Array) 
         a, fa = x, f
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             width, least = np.abs(b - a), EPS * np.minimum(np.abs(a), np.abs(b)) + TINY
-            if (at_low | at_high | (width <= 2 * least) | (np.abs(fa) <= EPS * q)).all():
+            done = at_low | at_high | (width <= 2 * least) | (np.abs(fa) <= EPS * q)
+            if done.all():
                 break
             xi, phi = (a - b) / (c - b), (fa - fb) / (fc - fb)
             t = fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb)
             smooth = (phi * phi < xi) & ((1 - phi) ** 2 < 1 - xi) & np.isfinite(t * (b - a))
             step = np.minimum(0.5, least / width)  # no shorter than this, to get to the other side
             on = a + np.clip(np.where(smooth, t, 0.0), step, 1 - step) * (b - a)
-        x = np.where(np.abs(fa) <= EPS * q, a, np.where(smooth, on, _middle(a, b)))
+        x = np.where(done, a, np.where(smooth, on, _middle(a, b)))  # no row depends on the others
     found = np.where((np.abs(fa) <= EPS * q) | (np.abs(fa) < np.abs(fb)), a, b)
     return np.where(at_low, low, np.where(at_high, high, found))
 
