@@ -71,7 +71,7 @@ def test_density_distribution_function_and_moments_by_integration(likelihood: Li
         for a, b in zip(inner[:-1, 0], inner[1:, 0], strict=True):
             # Corners of the members' densities are where nobody but they knows.
             corners = sorted({float(x) for m in one.members for x in m.ppf([[0.05], [0.5], [0.95]])[:, 0] if a < x < b})
-            found = integrate.quad(lambda y: one.pdf(y)[0], a, b, points=corners or None, limit=200)[0]
+            found = integrate.quad(lambda y, one=one: one.pdf(y)[0], a, b, points=corners or None, limit=200)[0]
             np.testing.assert_allclose(found, (one.cdf(b) - one.cdf(a))[0], atol=1e-7)
         np.testing.assert_allclose(one.logpdf(inner), np.log(one.pdf(inner)), rtol=1e-9)
         np.testing.assert_allclose(one.sf(inner), 1 - one.cdf(inner), atol=1e-15)
