@@ -20,12 +20,12 @@ augmentation ops likelihoods priors optimizers initializers schedules averaging 
 calibration likelihood_check tables tensor_file
 sequences
 grids program
-causality layers engines
-structures one_step
-tracing gradient_check summary stream twins parameters history progress assembly encoding
-rereading
-fit html sampling streaming examples
-preparation callbacks data_dependent
+ causality layers engines
+ structures one_step
+ tracing gradient_check summary stream twins parameters history progress assembly encoding consecutive
+ rereading
+ fit html sampling streaming examples
+ preparation callbacks data_dependent
 state
 network_file
 checkpoint

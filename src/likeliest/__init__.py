@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         structures,
     )
     from likeliest.character_model import CharacterModel
-    from likeliest.estimators import Classifier, Regressor
+    from likeliest.estimators import Classifier, Ensemble, Regressor
     from likeliest.export import export_onnx
     from likeliest.fit import DivergenceError, Epoch
     from likeliest.forecasting import windows
@@ -128,6 +128,7 @@ _NAMES = {
     "Dropout": "likeliest.layers",
     "Embedding": "likeliest.layers",
     "EncoderDecoder": "likeliest.layers",
+    "Ensemble": "likeliest.estimators",
     "Epoch": "likeliest.fit",
     "Flatten": "likeliest.layers",
     "GRU": "likeliest.layers",
@@ -195,6 +196,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "EncoderDecoder",
+    "Ensemble",
     "Epoch",
     "Flatten",
     "GaussianNoise",

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -16,12 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.averaging import Averaging
+from likeliest.consecutive import Consecutive
 from likeliest.engines.base import Array, Chunk, Engine, Terms
 from likeliest.history import History
 from likeliest.optimizers import Optimizer
 from likeliest.progress import Progress
 from likeliest.schedules import Schedule
 from likeliest.sequences import gathered
+from likeliest.threads import counted, is_stopped, share
 
 CHUNK_SECONDS = 0.1  # how long the engine works before Ctrl-C and the progress bar get their turn
 CHUNK_EXAMPLES = 1 << 20  # and how many examples it takes at most, which bounds the memory for their order
@@ -110,24 +112,30 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True)
 class Validation:
-    """Held-out examples: rows of X, with their weights if there are any."""
+    """Held-out examples: rows of X, with their weights if there are any, and how they go on from each other."""
 
     X: Array
     y: Array
     rows: npt.NDArray[np.uint32]
     weights: Array | None
+    consecutive: Consecutive | None = None
 
     def log_likelihood(self, engine: Engine, threads: int) -> float:
         """The mean log-likelihood per example, in blocks, so that data on disk stay there."""
         total = 0.0
         weight = 0.0
-        for block in np.array_split(self.rows, -(-len(self.rows) // 8192)):
-            log_prob = engine.log_likelihood(self.X[block], self.y[block], threads)
+        blocks: Iterable[npt.NDArray[np.uint32]] = np.array_split(self.rows, -(-len(self.rows) // 8192))
+        pairs: Iterable[tuple[npt.NDArray[np.uint32], bool | None]] = ((block, None) for block in blocks)
+        if self.consecutive is not None:
+            pairs = self.consecutive.held_out(self.rows)
+        for block, carries in pairs:
+            log_prob = engine.log_likelihood(self.X[block], self.y[block], threads, carries)
             w = np.ones(len(block)) if self.weights is None else self.weights[block]
             total, weight = total + float(w @ log_prob), weight + float(w.sum())
         return total / weight
 
 
+@counted()
 def fit(
     engine: Engine,
     X: Array,
@@ -150,13 +158,14 @@ def fit(
     network: Any,
     keeper: Keeper | None = None,
     lengths: npt.NDArray[np.int64] | None = None,
+    consecutive: Consecutive | None = None,
 ) -> History:
     """Takes ``epochs`` passes over the examples in ``rows`` (all of them for None), in minibatches.
 
     X (n, ...), y (n,) or (n, targets), weights (n,) of mean 1 over the rows, or None. ``position`` is brought forward,
     so that the next call continues. The order of epoch e depends on (seed, e) only, and on the ``lengths`` (n,) of
-    sequences if there are any, of which like ones come together. With a ``keeper`` that has a
-    course, it goes on from there.
+    sequences if there are any, of which like ones come together; ``consecutive`` rows are read as streams of
+    them. With a ``keeper`` that has a course, it goes on from there.
     """
     assert position.seed is not None
     n = len(X) if rows is None else len(rows)
@@ -177,6 +186,7 @@ def fit(
     best = _Best(early_stopping, course)
     steps_a_second = 80.0  # a first guess, so that the first chunk is of 8 steps
     order = np.zeros((0, n), np.uint32)  # of the examples in the epochs under way, a row each
+    goes_on = np.zeros((0, n), np.bool_)  # whether each begins in a state that is carried
     step, seconds = 0, 0.0  # how far the epoch is
     of_epoch: list[Array] = []  # the log-likelihoods of its steps
 
@@ -195,7 +205,11 @@ def fit(
                 if several < 1 or callbacks or schedule.watches:
                     several = 1
                 which = range(position.epochs, position.epochs + several)
-                order = engine.permutations(position.seed, which, n, threads)
+                if consecutive is not None:
+                    groups = engine.permutations(position.seed, which, consecutive.groups(n), threads)
+                    order, goes_on = consecutive.order(n, groups)
+                else:
+                    order = engine.permutations(position.seed, which, n, threads)
                 if lengths is not None:
                     of_rows = lengths if rows is None else lengths[rows]
                     order = gathered(order, of_rows, batch_size, position.seed, which)
@@ -204,11 +218,13 @@ def fit(
             at = position.steps - first_step, len(bounds) - 1, epochs * per_epoch
             watched = history.log_likelihood if validation is None else history.validation_log_likelihood
             factors = schedule.factors(*at, watched)
-            chunk = Chunk(order_of_chunk, bounds, factors, None if averaging is None else averaging.rates(*at))
+            rates = None if averaging is None else averaging.rates(*at)
+            carries = None if consecutive is None else _chunk(goes_on, step, steps, batch_size)[0]
+            chunk = Chunk(order_of_chunk, bounds, factors, rates, carries)
             engine.keep()
             begin = time.perf_counter()
             try:
-                totals = engine.train(X, y, weights, chunk, position.steps + 1, floor, terms, threads)
+                totals = engine.train(X, y, weights, chunk, position.steps + 1, floor, terms, share(threads))
             except BaseException:  # what a likelihood of the user's raised, or a second Ctrl-C inside it
                 engine.restore()
                 raise
@@ -234,7 +250,7 @@ def fit(
                 with _swapped(engine) if seen and averaging is not None else NOTHING:
                     held_out = None
                     if validation is not None:
-                        held_out = validation.log_likelihood(engine, threads) if looks else float("nan")
+                        held_out = validation.log_likelihood(engine, share(threads)) if looks else float("nan")
                     rate = getattr(position.optimizer, "learning_rate", None)
                     rate = None if rate is None else rate * float(chunk.factors[-1])
                     epoch = Epoch(position.epochs, epoch_total / n, held_out, epoch_seconds, network, rate)
@@ -255,6 +271,7 @@ def fit(
     return history
 
 
+@counted()
 def climb(
     engine: Engine,
     X: Array,
@@ -295,11 +312,11 @@ def climb(
 
     def value_and_gradient(theta: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         put(theta)
-        log_prob = engine.log_likelihood(X, y, threads)
+        log_prob = engine.log_likelihood(X, y, share(threads))
         mean = float(log_prob.mean() if weights is None else weights @ log_prob / n)
         seen[theta.tobytes()] = mean
         prior, score = log_prior()
-        gradient = engine.gradient(X, y, weights, threads)
+        gradient = engine.gradient(X, y, weights, share(threads))
         parts = [gradient[name] / n + prior_scale * score.get(name, 0.0) for name in names]
         return mean + prior_scale * prior, np.concatenate([np.ravel(part) for part in parts]).astype(np.float64)
 
@@ -315,7 +332,7 @@ def climb(
             held_out = None
             if validation is not None:
                 looks = (history.epochs + 1) % validation_every == 0 or history.epochs + 1 == epochs
-                held_out = validation.log_likelihood(engine, threads) if looks else float("nan")
+                held_out = validation.log_likelihood(engine, share(threads)) if looks else float("nan")
             epoch = Epoch(position.epochs, mean, held_out, seconds, network)
             progress.advance(n, seconds, mean)
             _tell(epoch, history, progress, best, engine, callbacks)
@@ -345,9 +362,7 @@ def _tell(
         history.stopped = "callback"
 
 
-def _chunk(
-    order: npt.NDArray[np.uint32], step: int, steps: int, batch_size: int
-) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+def _chunk(order: Array, step: int, steps: int, batch_size: int) -> tuple[Array, npt.NDArray[np.int64]]:
     """Order and bounds: of several whole epochs, or of up to ``steps`` steps of the only epoch, from ``step`` on."""
     epochs, n = order.shape
     if epochs > 1:
@@ -448,13 +463,13 @@ def _swapped(engine: Engine) -> Iterator[None]:
 def _interruptible() -> Iterator[Callable[[], bool]]:
     """Turns the first Ctrl-C into a request to stop after the current chunk; a second one interrupts as usual.
 
-    Only the main thread gets signals; elsewhere, and where somebody else handles SIGINT, nothing changes.
+    Only the main thread gets signals; elsewhere, and where somebody else handles SIGINT, it is for `threads.stop`.
     """
     if (
         threading.current_thread() is not threading.main_thread()
         or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     ):
-        yield lambda: False
+        yield is_stopped
         return
     asked = False
 

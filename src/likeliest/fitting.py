@@ -14,6 +14,7 @@ from likeliest import examples
 from likeliest.augmentation import Augmentation
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import FRESH, Checkpoints, describe_call, digest_of_state
+from likeliest.consecutive import Consecutive, check_arguments, check_engine, check_length
 from likeliest.data import as_weights, check_codes
 from likeliest.engines.base import Terms
 from likeliest.fit import Callback, Position, climb, fit
@@ -51,10 +52,15 @@ def fit_network(
     callbacks: tuple[Callback, ...],
     verbose: bool | str,
     augment: tuple[Augmentation, ...],
+    consecutive: bool | int,
     checkpoints: Checkpoints | None,
 ) -> History:
     """What `Network.fit` does with arguments that make sense one by one: see there for what they are."""
     X, y, validation, form, of_each = read(network, X, y, lengths, validation)
+    going_on = None
+    if consecutive:
+        check_arguments(form.lengths, augment, optimizer)
+        going_on = Consecutive(batch_size or 1, 0 if consecutive is True else consecutive)
     if form.lengths and augment:
         raise ValueError("augment: sequences of different lengths cannot be changed; leave it out, or cut them alike")
     y = examples.check_targets(network._likelihood_for(form), X, y)
@@ -78,7 +84,7 @@ def fit_network(
                 f"checkpoint: {type(optimizer).__name__} keeps in SciPy what it has learned of the slopes, and "
                 "could not go on to the bit; leave checkpoint out, or use Adam()"
             )
-        other = hold_out(X, y, weights, validation, 0, check_held_out)[1]
+        other = hold_out(X, y, weights, validation, 0, check_held_out, going_on)[1]
         checkpoints.find(
             describe_call(
                 network,
@@ -98,6 +104,7 @@ def fit_network(
                 early_stopping=early_stopping,
                 seed=seed,
                 **({"augment": augment} if augment else {}),
+                **({"consecutive": consecutive} if consecutive else {}),
             )
         )
     found = None if checkpoints is None else checkpoints.found
@@ -105,7 +112,9 @@ def fit_network(
         seed = found.position.seed
     if seed is None:
         seed = secrets.randbits(32) if network._position.seed is None else network._position.seed
-    rows, held_out = hold_out(X, y, weights, validation, seed, check_held_out)
+    rows, held_out = hold_out(X, y, weights, validation, seed, check_held_out, going_on)
+    if consecutive:
+        check_length(len(X) if rows is None else len(rows), batch_size)
     training = slice(None) if rows is None else rows
     if weights is not None:
         if not weights[training].any():
@@ -123,6 +132,8 @@ def fit_network(
         check_read(network, X, threads)
         if held_out is not None and held_out.X is not X:
             check_read(network, held_out.X, threads, "validation X")
+        if consecutive:
+            check_engine(network._built())
         augmentation = compose_for(augment, network._built().program)
         if found is not None:
             assert checkpoints is not None
@@ -156,6 +167,7 @@ def fit_network(
         "terms": Terms(1 / (highest * n), longest, seed, augmentation),
         "keeper": checkpoints,
         "lengths": of_each,
+        "consecutive": going_on,
     }
     if optimizer.full_batch:
         check_full_batch(optimizer, schedule, averaging, longest if longest < math.inf else None, engine.program)

@@ -1,4 +1,4 @@
-"""Model file: a Network, Classifier or Regressor in one file that holds no code, and back: ``save`` and `load`."""
+"""Model file: a Network, an estimator or an Ensemble in one file that holds no code, and back: ``save`` and `load`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import os
 from typing import Any
 
 from likeliest.network import Network
-from likeliest.network_file import check_format, network_from
-from likeliest.tensor_file import ModelFileError, Tensors, damaged, read
+from likeliest.network_file import check_format, member_prefix, network_from
+from likeliest.program import Program
+from likeliest.tensor_file import ModelFileError, Part, Tensors, Whole, damaged, read
 
 __all__ = ["ModelFileError", "load", "read_description"]
 
-KINDS = ("Network", "Classifier", "Regressor", "SequenceToSequence", "CharacterModel")
+KINDS = ("Network", "Classifier", "Regressor", "Ensemble", "SequenceToSequence", "CharacterModel")
 
 
 def load(path: str | os.PathLike[str], *, memory_map: bool = False) -> Any:
-    """The Network, Classifier or Regressor that ``save`` wrote to a file.
+    """The Network, Classifier, Regressor or Ensemble that ``save`` wrote to a file.
 
     It predicts the same bits, and goes on as if it had never been saved: fitting again, ``partial_fit`` and
     ``warm_start`` give the same θ. Nothing in a file is executed; every bit of it is checked.
@@ -31,7 +32,7 @@ def load(path: str | os.PathLike[str], *, memory_map: bool = False) -> Any:
 
     Returns
     -------
-    Network, Classifier, Regressor, SequenceToSequence or CharacterModel
+    Network, Classifier, Regressor, Ensemble, SequenceToSequence or CharacterModel
 
     Raises
     ------
@@ -60,26 +61,50 @@ def load(path: str | os.PathLike[str], *, memory_map: bool = False) -> Any:
     description = tensors.description
     try:
         kind = description["kind"]
-        network, program = network_from(Network, tensors, description["network"])
-        if kind == "Network":
-            model = network
-        elif kind == "SequenceToSequence":
-            from likeliest.sequence_to_sequence import SequenceToSequence
-
-            model = SequenceToSequence.of(network)
-        elif kind == "CharacterModel":
-            from likeliest.character_model import CharacterModel
-
-            model = CharacterModel.of(network, description)
+        if kind == "Ensemble":
+            model, networks = _ensemble(tensors)
         else:
-            from likeliest.estimators.saving import estimator_from
-
-            model = estimator_from(kind, description, network, program)
+            network, program = network_from(Network, tensors, description["network"])
+            model, networks = _of_network(kind, description, network, program), [network]
     except Exception as error:  # whatever it is: each constructor of what may be in a file had its say
         raise damaged(tensors.path, f"{type(error).__name__}: {str(error)[:300]}") from error
     if not memory_map:
-        network._built()
+        for network in networks:
+            network._built()
     return model
+
+
+def _of_network(kind: str, description: dict[str, Any], network: Network, program: Program) -> Any:
+    """What is made of the network in a file, or itself."""
+    if kind == "Network":
+        return network
+    if kind == "SequenceToSequence":
+        from likeliest.sequence_to_sequence import SequenceToSequence
+
+        return SequenceToSequence.of(network)
+    if kind == "CharacterModel":
+        from likeliest.character_model import CharacterModel
+
+        return CharacterModel.of(network, description)
+    from likeliest.estimators.saving import estimator_from
+
+    return estimator_from(kind, description, network, program)
+
+
+def _ensemble(tensors: Tensors) -> tuple[Any, list[Network]]:
+    """The Ensemble in a file, and the networks of its members."""
+    from likeliest.estimators.saving import ensemble_from, estimator_from
+
+    whole, members, programs = Whole(tensors), [], []
+    parts = [Part(whole, member_prefix(k)) for k in range(len(tensors.description["members"]))]
+    for part, one in zip(parts, tensors.description["members"], strict=True):
+        network, program = network_from(Network, part, one["network"])
+        whole.finite += program.size * (1 + network._position.averaged)
+        members.append(estimator_from(one["kind"], one, network, program))
+        programs.append(program)
+    if len(tensors.shapes) != sum(len(part.shapes) for part in parts):
+        raise ValueError("there are arrays of no member")
+    return ensemble_from(tensors.description, members, programs), [member.network_ for member in members]
 
 
 def read_description(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -93,8 +118,8 @@ def read_description(path: str | os.PathLike[str]) -> dict[str, Any]:
     Returns
     -------
     dict
-        With ``"format"``, ``"likeliest"`` (the version), ``"kind"`` and ``"network"``; for an estimator also
-        ``"settings"`` and ``"fitted"``; and with ``"arrays"``, the shape of each.
+        With ``"format"``, ``"likeliest"`` (the version), ``"kind"`` and ``"network"``, or ``"members"``; for
+        an estimator also ``"settings"`` and ``"fitted"``; and with ``"arrays"``, the shape of each.
 
     Raises
     ------

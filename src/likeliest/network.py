@@ -27,6 +27,7 @@ from likeliest.augmentation import Augmentation
 from likeliest.augmentation import check as check_augment
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import Checkpoints
+from likeliest.consecutive import check_arguments, check_engine
 from likeliest.data import as_weights
 from likeliest.engines import ENGINES, make_engine
 from likeliest.engines.base import Engine
@@ -50,6 +51,7 @@ from likeliest.priors import Prior
 from likeliest.program import Form, Program, priors_by_name
 from likeliest.sampling import draw
 from likeliest.schedules import Schedule
+from likeliest.sequences import Ragged
 from likeliest.state import arrays, places, put
 from likeliest.stream import Stream
 from likeliest.streaming import stream_of
@@ -306,6 +308,7 @@ class Network:
         checkpoint: str | os.PathLike[str] | None = None,
         every: int = 1,
         augment: Sequence[Augmentation] | Augmentation | None = None,
+        consecutive: bool | int = False,
     ) -> History:
         """Chooses θ to make the data likely: climbs the log-likelihood, minibatch by minibatch.
 
@@ -370,6 +373,16 @@ class Network:
         augment : sequence of Augmentation, optional
             How examples are changed at random in training, such as ``[Shift(2), Rotate(15)]`` for images: see
             `likeliest.augmentation`. What `History` tells of the training examples is of the changed ones.
+        consecutive : bool or int
+            Whether each row of X goes on where the row before it ends, as windows that were cut one after the other
+            from one long series or text. Then rows are not shuffled: they are read as ``batch_size`` streams of rows,
+            side by side, and the state in which a recurrent layer ends a row is that in which it begins the next row of
+            its stream. Gradients stop there: backpropagation through time, truncated to windows, with the state carried
+            over (Williams and Peng 1990, https://doi.org/10.1162/neco.1990.2.4.490). Each epoch begins anew, from zeros
+            or from the learned state, which learns from these first rows alone. Held-out rows are read in the same way,
+            in fewer streams if they are few; a fraction is then that of the last rows. A number k: only k rows at a
+            time go on from each other, as where X holds several series of k windows each, or one that is long enough to
+            be cut into pieces of k windows; these groups are shuffled, and each begins anew.
 
         Returns
         -------
@@ -401,6 +414,8 @@ class Network:
         if early_stopping is not None and validation is None:
             raise ValueError("early_stopping: it needs held-out data; give validation=(X, y) or validation=0.1")
         every = check_integer("every", every, 1)
+        if not isinstance(consecutive, bool):
+            consecutive = check_integer("consecutive", consecutive, 2)
         augmentations = check_augment(augment)
         fitting = partial(
             fit_network,
@@ -423,6 +438,7 @@ class Network:
             callbacks=callbacks,
             verbose=verbose,
             augment=augmentations,
+            consecutive=consecutive,
         )
         if checkpoint is None:
             return fitting(checkpoints=None)
@@ -594,6 +610,7 @@ class Network:
         per_example: bool = False,
         sample_weight: Any = None,
         threads: int | None = None,
+        consecutive: bool | int = False,
     ) -> Any:
         """LL(θ) = Σ_i w_i log P(y_i | x_i), the handout's equation (3).
 
@@ -611,6 +628,9 @@ class Network:
             w, ones by default.
         threads : int, optional
             As in `fit`.
+        consecutive : bool or int
+            Whether each row goes on where the one before it ends, as in `fit`, here in one stream: the sum is then that
+            of the whole sequence which they were cut from, or of those of so many rows each.
 
         Returns
         -------
@@ -619,12 +639,29 @@ class Network:
         self._built()
         X, count = examples.checked(self, X, threads, lengths), self._threads(threads)
         y, log_prob = examples.targets(self, X, y), np.empty(len(X))
-        for rows, engine, block in examples.blocks(self, X):
-            log_prob[rows] = engine.log_likelihood(block, examples.of_block(y, rows, engine), count)
+        if consecutive:
+            check_arguments(lengths=isinstance(X, Ragged))
+            engine = self._apart(X)
+            group = len(X) if consecutive is True else check_integer("consecutive", consecutive, 2)
+            for row in range(len(X)):
+                here = slice(row, row + 1)
+                log_prob[here] = engine.log_likelihood(X[here], y[here], count, row % group > 0)
+        else:
+            for rows, engine, block in examples.blocks(self, X):
+                log_prob[rows] = engine.log_likelihood(block, examples.of_block(y, rows, engine), count)
         weights = as_weights(sample_weight, len(X))
         if weights is not None:
             log_prob = weights * log_prob
         return log_prob if per_example else float(log_prob.sum())
+
+    def _apart(self, X: Array) -> Engine:
+        """An engine of its own for examples of this shape, whose state nobody else changes meanwhile."""
+        main, likelihood = self._engine_for(Form(X.shape[1:])), examples.likelihood_of(self, X)
+        check_engine(main)
+        apart = make_engine(self.engine, main.program, likelihood, self.dtype)
+        for name in main.program.parameters:
+            apart.set(name, main.get(name))
+        return apart
 
     def log_prior(self) -> float:
         """Log P(θ), the sum over the parameters that have a prior; 0 without any."""

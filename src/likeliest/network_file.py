@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import numpy as np
 
 import likeliest
 from likeliest.assembly import assemble
 from likeliest.encoding import decode, encode
-from likeliest.engines.base import Engine
+from likeliest.engines.base import AVERAGE, Engine
 from likeliest.program import Program, priors_by_name
 from likeliest.state import (
+    Place,
     arrays,
     decode_history,
     decode_position,
@@ -23,7 +26,7 @@ from likeliest.state import (
     put,
     shapes,
 )
-from likeliest.tensor_file import ModelFileError, Tensors, damaged, write
+from likeliest.tensor_file import ModelFileError, Part, Tensors, damaged, write
 from likeliest.threads import available_cpus
 
 FORMAT = 1
@@ -43,13 +46,48 @@ def write_network(path: str | os.PathLike[str], network: Any, kind: str = "Netwo
     OSError
         When the file cannot be written.
     """
-    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str) or not os.fspath(path):
-        raise ValueError(f"path: expected the name of a file to write, found {path!r}")
+    _check_path(path)
     description = {**header(kind), **more, "network": describe(network)}
     engine, position = network._built(), network._position
     names = places(engine.program, position.optimizer, position.averaged)
     finite = engine.program.size * (1 + position.averaged)
     write(path, description, engine.dtype, shapes(engine.program, names), arrays(engine, names), finite)
+
+
+def write_networks(
+    path: str | os.PathLike[str], kind: str, networks: Sequence[Any], members: Sequence[Mapping[str, Any]], **more: Any
+) -> None:
+    """Writes several Networks of one precision to a file, each with what is made of it, and ``more`` of them all.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `write_network`.
+    """
+    _check_path(path)
+    described = [{**one, "network": describe(network)} for network, one in zip(networks, members, strict=True)]
+    description = {**header(kind), **more, "members": described}
+    first: dict[str, tuple[Engine, Place]] = {}  # θ and averages of all, which must be finite, and then all the rest
+    rest: dict[str, tuple[Engine, Place]] = {}
+    for k, network in enumerate(networks):
+        engine, position = network._built(), network._position
+        for name, place in places(engine.program, position.optimizer, position.averaged).items():
+            (first if place[1] in (0, AVERAGE) else rest)[f"{member_prefix(k)}{name}"] = engine, place
+    every = {**first, **rest}
+    sizes = {name: engine.program.parameters[place[0]] for name, (engine, place) in every.items()}
+    finite = sum(math.prod(sizes[name]) for name in first)
+    values = (engine.get(*place) for engine, place in every.values())
+    write(path, description, np.dtype(networks[0].dtype), sizes, values, finite)
+
+
+def member_prefix(k: int) -> str:
+    """What the names of the arrays of the k-th of several networks begin with."""
+    return f"member_{k + 1}/"
+
+
+def _check_path(path: Any) -> None:
+    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str) or not os.fspath(path):
+        raise ValueError(f"path: expected the name of a file to write, found {path!r}")
 
 
 def header(kind: str) -> dict[str, Any]:
@@ -87,14 +125,14 @@ def describe(network: Any) -> dict[str, Any]:
     }
 
 
-def network_from(make: Any, tensors: Tensors, data: Mapping[str, Any]) -> tuple[Any, Program]:
+def network_from(make: Any, tensors: Tensors | Part, data: Mapping[str, Any]) -> tuple[Any, Program]:
     """The Network that `describe` described, whose engine is made of the arrays when it is needed, and its program.
 
     Parameters
     ----------
     make : type
         Network, whose constructor checks the settings.
-    tensors : Tensors
+    tensors : Tensors or Part
         The arrays.
     data : mapping
         What `describe` returned.

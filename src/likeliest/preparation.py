@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from likeliest import random
 from likeliest.augmentation import Augmentation, Composition, Mixup, compose
+from likeliest.consecutive import Consecutive
 from likeliest.data import as_examples
 from likeliest.engines.base import Engine
 from likeliest.fit import Validation
@@ -48,30 +49,49 @@ def start_output(engine: Engine, likelihood: Likelihood, y: Array, weights: Arra
 
 
 def hold_out(
-    X: Array, y: Array, weights: Array | None, validation: Any, seed: int, targets: Callable[..., Array]
+    X: Array,
+    y: Array,
+    weights: Array | None,
+    validation: Any,
+    seed: int,
+    targets: Callable[..., Array],
+    consecutive: Consecutive | None = None,
 ) -> tuple[npt.NDArray[np.uint32] | None, Validation | None]:
-    """The rows to train on (None for all) and what is held out; ``targets`` checks y that is given for that."""
+    """The rows to train on (None for all) and what is held out; ``targets`` checks y that is given for that.
+
+    Of ``consecutive`` rows, a fraction is that of the last ones, in whole groups.
+    """
     if validation is None:
         return None, None
+
+    def held(X: Array, y: Array, rows: Array, weights: Array | None) -> Validation:
+        return Validation(X, y, rows, weights, consecutive)
+
     if isinstance(validation, numbers.Real) and not isinstance(validation, bool):
         fraction = float(validation)
         count = round(fraction * len(X)) if 0 < fraction < 1 else 0
+        if consecutive is not None and consecutive.length and count:
+            count = max(0, len(X) - consecutive.length * max(1, round((len(X) - count) / consecutive.length)))
         if not 0 < count < len(X):
             raise ValueError(
                 f"validation: expected a fraction that leaves some of the {len(X)} examples on both sides, "
                 f"found {validation!r}"
             )
         order = np.argsort(random.uniform(random.stream(seed, random.SPLIT), (len(X),)), kind="stable")
+        if consecutive is not None:
+            order = np.arange(len(X))[::-1]
         held_out, rows = (np.sort(part).astype(np.uint32) for part in (order[:count], order[count:]))
-        return rows, Validation(X, y, held_out, weights)
+        return rows, held(X, y, held_out, weights)
     if isinstance(validation, np.ndarray) and validation.dtype == bool:
         if validation.shape != (len(X),) or validation.all() or not validation.any():
             raise ValueError(
                 f"validation: expected a mask of shape ({len(X)},) that leaves some examples on both sides, found "
                 f"{validation.sum()} of shape {validation.shape}"
             )
+        if consecutive is not None:
+            consecutive.check_mask(validation)
         rows, held_out = (np.flatnonzero(mask).astype(np.uint32) for mask in (~validation, validation))
-        return rows, Validation(X, y, held_out, weights)
+        return rows, held(X, y, held_out, weights)
     if not isinstance(validation, tuple | list) or len(validation) != 2:
         raise ValueError(
             f"validation: expected (X, y), a fraction such as 0.1 or a mask, found {type(validation).__name__}"
@@ -80,7 +100,7 @@ def hold_out(
     if X_val.shape[1:] != X.shape[1:]:
         raise ValueError(f"validation X: expected examples of shape {X.shape[1:]} as in X, found {X_val.shape[1:]}")
     y_val = targets(X_val, validation[1], "validation X", "validation y")
-    return None, Validation(X_val, y_val, np.arange(len(X_val), dtype=np.uint32), None)
+    return None, held(X_val, y_val, np.arange(len(X_val), dtype=np.uint32), None)
 
 
 def warn_of_symmetry(engine: Engine) -> None:

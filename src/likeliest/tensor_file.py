@@ -18,6 +18,7 @@ import mmap
 import os
 import stat
 import sys
+import threading
 import zlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.atomic import replacing, write_all
+from likeliest.threads import available_cpus
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -196,6 +198,46 @@ class Tensors:
             raise damaged(self.path, "its numbers do not match their checksum")
         if not _are_numbers(np.frombuffer(data, self.dtype), finite):
             raise damaged(self.path, "there are numbers in it that are not finite")
+
+
+class Whole:
+    """A file that holds several models, of which each takes its part; it is looked at once, for the first of them.
+
+    Attributes
+    ----------
+    finite : int
+        How many numbers are θ, which must be finite, once all parts are known.
+    """
+
+    def __init__(self, tensors: Tensors) -> None:
+        self.tensors, self.finite = tensors, 0
+        self._lock, self._checked = threading.Lock(), False
+
+    def check(self) -> None:
+        """A ModelFileError unless every number is as it was."""
+        with self._lock, ThreadPoolExecutor(available_cpus()) as pool:
+            if not self._checked:
+                for check in self.tensors.check(pool, self.finite):
+                    check.result()
+            self._checked = True
+
+
+class Part:
+    """The arrays of a file whose names begin alike, by the rest of their names; see `Tensors`."""
+
+    def __init__(self, whole: Whole, prefix: str) -> None:
+        self._whole, self._prefix = whole, prefix
+        self.path, self.dtype = whole.tensors.path, whole.tensors.dtype
+        shapes = whole.tensors.shapes
+        self.shapes = {name[len(prefix) :]: shape for name, shape in shapes.items() if name.startswith(prefix)}
+
+    def __getitem__(self, name: str) -> Array:
+        """An array as it is in the file."""
+        return self._whole.tensors[self._prefix + name]
+
+    def check(self, pool: ThreadPoolExecutor, finite: int) -> list[Future[None]]:
+        """Begins to look at every number of the whole file, unless that has been done."""
+        return [pool.submit(self._whole.check)]
 
 
 def read(path: str | os.PathLike[str], memory_map: bool = False) -> Tensors:

@@ -1,4 +1,6 @@
-"""scikit-learn's own checks of an estimator, all of them, without an expected failure."""
+"""scikit-learn's own checks of its contract, without a failure that was foreseen."""
+
+from __future__ import annotations
 
 from typing import Any
 
@@ -12,4 +14,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 @parametrize_with_checks([ll.Classifier(), ll.Regressor()])
 def test_scikit_learns_check(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+@parametrize_with_checks([ll.Ensemble(ll.Classifier(), n_estimators=2), ll.Ensemble(ll.Regressor(), n_estimators=2)])
+def test_scikit_learns_check_of_ensembles(estimator: Any, check: Any) -> None:
     check(estimator)

@@ -80,9 +80,12 @@ def load_any(path: str) -> Any:
     if file.is_dir() or not file.exists():
         raise BadData(f"{path} is a folder; expected a model file" if file.is_dir() else f"there is no file {path}")
     try:
-        return load(file)
+        model = load(file)
     except ModelFileError as error:
         raise BadData(str(error)) from None
+    if hasattr(model, "estimators_"):
+        raise BadData(f"{path} holds an Ensemble, and the commands take one network; use likeliest.load in Python")
+    return model
 
 
 def features_of(estimator: Any) -> Features:

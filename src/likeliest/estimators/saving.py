@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from likeliest.encoding import decode, encode
 from likeliest.estimators.classifier import Classifier
+from likeliest.estimators.ensemble import Ensemble
 from likeliest.estimators.regressor import Regressor
 from likeliest.estimators.settings import check_settings
 from likeliest.grids import Grid
@@ -79,12 +80,77 @@ def estimator_from(kind: str, description: Mapping[str, Any], network: Network, 
     learned = {name: decode(value) for name, value in fitted.items()}
     estimator.__dict__.update(learned, history_=history, network_=network)
     _check(estimator, program)
+    _request(estimator, description["requests"])
+    return estimator
+
+
+def describe_ensemble(ensemble: Any) -> dict[str, Any]:
+    """The settings of an Ensemble as JSON, without its members.
+
+    Raises
+    ------
+    ValueError
+        When a setting makes no sense or cannot be saved.
+    NotFittedError
+        When there is nothing to save.
+    """
+    if type(ensemble) is not Ensemble:
+        raise ValueError(
+            f"estimator: {type(ensemble).__name__} is a class of your own, which a model file does not hold; save a "
+            "likeliest.Ensemble"
+        )
+    check_is_fitted(ensemble, msg="This %(name)s has nothing to save yet: call fit(X, y) first.")
+    ensemble._check()
+    settings = ensemble.get_params(deep=False)
+    template = settings.pop("estimator")
+    if type(template) not in OF_KIND:
+        raise ValueError(
+            f"estimator: {type(template).__name__} is a class of your own, which a model file does not hold; take a "
+            "likeliest.Classifier or Regressor"
+        )
+    return {
+        "settings": {name: encode(value, name) for name, value in settings.items()},
+        "estimator": {
+            "kind": type(template).__name__,
+            "settings": {name: encode(value, name) for name, value in template.get_params(deep=False).items()},
+            "requests": _requests(template),
+        },
+        "requests": _requests(ensemble),
+    }
+
+
+def ensemble_from(description: Mapping[str, Any], members: list[Any], programs: list[Program]) -> Any:
+    """The Ensemble that `describe_ensemble` described, of these members with these programs.
+
+    Raises
+    ------
+    Exception
+        When it is none, in whatever way.
+    """
+    template = description["estimator"]
+    make = {one.__name__: one for one in OF_KIND}[template["kind"]]
+    estimator: Any = make(**{name: decode(value) for name, value in template["settings"].items()})
+    _request(estimator, template["requests"])
+    ensemble = Ensemble(estimator, **{name: decode(value) for name, value in description["settings"].items()})
+    ensemble._check()
+    _request(ensemble, description["requests"])
+    first = members[0]
+    for member, program in zip(members, programs, strict=True):
+        alike = type(member) is type(first) and program.form == programs[0].form
+        alike = alike and member.network_.likelihood.row == first.network_.likelihood.row
+        if not alike or not np.array_equal(getattr(member, "classes_", 0), getattr(first, "classes_", 0)):
+            raise ValueError("members: they are not alike")
+    ensemble._take(members)
+    return ensemble
+
+
+def _request(estimator: Any, requests: Mapping[str, Any]) -> None:
+    """Sets the metadata that each method asks for."""
     with config_context(enable_metadata_routing=True):
-        for method, requests in description["requests"].items():
+        for method, wanted in requests.items():
             if method not in METHODS:
                 raise ValueError(f"requests: found {method}")
-            getattr(estimator, f"set_{method}_request")(**requests)
-    return estimator
+            getattr(estimator, f"set_{method}_request")(**wanted)
 
 
 def _requests(estimator: Any) -> dict[str, dict[str, Any]]:

@@ -66,7 +66,11 @@ def check_settings(estimator: Any) -> None:
     if it.dtype is not None and _dtype(it.dtype) not in ("float32", "float64"):
         raise ValueError(f'dtype: expected "float32", "float64" or None, found {it.dtype!r}')
     _check_n_jobs(it.n_jobs)
-    seed = it.random_state
+    check_seed(it.random_state)
+
+
+def check_seed(seed: Any) -> None:
+    """A ValueError unless it is a ``random_state``."""
     if not (seed is None or isinstance(seed, np.random.RandomState) or (is_whole(seed, 0) and seed < 2**32)):
         raise ValueError(f"random_state: expected a whole number from 0 to 2**32 - 1, or None, found {seed!r}")
 

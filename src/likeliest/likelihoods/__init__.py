@@ -18,6 +18,7 @@ from likeliest.likelihoods.gamma import Gamma
 from likeliest.likelihoods.independent import Independent
 from likeliest.likelihoods.laplace import Laplace
 from likeliest.likelihoods.log_normal import LogNormal
+from likeliest.likelihoods.mixture import Mixture
 from likeliest.likelihoods.multivariate_normal import MultivariateNormal
 from likeliest.likelihoods.negative_binomial import NegativeBinomial
 from likeliest.likelihoods.normal import Normal
@@ -116,6 +117,7 @@ __all__ = [
     "Laplace",
     "Likelihood",
     "LogNormal",
+    "Mixture",
     "MultivariateNormal",
     "NegativeBinomial",
     "Normal",
