@@ -142,7 +142,8 @@ Position first_non_finite(const Source& source, std::ptrdiff_t begin, std::ptrdi
       const bool contiguous = source.column_stride == size;
       // Rows without anything between them are one long row.
       const bool one = contiguous && source.row_stride == source.columns * size;
-      const std::ptrdiff_t rows = one ? 1 : end - begin, columns = one ? (end - begin) * source.columns : source.columns;
+      const std::ptrdiff_t rows = one ? 1 : end - begin,
+                           columns = one ? (end - begin) * source.columns : source.columns;
       for (std::ptrdiff_t i = 0; i < rows; ++i) {
         const char* row = static_cast<const char*>(source.data) + (begin + i) * source.row_stride;
         for (std::ptrdiff_t first = 0; first < columns; first += most) {
