@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 import socket
 import subprocess
 import sys
@@ -178,7 +177,7 @@ def test_a_scheduler_elsewhere(tmp_path: Path) -> None:
                 assert_same(client)
         finally:
             for process in reversed(processes):
-                process.send_signal(signal.SIGINT if process.poll() is None else 0)
+                process.terminate()
             for process in reversed(processes):
                 try:
                     process.wait(15)
