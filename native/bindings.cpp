@@ -158,7 +158,7 @@ class PyEngine {
     for (std::ptrdiff_t k = 0; good && k < steps; ++k) good = bounds.data()[k] < bounds.data()[k + 1];
     good = good && are_rows(order.data(), std::ptrdiff_t(order.size()), data.x.rows);
     good = good && std::ptrdiff_t(factors.size()) == steps && (!rates || std::ptrdiff_t(rates->size()) == steps);
-    good = good && (!carries || std::ptrdiff_t(carries->size()) == steps);
+    good = good && (!carries || carries->size() == order.size());
     if (!good) throw std::invalid_argument("train: order, bounds, factors, rates or carries do not fit the data");
     CallBack call(*this, custom);
     data.custom = call.custom();
@@ -319,7 +319,7 @@ class PyEngine {
 std::optional<std::pair<std::ptrdiff_t, std::ptrdiff_t>> first_non_finite_of(const Any& x, bool double_precision,
                                                                              int threads) {
   const Source source = source_of(x);
-  constexpr std::ptrdiff_t numbers_worth_a_thread = 1 << 16;
+  constexpr std::ptrdiff_t numbers_worth_a_thread = 1 << 22;  // which must be woken up
   const std::ptrdiff_t worth = source.rows * source.columns / numbers_worth_a_thread + 1;
   std::vector<Position> found(std::size_t(threads), Position{-1, -1});
   nb::gil_scoped_release release;

@@ -34,6 +34,30 @@ def test_bits(model: ll.CharacterModel) -> None:
     assert 0 < model.bits(history.validation_log_likelihood[-1]) < math.log2(len(model.alphabet))
 
 
+def test_the_state_is_carried_from_window_to_window() -> None:
+    """With θ that stays, the windows of one stream say what the text says; and what is held out is read likewise."""
+    still = ll.optimizers.GradientAscent(1e-30)
+    model = ll.CharacterModel(12, embedding=6, length=16)
+    whole, held_out = TEXT[: 16 * 12 + 1], TEXT[: 16 * 15 + 1]
+    history = model.fit(whole, validation=held_out, optimizer=still, epochs=1, batch_size=1, seed=0, consecutive=True)
+    assert 12 * history.log_likelihood[0] == pytest.approx(model.log_likelihood(whole), rel=1e-5)
+    assert 15 * history.validation_log_likelihood[0] == pytest.approx(model.log_likelihood(held_out), rel=1e-5)
+    for consecutive in (8, False):
+        other = ll.CharacterModel(12, embedding=6, length=16)
+        history = other.fit(whole, optimizer=still, epochs=1, batch_size=1, seed=0, consecutive=consecutive)
+        parts = [slice(0, 129), slice(128, 193)] if consecutive else [slice(k, k + 17) for k in range(0, 192, 16)]
+        expected = sum(other.log_likelihood(whole[part]) for part in parts)
+        assert 12 * history.log_likelihood[0] == pytest.approx(expected, rel=1e-5)
+        assert abs(expected - other.log_likelihood(whole)) > 1e-3
+
+
+@pytest.mark.parametrize(("length", "batch_size"), [(16, 32), (100, 32), (300, 4), (319, 1)])
+def test_a_short_text_is_read_as_few_streams(length: int, batch_size: int) -> None:
+    model = ll.CharacterModel(4, embedding=3, length=length)
+    assert model.fit(TEXT, epochs=1, batch_size=batch_size, seed=0).epochs == 1
+    assert model.fit(TEXT, epochs=1, batch_size=batch_size, seed=0, consecutive=True).epochs == 1
+
+
 def test_file(model: ll.CharacterModel, tmp_path: Path) -> None:
     model.save(tmp_path / "m.likeliest")
     for memory_map in (False, True):

@@ -16,9 +16,10 @@ from test_recurrence import torch_layer
 import likeliest as ll
 from likeliest import checkpoint
 from likeliest import fit as fitting
-from likeliest.consecutive import minibatches, order_of, streams_of_held_out
+from likeliest.consecutive import Consecutive, order_of
 from likeliest.engines import ENGINES, make_engine
 from likeliest.engines.base import Chunk, Engine, Terms
+from likeliest.engines.reference import Reference
 from likeliest.likelihoods import log_prob_of
 from likeliest.ops import OPERATIONS
 from likeliest.xp import numpy_namespace as xp
@@ -69,24 +70,59 @@ def theta_of(net: ll.Network | Engine) -> dict[str, bytes]:
 # Where rows stand ----------------------------------------------------------------------------------------------------
 
 
+def parts_of(n: int, how: Consecutive, epoch: Any = None) -> list[tuple[Array, Array]]:
+    """The minibatches of an epoch: rows, and which of them go on."""
+    groups = np.arange(how.groups(n), dtype=np.uint32) if epoch is None else epoch
+    order, goes_on = how.order(n, groups[None])
+    return [(order[0, k : k + how.streams], goes_on[0, k : k + how.streams]) for k in range(0, n, how.streams)]
+
+
 @pytest.mark.parametrize("n", [2, 3, 6, 7, 11, 100])
 @pytest.mark.parametrize("streams", [1, 2, 3, 50])
 def test_each_row_stands_where_the_one_before_it_stood(n: int, streams: int) -> None:
     if streams > n:
         return
-    order = order_of(n, streams)
-    assert sorted(order) == list(range(n))
-    parts = list(minibatches(np.arange(100, 100 + n, dtype=np.uint32), streams))
-    assert np.array_equal(np.concatenate(parts), 100 + order)
-    for before, after in pairwise(parts):
+    parts = parts_of(n, Consecutive(streams))
+    assert sorted(np.concatenate([rows for rows, _ in parts])) == list(range(n))
+    assert not parts[0][1].any()
+    for (before, _), (after, goes_on) in pairwise(parts):
         assert len(before) == streams
         assert np.array_equal(after, before[: len(after)] + 1)
-    lengths = np.diff([*parts[0], 100 + n])
+        assert goes_on.all()
+    lengths = np.diff([*parts[0][0], n])
     assert max(lengths) - min(lengths) <= 1
 
 
+@pytest.mark.parametrize("n", [6, 7, 11, 100])
+@pytest.mark.parametrize("streams", [1, 2, 3])
+@pytest.mark.parametrize("length", [2, 3, 8])
+def test_groups_are_whole_but_where_a_stream_begins(n: int, streams: int, length: int) -> None:
+    how = Consecutive(streams, length)
+    groups = np.random.default_rng(0).permutation(how.groups(n)).astype(np.uint32)
+    parts = parts_of(n, how, groups)
+    assert sorted(np.concatenate([rows for rows, _ in parts])) == list(range(n))
+    assert not parts[0][1].any()
+    begun = list(parts[0][0])
+    for (before, _), (after, goes_on) in pairwise(parts):
+        assert np.array_equal(goes_on, after % length > 0)
+        assert np.array_equal(after[goes_on], before[: len(after)][goes_on] + 1)
+        begun += list(after[~goes_on])
+    assert set(range(0, n, length)) <= set(begun)
+    assert len(begun) <= how.groups(n) + streams - 1
+    if how.groups(n) > 3:
+        assert begun != sorted(begun)
+
+
 def test_held_out_rows_are_read_in_fewer_streams() -> None:
-    assert [streams_of_held_out(n, 8) for n in (1, 31, 32, 64, 1000)] == [1, 1, 2, 4, 8]
+    for n, streams in ((1, 1), (31, 1), (32, 2), (64, 4), (1000, 8)):
+        parts = list(Consecutive(8).held_out(np.arange(100, 100 + n, dtype=np.uint32)))
+        assert [len(parts[0][0]), parts[0][1]] == [streams, False]
+        assert sorted(np.concatenate([rows for rows, _ in parts])) == list(range(100, 100 + n))
+        assert all(np.array_equal(b[0], a[0][: len(b[0])] + 1) and b[1] for a, b in pairwise(parts))
+    parts = list(Consecutive(2, 3).held_out(np.arange(11, dtype=np.uint32)))
+    assert [(rows.tolist(), on) for rows, on in parts] == [
+        ([0, 3], False), ([1, 4], True), ([2, 5], True), ([6, 9], False), ([7, 10], True), ([8], True)
+    ]  # fmt: skip
 
 
 # Values --------------------------------------------------------------------------------------------------------------
@@ -116,6 +152,22 @@ def test_windows_say_what_the_long_sequence_says(kind: str, engine: str, streams
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("kind", ["lstm", "learned gru"])
+def test_groups_of_windows_say_what_their_sequences_say(kind: str, engine: str) -> None:
+    """Groups of four rows, in one stream so that none is torn; a fraction is held out in whole groups."""
+    net = network([KINDS[kind][0]], engine)
+    how: dict[str, Any] = {"optimizer": STILL, "epochs": 2, "batch_size": 1, "consecutive": 4, "seed": 0}
+    groups = [slice(0, 4), slice(4, 8), slice(8, 11)]
+    long = [float(net.log_likelihood(X[one].reshape(1, -1, P), Y[one].reshape(1, -1))) for one in groups]
+    history = net.fit(X, Y, validation=(X, Y), **how)
+    np.testing.assert_allclose(history.log_likelihood, sum(long) / N, rtol=1e-12)
+    np.testing.assert_allclose(history.validation_log_likelihood, sum(long) / N, rtol=1e-12)
+    history = net.fit(X, Y, validation=0.2, **how)
+    np.testing.assert_allclose(history.log_likelihood, sum(long[:2]) / 8, rtol=1e-12)
+    np.testing.assert_allclose(history.validation_log_likelihood, long[2] / 3, rtol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_one_target_a_row(engine: str) -> None:
     """From the last state of each row: the prefixes of the long sequence say the same."""
     net = network(DEEP["last"], engine)
@@ -138,7 +190,7 @@ def two_windows(engine: Engine, kind: str) -> tuple[list[float], dict[str, Array
     order, bounds = np.array([0, 3, 6, 1, 4, 7], np.uint32), np.array([0, 3, 6])
     before = {name: engine.get(name) for name in engine.program.parameters}
     engine.start(ll.optimizers.GradientAscent(1.0))
-    chunk = Chunk(order, bounds, np.array([0.0, 1.0]), None, np.array([False, True]))
+    chunk = Chunk(order, bounds, np.array([0.0, 1.0]), None, np.arange(6) > 2)
     totals = engine.train(X, Y, None, chunk, 1, -np.inf, Terms(), 2)
     return totals.tolist(), {name: 3 * (engine.get(name) - value) for name, value in before.items()}
 
@@ -201,7 +253,7 @@ def test_fits_are_those_of_torch_with_detached_states(kind: Any, engine: str) ->
     sgd = torch.optim.SGD(learned, 0.5, momentum=0.9)
     for _ in range(2):
         state = None
-        for rows in minibatches(np.arange(N, dtype=np.uint32), 3):
+        for rows, _ in parts_of(N, Consecutive(3)):
             if state is not None:
                 parts = state if isinstance(state, tuple) else (state,)
                 parts = tuple(part.detach()[:, : len(rows)].contiguous() for part in parts)
@@ -225,15 +277,15 @@ def test_fits_are_those_of_torch_with_detached_states(kind: Any, engine: str) ->
 
 
 @pytest.mark.parametrize("layers", [*DEEP.values(), NOISY], ids=[*DEEP, "noisy"])
-@pytest.mark.parametrize("clip_norm", [None, 0.5])
-def test_the_core_fits_as_the_pages_do(layers: Any, clip_norm: float | None) -> None:
+@pytest.mark.parametrize(("clip_norm", "consecutive"), [(None, True), (0.5, True), (None, 2)])
+def test_the_core_fits_as_the_pages_do(layers: Any, clip_norm: float | None, consecutive: Any) -> None:
     y = Y[:, 0] if layers is DEEP["last"] else Y
     found = []
     for engine in ENGINES:
         net = network(layers, engine)
         history = net.fit(
             X, y, optimizer=ll.optimizers.Momentum(0.05), epochs=3, batch_size=3, clip_norm=clip_norm, seed=2,
-            sample_weight=np.linspace(0.2, 2, N), validation=0.2, consecutive=True,
+            sample_weight=np.linspace(0.2, 2, N), validation=0.2, consecutive=consecutive,
         )  # fmt: skip
         found.append((history, dict(net.parameters)))
     (one, theirs), (other, mine) = found
@@ -244,8 +296,8 @@ def test_the_core_fits_as_the_pages_do(layers: Any, clip_norm: float | None) -> 
 
 
 @pytest.mark.parametrize(("q", "steps", "streams"), [(5, 3, 150), (64, 24, 100), (24, 9, 7)], ids=str)
-@pytest.mark.parametrize("clip_norm", [None, 1.0])
-def test_the_bits_do_not_depend_on_threads(q: int, steps: int, streams: int, clip_norm: float | None) -> None:
+@pytest.mark.parametrize(("clip_norm", "consecutive"), [(None, True), (1.0, 2)])
+def test_the_bits_do_not_depend_on_threads(q: int, steps: int, streams: int, clip_norm: Any, consecutive: Any) -> None:
     """Where a minibatch goes through in shards, in blocks, or at once; and each is what the pages give."""
     rng = np.random.default_rng(6)
     n = 2 * streams + streams // 3
@@ -256,7 +308,7 @@ def test_the_bits_do_not_depend_on_threads(q: int, steps: int, streams: int, cli
             [ll.LSTM(q, return_sequences=True), ll.GRU(3, return_sequences=True)],
             likelihood="normal", engine=engine, dtype="float64",
         )  # fmt: skip
-        how: Any = {"epochs": 1, "batch_size": streams, "consecutive": True, "clip_norm": clip_norm, "seed": 3}
+        how: Any = {"epochs": 1, "batch_size": streams, "consecutive": consecutive, "clip_norm": clip_norm, "seed": 3}
         net.fit(X, y, optimizer=ll.optimizers.Momentum(0.05), threads=threads, **how)
         ends.append(dict(net.parameters))
     for name, value in ends[0].items():
@@ -282,6 +334,7 @@ def test_a_likelihood_of_ones_own(engine: str) -> None:
 HOW: dict[str, dict[str, Any]] = {
     "plain": {},
     "validation": {"validation": 0.2, "early_stopping": 30, "averaging": ll.averaging.EMA(0.9)},
+    "groups": {"consecutive": 4},
     "weights": {"sample_weight": np.linspace(0, 2, N), "validation": np.arange(N) < 3, "validation_every": 2},
 }
 
@@ -302,6 +355,9 @@ def test_the_bits_do_not_depend_on_how_a_fit_is_cut(engine: str, chunk_seconds: 
     assert theta_of(fitted(engine, 2, fitted(engine, 1))) == theta_of(usual)
     assert theta_of(fitted(engine, 3, batch_size=3)) != theta_of(usual)
     assert theta_of(fitted(engine, 3, consecutive=False)) != theta_of(usual)
+    groups = fitted(engine, 3, consecutive=4)
+    assert theta_of(groups) == theta_of(fitted(engine, 2, fitted(engine, 1, consecutive=4), consecutive=4))
+    assert theta_of(groups) != theta_of(usual)
 
 
 class Stop(Exception):
@@ -335,7 +391,7 @@ def test_what_is_restored_is_the_state_too(engine: str) -> None:
     """A step that is taken back leaves no trace in the one that takes its place."""
 
     def step(engine: Engine, k: int) -> float:
-        chunk = Chunk(order_of(N, 3)[3 * k : 3 * k + 3], np.array([0, 3]), np.ones(1), None, np.array([k > 0]))
+        chunk = Chunk(order_of(N, 3)[3 * k : 3 * k + 3], np.array([0, 3]), np.ones(1), None, np.full(3, k > 0))
         return float(engine.train(X, Y, None, chunk, k + 1, -np.inf, Terms(seed=1), 1)[0])
 
     one, other = (network(NOISY, engine)._built() for _ in range(2))
@@ -354,7 +410,9 @@ def test_the_core_refuses_to_go_on_from_nothing() -> None:
     engine.start(ll.optimizers.Adam())
 
     def train(carries: list[bool], bounds: list[int]) -> None:
-        chunk = Chunk(order_of(N, N), np.array(bounds), np.ones(len(carries)), None, np.array(carries))
+        of_each = np.zeros(N, np.bool_)
+        of_each[: bounds[-1]] = np.repeat(carries, np.diff(bounds))
+        chunk = Chunk(order_of(N, N), np.array(bounds), np.ones(len(carries)), None, of_each)
         engine.train(X, Y, None, chunk, 1, -np.inf, Terms(), 1)
 
     for carries, bounds in (([True], [0, 3]), ([False, True], [0, 3, 7])):
@@ -410,7 +468,8 @@ def test_what_was_before_a_row_is_remembered(engine: str) -> None:
         ([ll.LSTM(3)], {"batch_size": 6}, "the 11 rows are cut into batch_size=6 streams"),
         ([ll.LSTM(3)], {"batch_size": 5, "validation": 0.2}, "the 9 rows are cut into batch_size=5 streams"),
         ([ll.LSTM(3)], {"validation": np.arange(N) == 5}, "a mask of the first rows or of the last ones"),
-        ([ll.LSTM(3)], {"consecutive": 1}, "consecutive: expected True or False, found 1"),
+        ([ll.LSTM(3)], {"consecutive": 1}, "consecutive: expected a whole number of at least 2, found 1"),
+        ([ll.LSTM(3)], {"consecutive": 3, "validation": np.arange(N) > 6}, "whole groups of 3 rows, found one that ch"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_right_is_refused(layers: Any, how: dict[str, Any], message: str) -> None:
@@ -420,6 +479,13 @@ def test_what_cannot_be_right_is_refused(layers: Any, how: dict[str, Any], messa
         net.fit(X, y, **{"batch_size": 2, "consecutive": True, **how})
     with pytest.raises(RuntimeError, match="no θ yet"):
         _ = net.parameters
+
+
+def test_an_engine_that_carries_no_state_is_refused(monkeypatch: Any) -> None:
+    monkeypatch.delattr(Reference, "carries_states")
+    net = ll.Network([ll.LSTM(3)], likelihood="normal", engine="reference")
+    with pytest.raises(ValueError, match='the engine Reference does not carry a state from row to row; use engine="n'):
+        net.fit(X, Y[:, 0], consecutive=True, batch_size=2)
 
 
 def test_lists_and_encoders_are_refused() -> None:

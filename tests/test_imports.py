@@ -22,10 +22,10 @@ sequences
 grids program
  causality layers engines
  structures one_step
- tracing gradient_check summary stream twins parameters history progress data_dependent assembly encoding consecutive
+ tracing gradient_check summary stream twins parameters history progress assembly encoding consecutive
  rereading
- fit html sampling streaming
-preparation callbacks
+ fit html sampling streaming examples
+ preparation callbacks data_dependent
 state
 network_file
 checkpoint

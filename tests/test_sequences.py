@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,53 @@ def test_targets_at_every_step(engine: str) -> None:
     assert net.check_gradient(X, STEPS).ok
 
 
+def test_targets_at_every_step_in_lists_and_arrays(engine: str) -> None:
+    net = fitted(EVERY, STEPS, engine=engine)
+    missing: list[Any] = [y.astype(float) for y in STEPS]
+    missing[3][[0, 7]] = missing[5][2] = np.nan  # steps that do not count
+    how = {"lengths": LENGTHS}
+    for y in (STEPS, missing):
+        expected = net.log_likelihood(X, y, per_example=True)
+        alone = [net.log_likelihood(x[None], one[None]) for x, one in zip(X, y, strict=True) if np.isfinite(one).any()]
+        np.testing.assert_allclose(expected, alone, rtol=1e-12)
+        for T in (33, 30):
+            given = padded(X, T=T), padded(y, 5.0, T)
+            np.testing.assert_allclose(net.log_likelihood(*given, **how, per_example=True), expected, rtol=1e-12)
+        for name, g in net.gradient(padded(X), padded(y, 5.0), **how).items():
+            np.testing.assert_allclose(g, net.gradient(X, y)[name], rtol=1e-10, atol=1e-13)
+    eta = net.output(X)
+    assert eta.shape == (12, 30)
+    assert (eta[np.arange(30) >= LENGTHS[:, None]] == 0).all()
+    np.testing.assert_allclose(eta[3, :17], net.output(X[3][None])[0], rtol=1e-12)
+    with pytest.raises(ValueError, match=r"y: .*row 3, step 7"):
+        net.log_likelihood(X, [*STEPS[:3], np.where(np.arange(17) == 7, 3, 0), *STEPS[4:]])
+    with pytest.raises(ValueError, match="y: all targets are NaN"):
+        net.log_likelihood(X, [np.full(t, np.nan) for t in LENGTHS])
+
+
+def test_lengths_that_no_layer_asks_for(engine: str) -> None:
+    layers = [ll.Dense(4, "tanh"), ll.Conv1D(3, 2, padding=((1, 0),))]
+    net = fitted(layers, STEPS, engine=engine)
+    proba = net.predict_proba(X)
+    for x, p in zip(X, proba, strict=True):
+        np.testing.assert_allclose(p, net.predict_proba(x[None])[0], rtol=1e-12)
+    assert net.check_gradient(X, STEPS).ok
+
+
+def test_one_long_sequence_among_many_short_ones_costs_no_memory(engine: str) -> None:
+    """Nothing is laid out to the longest: 600 · 3000 numbers would be 14 MB."""
+    many = [np.ones((20, 1))] * 600 + [np.ones((3000, 1))]
+    y = [np.ones(len(x)) for x in many]
+    net = network([ll.Dense(2), ll.Conv1D(2, 2, padding=((1, 0),))], engine, likelihood="bernoulli").build((20, 1))
+    net.log_likelihood(many[:2], y[:2])
+    for run in (lambda: net.predict_proba(many), lambda: net.predict(many), lambda: net.log_likelihood(many, y)):
+        tracemalloc.start()
+        run()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 4e6
+
+
 def test_a_network_fitted_to_one_length_takes_others(engine: str) -> None:
     U = RNG.normal(size=(12, 6, 3))
     net = network(engine=engine)
@@ -225,6 +273,7 @@ def test_blocks_have_every_sequence_once_and_few_lengths() -> None:
     rows, T = zip(*ragged.blocks(), strict=True)
     assert np.array_equal(np.sort(np.concatenate(rows)), np.arange(500))
     assert all(lengths[some].max() <= t for some, t in zip(rows, T, strict=True))
+    assert all((np.diff(lengths[some]) <= 0).all() for some in rows)  # the longest first, as engines want them
     assert len(set(T)) <= 30
     area = sum(len(some) * t for some, t in zip(rows, T, strict=True))
     assert area < 1.35 * lengths.sum()
@@ -295,12 +344,17 @@ def test_targets_that_do_not_fit_are_refused(engine: str) -> None:
 def test_gradients_are_clipped_by_default(engine: str) -> None:
     def theta(**options: Any) -> Any:
         net = network(engine=engine)
-        net.fit(X, Y * 0 + (np.arange(12) > 2), epochs=1, batch_size=4, seed=0, sample_weight=SKEWED, **options)
+        options = {"batch_size": 4, **options}
+        large = [30 * x for x in X]
+        net.fit(large, Y * 0 + (np.arange(12) > 2), epochs=1, seed=0, sample_weight=SKEWED, **options)
         return net.parameters["lstm_1.W"]
 
     how = {"optimizer": ll.optimizers.GradientAscent(5.0)}
-    assert np.array_equal(theta(**how), theta(**how, clip_norm=1.0))
+    assert np.array_equal(theta(**how), theta(**how, clip_norm=4.0))  # 8/√m
     assert not np.array_equal(theta(**how), theta(**how, clip_norm=None))
+    many = {**how, "batch_size": 100}
+    assert np.array_equal(theta(**many), theta(**many, clip_norm=8 / np.sqrt(12)))
+    assert not np.array_equal(theta(**many), theta(**many, clip_norm=1.0))
     assert np.array_equal(theta(**how, clip_norm=np.inf), theta(**how, clip_norm=None))
     assert "clip_norm" in fitted(engine=engine).summary()
 

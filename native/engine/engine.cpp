@@ -29,8 +29,9 @@ constexpr std::ptrdiff_t kSmall = 1 << 15;  // numbers of theta
 constexpr std::ptrdiff_t kPiece = 4096;     // numbers of the gradient whose squares are added up by one thread
 constexpr std::size_t kMaxHyperparameters = 16;
 constexpr int kChunksAlone = 8;  // how long a crowded machine is left to others
-constexpr double kWorthAThread =
-    2.5e5;  // floating-point operations a step, below which a thread costs more than it brings
+// Floating-point operations, below which a thread costs more than it brings: a step, where the thread is at hand, and
+// once, where it sleeps and has to be woken up.
+constexpr double kWorthAThread = 2.5e5, kWorthWaking = 2.5e6;
 
 template <class T>
 class EngineOf final : public Engine {
@@ -107,8 +108,9 @@ class EngineOf final : public Engine {
       std::ptrdiff_t there = carried_.rows();
       for (std::ptrdiff_t k = 0; k < steps.count; ++k) {
         const std::ptrdiff_t rows = steps.bounds[k + 1] - steps.bounds[k];
-        if (steps.carries[k] && rows > there)
-          throw std::invalid_argument("train: carries has a step of more rows than those that it goes on from");
+        for (std::ptrdiff_t i = there; i < rows; ++i)
+          if (steps.carries[steps.bounds[k] + i])
+            throw std::invalid_argument("train: carries has a row that goes on from none of the step before");
         there = rows;
       }
       carried_.make(network_, largest);
@@ -149,7 +151,7 @@ class EngineOf final : public Engine {
         w.stepper = &stepper;
         w.ordered = steps.bounds[steps.count];
         w.floor = floor, w.training = true, w.noise = terms.noise, w.t = steps.t + k;
-        if (steps.carries) w.carried = &carried_, w.goes_on = steps.carries[k];
+        if (steps.carries) w.carried = &carried_, w.goes_on = steps.carries;
         const bool good = step(plan, w, team, steps.order, steps.bounds[k], steps.bounds[k + 1], terms.clip_norm);
         if (thread == 0) totals[k] = w.total, written = k + 1;
         if (!good) break;
@@ -451,13 +453,16 @@ class EngineOf final : public Engine {
   void predict(const Examples& data, int threads, Carry carry, F&& take) {
     const std::lock_guard lock(turn_);
     const std::ptrdiff_t n = data.x.rows, count = divide_up(n, predict_rows_);
+    std::unique_ptr<bool[]> goes_on;
     if (carry != Carry::none) {
       if (carry == Carry::go_on && n > carried_.rows())
         throw std::invalid_argument("carries: there are more rows than those that they go on from");
       carried_.make(network_, n);
+      if (carry == Carry::go_on) goes_on = std::make_unique<bool[]>(std::size_t(n));
+      if (goes_on) std::fill_n(goes_on.get(), n, true);
     }
     const double work = network_.operations() * double(n) / 3;
-    const int team_size = int(std::min({double(threads), double(count), std::max(1.0, work / kWorthAThread)}));
+    const int team_size = int(std::min({double(threads), double(count), std::max(1.0, work / kWorthWaking)}));
     while (int(spaces_.size()) < team_size - 1) spaces_.emplace_back(network_, 1, predict_rows_, false);
     auto job = [&](int thread, Team& team) noexcept {
       // Alone, the caller takes all blocks; the result is the same, since blocks do not depend on each other.
@@ -465,7 +470,7 @@ class EngineOf final : public Engine {
       const Range mine = share(count, thread, team.threads());
       for (std::ptrdiff_t block = mine.begin; block < mine.end; ++block) {
         w.first = block * predict_rows_, w.rows = std::min(predict_rows_, n - w.first);
-        if (carry != Carry::none) w.carried = &carried_, w.goes_on = carry == Carry::go_on;
+        if (carry != Carry::none) w.carried = &carried_, w.goes_on = goes_on.get();
         predict_.run(w, [] {});
         take(w, w.space->eta(w.rows), w.first);
       }

@@ -37,8 +37,9 @@ struct Terms {
 };
 
 // Some steps: step k takes the examples order[bounds[k] .. bounds[k + 1]), its learning rate times factors[k], and then
-// the average of theta moves by rates[k]; rates may be null. carries[k]: whether recurrences begin, row by row, in the
-// state in which they ended the step before, through which no gradient goes; null: the state is not kept.
+// the average of theta moves by rates[k]; rates may be null. carries, as long as the order: whether recurrences begin
+// the i-th row of a minibatch in the state in which they ended the i-th row of the one before, through which no
+// gradient goes; null: the state is not kept.
 struct Steps {
   const std::uint32_t* order;
   const std::int64_t* bounds;

@@ -191,7 +191,7 @@ void Plan<T>::backward_recurrence(std::size_t k) {
     }
     for (std::ptrdiff_t i = mine.begin; i < mine.end; ++i)
       if (T* to = pass.gradient(r.state, i)) {
-        if (pass.goes_on) {  // from a constant instead
+        if (pass.goes_on(i)) {  // from a constant instead
           std::fill_n(to, (own.dc ? 2 : 1) * r.q, T(0));
           continue;
         }

@@ -13,8 +13,8 @@ struct Pass {
   const Recurrence& r;
   const Workspace<T>& space;
   const Recurrent<T>& own;
-  T* carried;    // null, or where the state of the block's rows goes, and
-  bool goes_on;  // whether it comes from there
+  T* carried;           // null, or where the state of the block's rows goes, and
+  const bool* carries;  // null, or of which rows it comes from there
 
   Pass(const Network<T>& network, std::size_t k, const Worker<T>& w)
       : network(network),
@@ -23,7 +23,7 @@ struct Pass {
         space(*w.space),
         own(w.space->recurrent[k]),
         carried(w.carried ? w.carried->at(network, k, w.first - w.begin) : nullptr),
-        goes_on(w.goes_on) {}
+        carries(w.goes_on ? w.goes_on + w.first : nullptr) {}
 
   const T* input(int which, std::ptrdiff_t i) const {
     const int storage = node.inputs[std::size_t(which)];
@@ -49,7 +49,8 @@ struct Pass {
   }
 
   // Whether there is a state before the first step; else that is 0.
-  bool has_start() const { return goes_on || r.state > 0; }
+  bool has_start() const { return carries || r.state > 0; }
+  bool goes_on(std::ptrdiff_t i) const { return carries && carries[i]; }
   T* carried_at(std::ptrdiff_t i) const { return carried + i * (r.has_cells() ? 2 : 1) * r.q; }
 
   // f(rows) for all runs of rows that have a step s; of rows at the same step of x where that is asked for.
@@ -160,7 +161,7 @@ struct Pass {
   void begin(Range rows) const {
     for (std::ptrdiff_t i = rows.begin; i < rows.end; ++i) {
       T* h = own.at(own.state, 0, i);
-      const T* given = goes_on ? carried_at(i) : r.state > 0 ? input(r.state, i) : nullptr;
+      const T* given = goes_on(i) ? carried_at(i) : r.state > 0 ? input(r.state, i) : nullptr;
       given ? void(std::copy_n(given, r.q, h)) : void(std::fill_n(h, r.q, T(0)));
       if (own.c)
         given ? void(std::copy_n(given + r.q, r.q, own.at(own.c, 0, i)))

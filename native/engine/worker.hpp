@@ -63,7 +63,7 @@ struct Worker {
   T* augmenting = nullptr;                  // its scratch for this thread
   std::ptrdiff_t batch = 0;                 // how many examples the minibatch has
   const Carried<T>* carried = nullptr;      // null: recurrences begin as the program says, and keep nothing
-  bool goes_on = false;                     // whether they begin in what is carried
+  const bool* goes_on = nullptr;            // of each example of the order, whether they begin in what is carried
   T scale = T(1);
   double floor = 0, total = 0;
 

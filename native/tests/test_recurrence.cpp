@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <tuple>
 
 #include "tests/networks.hpp"
@@ -361,13 +362,18 @@ void test_steps(std::ptrdiff_t steps, std::ptrdiff_t width, const std::string& l
 
 // Three windows of each of some long sequences. What they begin with is the same for all rows of x.
 struct Windows {
-  static constexpr std::ptrdiff_t T = 4, p = 3, q = 5, count = 3, streams = 7;
+  static constexpr std::ptrdiff_t T = 4, p = 3, q = 5, count = 3;
+  std::ptrdiff_t streams;
   Sequences window, whole;
   Data<double> data, long_data;
   std::vector<std::uint32_t> order;  // window by window, those of all streams; for two epochs
 
-  explicit Windows(const Kind& kind)
-      : window(net(kind, T)), whole(net(kind, count * T)), data(window, streams * count), long_data(whole, streams) {
+  Windows(const Kind& kind, std::ptrdiff_t streams)
+      : streams(streams),
+        window(net(kind, T)),
+        whole(net(kind, count * T)),
+        data(window, streams * count),
+        long_data(whole, streams) {
     for (std::ptrdiff_t s = 0; s < streams; ++s) {
       double* row = long_data.X.data() + s * long_data.width;
       std::copy_n(long_data.X.data() + count * T * p, q, row + count * T * p);
@@ -396,10 +402,13 @@ struct Windows {
   double train(Engine& engine, std::ptrdiff_t first, std::ptrdiff_t windows, double rate, int threads) const {
     std::vector<std::int64_t> bounds{0};
     std::vector<double> factors(std::size_t(windows), rate), totals(factors);
-    bool carries[2 * count];
-    for (std::ptrdiff_t k = 0; k < windows; ++k)
-      bounds.push_back((k + 1) * streams), carries[k] = (first + k) % count > 0;
-    const Steps steps{order.data() + first * streams, bounds.data(), factors.data(), nullptr, windows, 1, carries};
+    const auto carries = std::make_unique<bool[]>(std::size_t(windows * streams));
+    for (std::ptrdiff_t k = 0; k < windows; ++k) {
+      bounds.push_back((k + 1) * streams);
+      std::fill_n(&carries[std::size_t(k * streams)], streams, (first + k) % count > 0);
+    }
+    const Steps steps{
+        order.data() + first * streams, bounds.data(), factors.data(), nullptr, windows, 1, carries.get()};
     CHECK(engine.train(data.examples(), steps, {}, -1e300, threads, totals.data()) == windows);
     double sum = 0;
     for (const double total : totals) sum += total;
@@ -407,8 +416,8 @@ struct Windows {
   }
 };
 
-void test_carry(const Kind& kind, const std::string& isa) {
-  const Windows windows(kind);
+void test_carry(const Kind& kind, std::ptrdiff_t streams, const std::string& isa) {
+  const Windows windows(kind, streams);
   const auto engine = make_engine(windows.window.program, true, isa),
              whole = make_engine(windows.whole.program, true, isa);
   const auto theta = start<double>(*engine, windows.window.program);
@@ -419,8 +428,9 @@ void test_carry(const Kind& kind, const std::string& isa) {
                   kind.keep);
   };
   // In training, and in prediction.
-  double each[Windows::streams], expected = 0, parts = 0;
-  whole->log_likelihood(windows.long_data.examples(), 1, each);
+  std::vector<double> each(static_cast<std::size_t>(streams));
+  double expected = 0, parts = 0;
+  whole->log_likelihood(windows.long_data.examples(), 1, each.data());
   for (const double x : each) expected += x;
   engine->start("gradient_ascent", {1.0}, {1.0});
   for (int epoch = 0; epoch < 2; ++epoch)
@@ -428,12 +438,12 @@ void test_carry(const Kind& kind, const std::string& isa) {
   for (std::ptrdiff_t k = 0; k < Windows::count; ++k) {
     Examples some = windows.data.examples();  // every so many'th row, from the k-th on
     std::vector<double> y;
-    for (std::ptrdiff_t s = 0; s < Windows::streams; ++s)
+    for (std::ptrdiff_t s = 0; s < streams; ++s)
       y.insert(y.end(), windows.data.y.begin() + (s * Windows::count + k) * Windows::T,
                windows.data.y.begin() + (s * Windows::count + k + 1) * Windows::T);
     some.x.data = static_cast<const char*>(some.x.data) + k * some.x.row_stride;
-    some.x.rows = Windows::streams, some.x.row_stride *= Windows::count, some.y = y.data();
-    engine->log_likelihood(some, 2, each, k > 0 ? Carry::go_on : Carry::begin);
+    some.x.rows = streams, some.x.row_stride *= Windows::count, some.y = y.data();
+    engine->log_likelihood(some, 2, each.data(), k > 0 ? Carry::go_on : Carry::begin);
     for (const double x : each) parts += x;
   }
   said(std::abs(parts - expected) < 1e-11 * std::abs(expected), "values in prediction");
@@ -455,7 +465,7 @@ void test_carry(const Kind& kind, const std::string& isa) {
     engine->get(int(k), Engine::kTheta, now.data());
     double along = 0, size = 0;
     for (std::size_t i = 0; i < now.size(); ++i) {
-      const double gradient = (now[i] - theta[k][i]) * double(Windows::streams);
+      const double gradient = (now[i] - theta[k][i]) * double(streams);
       along += gradient * number(i + 2), size += std::abs(gradient);
     }
     said(std::abs(slope - along) < 1e-6 * (1 + size), "the gradient");
@@ -490,7 +500,10 @@ void test_recurrence(bool quick) {
       if (kind.lengths) test_padding(kind, isa);
     }
     for (const Kind& kind : kinds())
-      if (kind.every && !kind.lengths && !kind.reverse) test_carry(kind, isa);
+      if (kind.every && !kind.lengths && !kind.reverse) {
+        test_carry(kind, 7, isa);
+        if (kind.state) test_carry(kind, 150, isa);  // in shards and blocks
+      }
     test_forward<float>({"lstm"}, 1, 1, 1, isa);
     for (const Kind& kind : kinds()) {
       const std::string what = kind.cell + " lengths " + std::to_string(kind.lengths) + " state " +

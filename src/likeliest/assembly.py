@@ -9,9 +9,10 @@ from likeliest.initializers import Initializer, Zeros
 from likeliest.layers import Dense, Layer
 from likeliest.layers.base import chain
 from likeliest.layers.dense import affine
+from likeliest.layers.padding import with_zero_padding
 from likeliest.layers.space import written
 from likeliest.likelihoods import Likelihood, PerStep
-from likeliest.program import OUTPUT, Builder, Draw, Program, Shape, Value, layers_of
+from likeliest.program import LENGTHS, OUTPUT, Builder, Draw, Program, Shape, Value, layers_of
 
 
 def assemble(
@@ -36,6 +37,8 @@ def assemble(
     net = Builder(input_shape, initializer, expected, lengths)
     x = chain(net, layers, net.input)
     steps = _check_last(x, likelihood)
+    if lengths and steps and not any(LENGTHS in step.inputs for step in net.steps):
+        x = with_zero_padding(net, x)  # no layer asks for the lengths, and in a program every value is taken
     one = likelihood.of_step
     names = ["eta_of_steps"] if steps else [OUTPUT]
     if one.shared:

@@ -25,16 +25,16 @@ Array = npt.NDArray[Any]
 UNKNOWN = "\ufffd"
 """What stands for every character that is not in the alphabet."""
 MOST = 1024  # characters of an alphabet
+GROUP = 8  # windows that go on from each other: more are read too much in the order of the text
 
 
 class CharacterModel:
     """Learns how a text goes on, P(next character | all before), and writes such text.
 
-    The text is cut into windows, one after the other, which are read as several streams side by side. A network of
-    `LSTM` cells is fitted to say the next character at every step; it begins a window in the state in which it ended
-    the one before, and backpropagation goes through all steps of a window, and no further: `Network.fit` with
-    ``consecutive=True``. When it writes, too, the state is carried from the first character to the last. Graves 2013,
-    https://arxiv.org/abs/1308.0850.
+    The text is cut into windows, one after the other; a network of `LSTM` cells is fitted to say the next character at
+    every step. Of eight windows that follow one another it begins each in the state in which it ended the one before,
+    while backpropagation goes through the steps of a window only (`Network.fit` with ``consecutive=8``). When it
+    writes, the state is carried from the first character to the last. Graves 2013, https://arxiv.org/abs/1308.0850.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class CharacterModel:
         *,
         layers: int = 1,
         embedding: int = 64,
-        length: int = 128,
+        length: int = 64,
         dropout: float = 0.0,
         engine: str = "native",
     ) -> None:
@@ -103,7 +103,7 @@ class CharacterModel:
         epochs: int = 10,
         batch_size: int | None = 32,
         seed: int | None = None,
-        consecutive: bool = True,
+        consecutive: bool | int = GROUP,
         **options: Any,
     ) -> History:
         """Chooses θ to make the text likely.
@@ -119,9 +119,9 @@ class CharacterModel:
         epochs, seed, **options
             As in `Network.fit`.
         batch_size : int or None
-            How many streams the text is read as, of two windows at least.
-        consecutive : bool
-            False reads each window from a state of zeros, in any order, ``batch_size`` of them at a time.
+            How many windows are read side by side.
+        consecutive : bool or int
+            How many windows go on from each other, as in `Network.fit`: True for all, False for none.
 
         Returns
         -------
@@ -160,9 +160,9 @@ class CharacterModel:
         )
         if optimizer is None and self.network is None:
             optimizer = Adam(0.003)
-        if consecutive is True and batch_size is not None:
+        if consecutive is not False and batch_size is not None:
             batch_size = max(1, min(check_integer("batch_size", batch_size, 1), len(X) // 2))
-            consecutive = len(X) > 1
+            consecutive = consecutive if len(X) > 1 else False  # one window has none to go on to
         history = network.fit(
             X, y, validation=held_out, optimizer=optimizer, epochs=epochs, batch_size=batch_size, seed=seed,
             consecutive=consecutive, **options,

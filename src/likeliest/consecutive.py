@@ -1,20 +1,23 @@
 """Consecutive rows: windows of one long sequence, each going on where the one before it ends.
 
 They are read as several streams side by side. A minibatch has the next row of every stream, so that the state in which
-a recurrence ends one minibatch is that in which it begins the next.
+a recurrence ends one minibatch is that in which it begins the next. Where only groups of rows go on from each other,
+streams are made of these, in any order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from likeliest.augmentation import Augmentation
+from likeliest.engines.base import Engine
 from likeliest.ops import RECURRENCES
 from likeliest.optimizers import Optimizer
-from likeliest.program import Program, Step
+from likeliest.program import Step
 
 LEAST = 16  # rows of a stream of held-out rows, so that few of them begin without a state
 
@@ -35,16 +38,69 @@ def order_of(n: int, streams: int) -> npt.NDArray[np.uint32]:
     return np.concatenate([rows.ravel(), first[:more] + length]).astype(np.uint32)
 
 
-def minibatches(rows: npt.NDArray[np.uint32], streams: int) -> Iterator[npt.NDArray[np.uint32]]:
-    """The rows of each minibatch."""
-    order = order_of(len(rows), streams)
-    for first in range(0, len(order), streams):
-        yield rows[order[first : first + streams]]
+@dataclass(frozen=True)
+class Consecutive:
+    """How rows go on from each other, and how they are read.
 
+    Attributes
+    ----------
+    streams : int
+        How many rows a minibatch has, each the next one of its stream.
+    length : int
+        So many rows go on from each other, and those after them are another sequence, or another part of it; these
+        groups are shuffled. 0: all rows do.
+    """
 
-def streams_of_held_out(n: int, batch_size: int) -> int:
-    """How many streams n held-out rows are read as: fewer than in training, where these would be short."""
-    return min(batch_size, max(1, n // LEAST))
+    streams: int
+    length: int = 0
+
+    def groups(self, n: int) -> int:
+        """How many groups n rows have."""
+        return -(-n // self.length) if self.length else 1
+
+    def order(self, n: int, groups: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.bool_]]:
+        """The order of n rows in each epoch (epochs, n), and whether each goes on from the one at its place before it.
+
+        ``groups`` (epochs, G) is in what order groups follow one another in the streams. At the start of an epoch,
+        and where a stream begins in the middle of a group, none does.
+        """
+        length = self.length or n
+        rows = (groups[:, :, None].astype(np.int64) * length + np.arange(length)).reshape(len(groups), -1)
+        rows = rows[rows < n].reshape(len(groups), n)
+        goes_on = rows % length > 0
+        places = order_of(n, self.streams)
+        goes_on[:, places[: self.streams]] = False
+        return rows[:, places].astype(np.uint32), goes_on[:, places]
+
+    def held_out(self, rows: npt.NDArray[np.uint32]) -> Iterator[tuple[npt.NDArray[np.uint32], bool]]:
+        """The minibatches of held-out rows, and whether they go on: groups side by side, or streams of the rows."""
+        n = len(rows)
+        if self.length:
+            first = np.arange(0, n, self.length)
+            for begin in range(0, len(first), self.streams):
+                for k in range(self.length):
+                    places = first[begin : begin + self.streams] + k
+                    if places[0] < n:
+                        yield rows[places[places < n]], k > 0
+            return
+        streams = min(self.streams, max(1, n // LEAST))
+        order = order_of(n, streams)
+        for begin in range(0, n, streams):
+            yield rows[order[begin : begin + streams]], begin > 0
+
+    def check_mask(self, mask: npt.NDArray[np.bool_]) -> None:
+        """A ValueError unless what a mask leaves, and what it takes, are rows that go on from each other."""
+        cuts = np.flatnonzero(mask[1:] != mask[:-1]) + 1
+        if self.length and (cuts % self.length).any():
+            raise ValueError(
+                f"validation: with consecutive={self.length}, expected a mask of whole groups of {self.length} rows, "
+                f"found one that changes at row {cuts[(cuts % self.length) > 0][0]}"
+            )
+        if not self.length and len(cuts) != 1:
+            raise ValueError(
+                "validation: with consecutive=True, expected a mask of the first rows or of the last ones, so that "
+                f"those left go on from each other; found one that changes {len(cuts)} times"
+            )
 
 
 def check_arguments(lengths: bool, augment: Sequence[Augmentation] = (), optimizer: Optimizer | None = None) -> None:
@@ -81,8 +137,14 @@ def check_length(n: int, batch_size: int | None) -> None:
         )
 
 
-def check_program(program: Program) -> None:
-    """A ValueError unless the program has recurrences, and all of them can go on in the next row."""
+def check_engine(engine: Engine) -> None:
+    """A ValueError unless the engine carries states, and its program has recurrences that can all go on."""
+    program = engine.program
+    if not getattr(engine, "carries_states", False):
+        raise ValueError(
+            f"consecutive: the engine {type(engine).__name__} does not carry a state from row to row; use "
+            'engine="native", or leave consecutive=True out'
+        )
     made = {step.output: step for step in program.steps}
     recurrent = [step for step in program.steps if step.operation in RECURRENCES]
     for step in recurrent:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from likeliest.engines.reference import forward
+from likeliest.examples import checked
 from likeliest.program import Form, Step
 from likeliest.sequences import Ragged, as_sequences
 
@@ -56,7 +57,7 @@ def unit_variance(network: Network, X: Any, lengths: Any = None) -> Network:
     """
     given = as_sequences(X, lengths)
     if isinstance(given, Ragged):
-        X = network._examples(given, 1).pack(given.longest, np.float64)
+        X = checked(network, given, 1).pack(given.longest, np.float64)
         program = network._engine_for(Form(given.shape, True)).program
     else:
         X = given.astype(np.float64)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.averaging import Averaging
-from likeliest.consecutive import minibatches, order_of
+from likeliest.consecutive import Consecutive
 from likeliest.engines.base import Array, Chunk, Engine, Terms
 from likeliest.history import History
 from likeliest.optimizers import Optimizer
@@ -116,23 +116,24 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True)
 class Validation:
-    """Held-out examples: rows of X, with their weights if there are any; and in how many streams they go on, or 0."""
+    """Held-out examples: rows of X, with their weights if there are any, and how they go on from each other."""
 
     X: Array
     y: Array
     rows: npt.NDArray[np.uint32]
     weights: Array | None
-    streams: int = 0
+    consecutive: Consecutive | None = None
 
     def log_likelihood(self, engine: Engine, threads: int) -> float:
         """The mean log-likelihood per example, in blocks, so that data on disk stay there."""
         total = 0.0
         weight = 0.0
         blocks: Iterable[npt.NDArray[np.uint32]] = np.array_split(self.rows, -(-len(self.rows) // 8192))
-        if self.streams:
-            blocks = minibatches(self.rows, self.streams)
-        for k, block in enumerate(blocks):
-            log_prob = engine.log_likelihood(self.X[block], self.y[block], threads, k > 0 if self.streams else None)
+        pairs: Iterable[tuple[npt.NDArray[np.uint32], bool | None]] = ((block, None) for block in blocks)
+        if self.consecutive is not None:
+            pairs = self.consecutive.held_out(self.rows)
+        for block, carries in pairs:
+            log_prob = engine.log_likelihood(self.X[block], self.y[block], threads, carries)
             w = np.ones(len(block)) if self.weights is None else self.weights[block]
             total, weight = total + float(w @ log_prob), weight + float(w.sum())
         return total / weight
@@ -161,14 +162,14 @@ def fit(
     network: Any,
     keeper: Keeper | None = None,
     lengths: npt.NDArray[np.int64] | None = None,
-    consecutive: bool = False,
+    consecutive: Consecutive | None = None,
 ) -> History:
     """Takes ``epochs`` passes over the examples in ``rows`` (all of them for None), in minibatches.
 
     X (n, ...), y (n,) or (n, targets), weights (n,) of mean 1 over the rows, or None. ``position`` is brought forward,
     so that the next call continues. The order of epoch e depends on (seed, e) only, and on the ``lengths`` (n,) of
-    sequences if there are any, of which like ones come together; the order of ``consecutive`` rows is that of the
-    streams which they are cut into. With a ``keeper`` that has a course, it goes on from there.
+    sequences if there are any, of which like ones come together; ``consecutive`` rows are read as streams of
+    them. With a ``keeper`` that has a course, it goes on from there.
     """
     assert position.seed is not None
     n = len(X) if rows is None else len(rows)
@@ -189,6 +190,7 @@ def fit(
     best = _Best(early_stopping, course)
     steps_a_second = 80.0  # a first guess, so that the first chunk is of 8 steps
     order = np.zeros((0, n), np.uint32)  # of the examples in the epochs under way, a row each
+    goes_on = np.zeros((0, n), np.bool_)  # whether each begins in a state that is carried
     step, seconds = 0, 0.0  # how far the epoch is
     of_epoch: list[Array] = []  # the log-likelihoods of its steps
 
@@ -207,8 +209,9 @@ def fit(
                 if several < 1 or callbacks or schedule.watches:
                     several = 1
                 which = range(position.epochs, position.epochs + several)
-                if consecutive:
-                    order = np.tile(order_of(n, batch_size), (several, 1))
+                if consecutive is not None:
+                    groups = engine.permutations(position.seed, which, consecutive.groups(n), threads)
+                    order, goes_on = consecutive.order(n, groups)
                 else:
                     order = engine.permutations(position.seed, which, n, threads)
                 if lengths is not None:
@@ -220,7 +223,7 @@ def fit(
             watched = history.log_likelihood if validation is None else history.validation_log_likelihood
             factors = schedule.factors(*at, watched)
             rates = None if averaging is None else averaging.rates(*at)
-            carries = (step + np.arange(at[1])) % per_epoch > 0 if consecutive else None  # an epoch begins anew
+            carries = None if consecutive is None else _chunk(goes_on, step, steps, batch_size)[0]
             chunk = Chunk(order_of_chunk, bounds, factors, rates, carries)
             engine.keep()
             begin = time.perf_counter()
@@ -363,9 +366,7 @@ def _tell(
         history.stopped = "callback"
 
 
-def _chunk(
-    order: npt.NDArray[np.uint32], step: int, steps: int, batch_size: int
-) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+def _chunk(order: Array, step: int, steps: int, batch_size: int) -> tuple[Array, npt.NDArray[np.int64]]:
     """Order and bounds: of several whole epochs, or of up to ``steps`` steps of the only epoch, from ``step`` on."""
     epochs, n = order.shape
     if epochs > 1:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 import secrets
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from likeliest import examples
 from likeliest.augmentation import Augmentation
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import FRESH, Checkpoints, describe_call, digest_of_state
-from likeliest.consecutive import check_arguments, check_length, check_program
+from likeliest.consecutive import Consecutive, check_arguments, check_engine, check_length
 from likeliest.data import as_weights, check_codes
 from likeliest.engines.base import Terms
 from likeliest.fit import Callback, Position, climb, fit
 from likeliest.history import History
 from likeliest.layers.base import all_of
-from likeliest.layers.recurrent import CLIP_NORM, Recurrent
+from likeliest.layers.recurrent import Recurrent, clip_norm_for
 from likeliest.optimizers import Optimizer
 from likeliest.preparation import check_full_batch, compose_for, hold_out, start_output, warn_of_symmetry
 from likeliest.program import Form
@@ -50,17 +52,18 @@ def fit_network(
     callbacks: tuple[Callback, ...],
     verbose: bool | str,
     augment: tuple[Augmentation, ...],
-    consecutive: bool,
+    consecutive: bool | int,
     checkpoints: Checkpoints | None,
 ) -> History:
     """What `Network.fit` does with arguments that make sense one by one: see there for what they are."""
     X, y, validation, form, of_each = read(network, X, y, lengths, validation)
+    going_on = None
     if consecutive:
         check_arguments(form.lengths, augment, optimizer)
-    streams = batch_size or 0 if consecutive else 0
+        going_on = Consecutive(batch_size or 1, 0 if consecutive is True else consecutive)
     if form.lengths and augment:
         raise ValueError("augment: sequences of different lengths cannot be changed; leave it out, or cut them alike")
-    y = network._check_targets(X, y, likelihood=network._likelihood_for(form))
+    y = examples.check_targets(network._likelihood_for(form), X, y)
     weights = as_weights(sample_weight, len(X))
     highest = 1.0
     if augment and optimizer.full_batch:
@@ -73,14 +76,15 @@ def fit_network(
         weights = weights / highest  # so that no sum of them overflows
     if network.likelihood.classes is not None and len(labels := np.unique(y[y == y])) == 1:  # a NaN is not itself
         raise ValueError(f"y: there is one class only, {labels[0]:g}; a network learns to tell at least two apart")
-    longest = longest_gradient(network, clip_norm, optimizer)
+    longest = longest_gradient(network, clip_norm, optimizer, min(batch_size or len(X), len(X)))
+    check_held_out = partial(examples.check_targets, network.likelihood)
     if checkpoints is not None:
         if optimizer.full_batch:
             raise ValueError(
                 f"checkpoint: {type(optimizer).__name__} keeps in SciPy what it has learned of the slopes, and "
                 "could not go on to the bit; leave checkpoint out, or use Adam()"
             )
-        other = hold_out(X, y, weights, validation, 0, network._check_targets, streams)[1]
+        other = hold_out(X, y, weights, validation, 0, check_held_out, going_on)[1]
         checkpoints.find(
             describe_call(
                 network,
@@ -100,7 +104,7 @@ def fit_network(
                 early_stopping=early_stopping,
                 seed=seed,
                 **({"augment": augment} if augment else {}),
-                **({"consecutive": True} if consecutive else {}),
+                **({"consecutive": consecutive} if consecutive else {}),
             )
         )
     found = None if checkpoints is None else checkpoints.found
@@ -108,7 +112,7 @@ def fit_network(
         seed = found.position.seed
     if seed is None:
         seed = secrets.randbits(32) if network._position.seed is None else network._position.seed
-    rows, held_out = hold_out(X, y, weights, validation, seed, network._check_targets, streams)
+    rows, held_out = hold_out(X, y, weights, validation, seed, check_held_out, going_on)
     if consecutive:
         check_length(len(X) if rows is None else len(rows), batch_size)
     training = slice(None) if rows is None else rows
@@ -129,7 +133,7 @@ def fit_network(
         if held_out is not None and held_out.X is not X:
             check_read(network, held_out.X, threads, "validation X")
         if consecutive:
-            check_program(network._built().program)
+            check_engine(network._built())
         augmentation = compose_for(augment, network._built().program)
         if found is not None:
             assert checkpoints is not None
@@ -163,7 +167,7 @@ def fit_network(
         "terms": Terms(1 / (highest * n), longest, seed, augmentation),
         "keeper": checkpoints,
         "lengths": of_each,
-        "consecutive": consecutive,
+        "consecutive": going_on,
     }
     if optimizer.full_batch:
         check_full_batch(optimizer, schedule, averaging, longest if longest < math.inf else None, engine.program)
@@ -203,11 +207,11 @@ def fit_network(
             network._last_call = checkpoints.place, checkpoints.start, digest_of_state(engine, position)
 
 
-def longest_gradient(network: Any, clip_norm: float | str | None, optimizer: Optimizer) -> float:
+def longest_gradient(network: Any, clip_norm: float | str | None, optimizer: Optimizer, batch_size: int) -> float:
     """How long a gradient may be: what was asked for, or what is right for the layers; infinity for no bound."""
     if isinstance(clip_norm, str):
         recurrent = any(isinstance(layer, Recurrent) for layer in all_of(network.layers))
-        return CLIP_NORM if recurrent and not optimizer.full_batch else math.inf
+        return clip_norm_for(batch_size) if recurrent and not optimizer.full_batch else math.inf
     return math.inf if clip_norm is None else clip_norm
 
 
@@ -217,7 +221,7 @@ def check_read(network: Any, X: Array, threads: int, argument: str = "X") -> Non
     if program.form.lengths:  # numbers have been looked at before they were laid out
         check_codes(X, program, argument)
     else:
-        network._check_examples(X, argument, threads)
+        examples.check(network, X, argument, threads)
 
 
 def _start(network: Any, checkpoints: Checkpoints) -> str:

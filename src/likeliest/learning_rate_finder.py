@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.engines.base import Chunk, Terms
+from likeliest.examples import check_targets
 from likeliest.fitting import check_read, longest_gradient, read
 from likeliest.optimizers import Adam, Optimizer
 from likeliest.preparation import check_clip_norm, start_output
@@ -135,7 +136,7 @@ def find_learning_rate(
     twin, threads = copy.copy(network), resolve_threads(None)
     fresh = not twin._is_built
     X, y, _, form, of_each = read(twin, X, y, lengths, None)
-    y = twin._check_targets(X, y, likelihood=twin._likelihood_for(form))
+    y = check_targets(twin._likelihood_for(form), X, y)
     if fresh:
         twin._start_anew(form, seed)
     elif form != twin.program.form:
@@ -155,7 +156,7 @@ def find_learning_rate(
         order = gathered(order, of_each, m, seed, epochs)
     order = order[:, : whole * m].ravel()[: steps * m]
     chunk = Chunk(order, np.arange(steps + 1) * m, rates)
-    terms = Terms(1 / len(X), longest_gradient(twin, clip_norm, optimizer), seed)
+    terms = Terms(1 / len(X), longest_gradient(twin, clip_norm, optimizer, m), seed)
     mean = engine.train(X, y, None, chunk, 1, -math.inf, terms, threads) / m
     good = mean[: np.argmin(np.append(np.isfinite(mean), False))]  # up to the first that is no number
     if len(good) == 0:

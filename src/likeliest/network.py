@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,14 +11,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from likeliest import gradient_check, initializers, likelihoods, optimizers, random, schedules, structures, tracing
+from likeliest import (
+    examples,
+    gradient_check,
+    initializers,
+    likelihoods,
+    optimizers,
+    random,
+    schedules,
+    structures,
+    tracing,
+)
 from likeliest.assembly import assemble, settled, steps_given
 from likeliest.augmentation import Augmentation
 from likeliest.augmentation import check as check_augment
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import Checkpoints
-from likeliest.consecutive import check_arguments, check_program
-from likeliest.data import as_weights, check_codes, check_same_length, non_finite_message
+from likeliest.consecutive import check_arguments, check_engine
+from likeliest.data import as_weights
 from likeliest.engines import ENGINES, make_engine
 from likeliest.engines.base import Engine
 from likeliest.engines.other_lengths import OtherLengths
@@ -41,7 +51,7 @@ from likeliest.priors import Prior
 from likeliest.program import Form, Program, priors_by_name
 from likeliest.sampling import draw
 from likeliest.schedules import Schedule
-from likeliest.sequences import Ragged, as_sequences, as_step_targets, as_user_had
+from likeliest.sequences import Ragged
 from likeliest.state import arrays, places, put
 from likeliest.stream import Stream
 from likeliest.streaming import stream_of
@@ -298,7 +308,7 @@ class Network:
         checkpoint: str | os.PathLike[str] | None = None,
         every: int = 1,
         augment: Sequence[Augmentation] | Augmentation | None = None,
-        consecutive: bool = False,
+        consecutive: bool | int = False,
     ) -> History:
         """Chooses θ to make the data likely: climbs the log-likelihood, minibatch by minibatch.
 
@@ -334,8 +344,8 @@ class Network:
             ``EMA()`` or ``SWA()`` of `likeliest.averaging`: what the network keeps in the end (and what is validated)
             is an average of θ over the steps. Fitting again goes on from the θ that was averaged.
         clip_norm : float, "auto" or None
-            A gradient longer than this is scaled back to it. ``"auto"`` is 1.0 for networks with recurrent layers,
-            whose gradients may explode over many steps (Pascanu, Mikolov and Bengio 2013,
+            A gradient longer than this is scaled back to it. ``"auto"`` is max(1, 8/√m) for networks with recurrent
+            layers, whose gradients may explode over many steps (Pascanu, Mikolov and Bengio 2013,
             https://arxiv.org/abs/1211.5063), and none for others; None or infinity: never.
         validation : (X, y), (X, y, lengths), float or (n,) array of bool, optional
             Held-out data, or the fraction of the examples to hold out, or which of them.
@@ -363,14 +373,16 @@ class Network:
         augment : sequence of Augmentation, optional
             How examples are changed at random in training, such as ``[Shift(2), Rotate(15)]`` for images: see
             `likeliest.augmentation`. What `History` tells of the training examples is of the changed ones.
-        consecutive : bool
+        consecutive : bool or int
             Whether each row of X goes on where the row before it ends, as windows that were cut one after the other
             from one long series or text. Then rows are not shuffled: they are read as ``batch_size`` streams of rows,
             side by side, and the state in which a recurrent layer ends a row is that in which it begins the next row of
             its stream. Gradients stop there: backpropagation through time, truncated to windows, with the state carried
             over (Williams and Peng 1990, https://doi.org/10.1162/neco.1990.2.4.490). Each epoch begins anew, from zeros
             or from the learned state, which learns from these first rows alone. Held-out rows are read in the same way,
-            in fewer streams if they are few; a fraction is then that of the last rows.
+            in fewer streams if they are few; a fraction is then that of the last rows. A number k: only k rows at a
+            time go on from each other, as where X holds several series of k windows each, or one that is long enough to
+            be cut into pieces of k windows; these groups are shuffled, and each begins anew.
 
         Returns
         -------
@@ -403,7 +415,7 @@ class Network:
             raise ValueError("early_stopping: it needs held-out data; give validation=(X, y) or validation=0.1")
         every = check_integer("every", every, 1)
         if not isinstance(consecutive, bool):
-            raise ValueError(f"consecutive: expected True or False, found {consecutive!r}")
+            consecutive = check_integer("consecutive", consecutive, 2)
         augmentations = check_augment(augment)
         fitting = partial(
             fit_network,
@@ -456,8 +468,8 @@ class Network:
             raise ValueError(
                 f"predict_proba: y has no classes under {self.likelihood!r}; predict_dist(X) gives its distribution"
             )
-        X, count = self._examples(X, threads, lengths), self._threads(threads)
-        return self._as_given(X, self._each(X, lambda engine, rows: engine.probabilities(rows, count)))
+        X, count = examples.checked(self, X, threads, lengths), self._threads(threads)
+        return examples.each(self, X, lambda engine, rows: engine.probabilities(rows, count))
 
     def predict(self, X: Any, *, lengths: Any = None, threads: int | None = None) -> Any:
         """The most probable class of each example, or the mean of y where y has no classes: (n, ...) -> (n,).
@@ -466,12 +478,14 @@ class Network:
         for a class, in the padding.
         """
         self._built()
-        X, count = self._examples(X, threads, lengths), self._threads(threads)
+        X, count = examples.checked(self, X, threads, lengths), self._threads(threads)
         if self.likelihood.classes is None:
-            eta = self._each(X, lambda engine, rows: engine.output(rows, count), True)
-            return self._as_given(X, np.asarray(self._likelihood_of(X).mean(numpy_namespace, eta)))
-        proba = self._each(X, lambda engine, rows: engine.probabilities(rows, count))
-        return self._as_given(X, np.asarray(np.argmax(proba, axis=-1)))
+            return examples.each(self, X, lambda engine, rows: self._mean(engine, rows, count))
+        return examples.each(self, X, lambda engine, rows: np.argmax(engine.probabilities(rows, count), axis=-1))
+
+    def _mean(self, engine: Engine, X: Array, threads: int) -> Array:
+        likelihood = self._likelihood_for(engine.program.form)
+        return np.asarray(likelihood.mean(numpy_namespace, engine.output(X, threads)))
 
     def output(self, X: Any, *, lengths: Any = None, threads: int | None = None) -> Array:
         """η, what the last layer gives and the likelihood makes a probability of: (n, ...) -> (n, width).
@@ -479,8 +493,8 @@ class Network:
         Where there is a y at every step, those of the steps in a row, up to the longest sequence, 0 beyond an end.
         """
         self._built()
-        X, count = self._examples(X, threads, lengths), self._threads(threads)
-        return self._each(X, lambda engine, rows: engine.output(rows, count), True)
+        X, count = examples.checked(self, X, threads, lengths), self._threads(threads)
+        return examples.eta(self, X, count)
 
     def hidden(self, X: Any, *, lengths: Any = None, threads: int | None = None) -> Any:
         """h, the values of the last hidden layer, which the output layer takes: (n, ...) -> (n, m_h).
@@ -489,8 +503,8 @@ class Network:
         `predict_proba` gives it.
         """
         self._built()
-        X, count = self._examples(X, threads, lengths), self._threads(threads)
-        return self._as_given(X, self._each(X, lambda engine, rows: hidden(self, engine, rows, count)))
+        X, count = examples.checked(self, X, threads, lengths), self._threads(threads)
+        return examples.each(self, X, lambda engine, rows: hidden(self, engine, rows, count))
 
     def stream(self, examples: int | None = None) -> Stream:
         """The network one step at a time, for a sequence that is not over yet: its state is kept between calls.
@@ -583,9 +597,9 @@ class Network:
             says of steps beyond an end means nothing.
         """
         self._built()
-        X, count = self._examples(X, threads, lengths), self._threads(threads)
-        eta = self._each(X, lambda engine, rows: engine.output(rows, count), True)
-        return self._likelihood_of(X).distribution(eta.astype(np.float64))
+        X, count = examples.checked(self, X, threads, lengths), self._threads(threads)
+        eta = examples.eta(self, X, count)
+        return examples.likelihood_of(self, X).distribution(eta.astype(np.float64))
 
     def log_likelihood(
         self,
@@ -596,7 +610,7 @@ class Network:
         per_example: bool = False,
         sample_weight: Any = None,
         threads: int | None = None,
-        consecutive: bool = False,
+        consecutive: bool | int = False,
     ) -> Any:
         """LL(θ) = Σ_i w_i log P(y_i | x_i), the handout's equation (3).
 
@@ -614,26 +628,27 @@ class Network:
             w, ones by default.
         threads : int, optional
             As in `fit`.
-        consecutive : bool
+        consecutive : bool or int
             Whether each row goes on where the one before it ends, as in `fit`, here in one stream: the sum is then that
-            of the whole sequence which they were cut from.
+            of the whole sequence which they were cut from, or of those of so many rows each.
 
         Returns
         -------
         float, or (n,) array
         """
         self._built()
-        X, count = self._examples(X, threads, lengths), self._threads(threads)
-        y, log_prob = self._targets(X, y), np.empty(len(X))
+        X, count = examples.checked(self, X, threads, lengths), self._threads(threads)
+        y, log_prob = examples.targets(self, X, y), np.empty(len(X))
         if consecutive:
             check_arguments(lengths=isinstance(X, Ragged))
             engine = self._apart(X)
+            group = len(X) if consecutive is True else check_integer("consecutive", consecutive, 2)
             for row in range(len(X)):
                 here = slice(row, row + 1)
-                log_prob[here] = engine.log_likelihood(X[here], y[here], count, row > 0)
+                log_prob[here] = engine.log_likelihood(X[here], y[here], count, row % group > 0)
         else:
-            for rows, engine, examples in self._blocks(X):
-                log_prob[rows] = engine.log_likelihood(examples, self._of_block(y[rows], engine), count)
+            for rows, engine, block in examples.blocks(self, X):
+                log_prob[rows] = engine.log_likelihood(block, examples.of_block(y, rows, engine), count)
         weights = as_weights(sample_weight, len(X))
         if weights is not None:
             log_prob = weights * log_prob
@@ -641,8 +656,8 @@ class Network:
 
     def _apart(self, X: Array) -> Engine:
         """An engine of its own for examples of this shape, whose state nobody else changes meanwhile."""
-        main, likelihood = self._engine_for(Form(X.shape[1:])), self._likelihood_of(X)
-        check_program(main.program)
+        main, likelihood = self._engine_for(Form(X.shape[1:])), examples.likelihood_of(self, X)
+        check_engine(main)
         apart = make_engine(self.engine, main.program, likelihood, self.dtype)
         for name in main.program.parameters:
             apart.set(name, main.get(name))
@@ -669,12 +684,12 @@ class Network:
         Without the prior: `likeliest.priors` have a ``score`` of their own.
         """
         self._built()
-        X, count = self._examples(X, threads, lengths), self._threads(threads)
-        y, weights = self._targets(X, y), as_weights(sample_weight, len(X))
+        X, count = examples.checked(self, X, threads, lengths), self._threads(threads)
+        y, weights = examples.targets(self, X, y), as_weights(sample_weight, len(X))
         total: dict[str, Array] = {}
-        for rows, engine, examples in self._blocks(X):
+        for rows, engine, block in examples.blocks(self, X):
             w = None if weights is None else weights[rows]
-            gradient = engine.gradient(examples, self._of_block(y[rows], engine), w, count)
+            gradient = engine.gradient(block, examples.of_block(y, rows, engine), w, count)
             total = {name: total[name] + g if total else g for name, g in gradient.items()}
         return total
 
@@ -696,10 +711,12 @@ class Network:
             In float64, whatever the network's precision.
         """
         self._built()
-        X = self._examples(X, 1, lengths)
-        engine, examples, likelihood = self._at_once(X)
+        X = examples.checked(self, X, 1, lengths)
+        engine, rows, likelihood = examples.at_once(self, X)
         theta = {name: engine.get(name) for name in engine.program.parameters}
-        return tracing.trace(engine.program, likelihood, theta, examples, None if y is None else self._targets(X, y))
+        if y is not None:
+            y = examples.of_block(examples.targets(self, X, y), slice(None), engine)
+        return tracing.trace(engine.program, likelihood, theta, rows, y)
 
     def check_gradient(
         self, X: Any, y: Any, *, lengths: Any = None, directions: int = 3, seed: int = 0
@@ -712,13 +729,13 @@ class Network:
             ``ok`` when every relative error is at most 1e-7; printing it gives a table.
         """
         self._built()
-        X = self._examples(X, 1, lengths)
-        engine, examples, likelihood = self._at_once(X)
+        X = examples.checked(self, X, 1, lengths)
+        engine, rows, likelihood = examples.at_once(self, X)
         twin = make_engine(self.engine, engine.program, likelihood, "float64")
         for name in engine.program.parameters:
             twin.set(name, engine.get(name))
-        y = self._targets(X, y)
-        return gradient_check.check_gradient(twin, examples, y, directions=directions, seed=seed, tolerance=1e-7)
+        y = examples.of_block(examples.targets(self, X, y), slice(None), engine)
+        return gradient_check.check_gradient(twin, rows, y, directions=directions, seed=seed, tolerance=1e-7)
 
     def summary(self) -> str:
         """The layers with their shapes and numbers of parameters, and the memory that θ and training take."""
@@ -739,17 +756,6 @@ class Network:
             self._pool_size = resolve_threads(None)
         return self._pool_size
 
-    def _examples(self, X: Any, threads: int | None, lengths: Any = None) -> Any:
-        """X as an array of examples that fit the network, or as `Ragged` ones that do."""
-        examples = as_sequences(X, lengths)
-        if isinstance(examples, Ragged):
-            self._engine_for(Form(examples.shape, True), "X")
-            examples.check(self.dtype, "X")
-            examples.check_codes(self.program, "X")
-        else:
-            self._check_examples(examples, "X", self._threads(threads))
-        return examples
-
     def _engine_for(self, form: Form, argument: str = "X") -> Engine:
         """The engine for examples of a form, or a ValueError that says why there is none."""
         engine = self._built()
@@ -765,84 +771,6 @@ class Network:
             f"{argument}: this network takes examples of shape {own.shape}, found {form.shape}"
             f"{' with lengths' if form.lengths and not own.lengths else ''}{problem}"
         )
-
-    def _blocks(self, X: Any) -> Iterator[tuple[Any, Engine, Array]]:
-        """Examples as engines take them: which of them, the engine, and its input. All at once if they are an array."""
-        if not isinstance(X, Ragged):
-            yield slice(None), self._engine_for(Form(X.shape[1:])), X
-            return
-        for rows, T in X.blocks():
-            yield rows, self._engine_for(Form((T, *X.step), True)), X.pack(T, self.dtype, rows)
-
-    def _at_once(self, X: Any) -> tuple[Engine, Array, Likelihood]:
-        """All examples in one array, with the engine and the likelihood for them."""
-        if isinstance(X, Ragged):
-            engine = self._engine_for(Form(X.shape, True))
-            return engine, X.pack(X.longest, self.dtype), self._likelihood_of(X)
-        return self._engine_for(Form(X.shape[1:])), X, self._likelihood_of(X)
-
-    def _likelihood_of(self, X: Any) -> Likelihood:
-        """The likelihood of examples with so many steps."""
-        return self._likelihood_for(Form(X.shape, True) if isinstance(X, Ragged) else Form(X.shape[1:]))
-
-    def _each(self, X: Any, run: Callable[[Engine, Array], Array], flat: bool = False) -> Array:
-        """What engines make of the examples, in the order of these; of steps beyond an end, 0.
-
-        ``flat``: where there is something at every step, it stands in rows (n, T · k).
-        """
-        if not isinstance(X, Ragged):
-            return run(self._engine_for(Form(X.shape[1:])), X)
-        per_step, made = isinstance(self.likelihood, PerStep), None
-        for rows, engine, examples in self._blocks(X):
-            values = run(engine, examples)
-            T = engine.program.form.shape[0]
-            if per_step and flat:
-                values = values.reshape(len(rows), T, -1)
-            if made is None:
-                rest = (X.longest, *values.shape[2:]) if per_step else values.shape[1:]
-                made = np.zeros((len(X), *rest), values.dtype)
-            if per_step:
-                values[np.arange(T) >= X.lengths[rows][:, None]] = 0
-                made[rows, :T] = values
-            else:
-                made[rows] = values
-        assert made is not None
-        return made.reshape(len(X), -1) if per_step and flat else made
-
-    def _as_given(self, X: Any, values: Array) -> Any:
-        """What there is at every step, of sequences as long as the user's; anything else as it is."""
-        return as_user_had(values, X) if isinstance(X, Ragged) and isinstance(self.likelihood, PerStep) else values
-
-    def _of_block(self, y: Array, engine: Engine) -> Array:
-        """Targets of a block of sequences, for as many steps as it has."""
-        return y[:, : engine.program.form.shape[0]] if isinstance(self.likelihood, PerStep) else y
-
-    def _check_examples(self, X: Array, argument: str, threads: int) -> None:
-        """A ValueError unless X fits the network and every number in it is finite."""
-        engine = self._engine_for(Form(X.shape[1:]), argument)
-        found = None if X.dtype.kind in "biu" else engine.first_non_finite(X, threads)  # those are always finite
-        if found is not None:
-            raise ValueError(non_finite_message(X, *found, argument))
-        check_codes(X, engine.program, argument)
-
-    def _targets(self, X: Any, y: Any, X_name: str = "X", y_name: str = "y") -> Array:
-        likelihood = self._likelihood_of(X)
-        if isinstance(likelihood, PerStep) and y is not None:
-            y = as_step_targets(y, X, X.longest if isinstance(X, Ragged) else likelihood.T, y_name)
-        return self._check_targets(X, y, X_name, y_name, likelihood)
-
-    def _check_targets(
-        self, X: Any, y: Any, X_name: str = "X", y_name: str = "y", likelihood: Likelihood | None = None
-    ) -> Array:
-        """The targets as the likelihood takes them, as many as X has examples."""
-        if y is None:
-            raise ValueError(f"{y_name}: expected the targets of the {len(X)} examples, found None")
-        try:
-            targets = (likelihood or self.likelihood).check(y)
-        except ValueError as error:
-            raise ValueError(f"{y_name}{str(error).removeprefix('y')}") from None
-        check_same_length(X, targets, X_name, y_name)
-        return targets
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the network to a file, with all that it takes to predict and to go on: `likeliest.load` reads it.

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from likeliest import random
 from likeliest.augmentation import Augmentation, Composition, Mixup, compose
-from likeliest.consecutive import streams_of_held_out
+from likeliest.consecutive import Consecutive
 from likeliest.data import as_examples
 from likeliest.engines.base import Engine
 from likeliest.fit import Validation
@@ -55,28 +55,30 @@ def hold_out(
     validation: Any,
     seed: int,
     targets: Callable[..., Array],
-    streams: int = 0,
+    consecutive: Consecutive | None = None,
 ) -> tuple[npt.NDArray[np.uint32] | None, Validation | None]:
     """The rows to train on (None for all) and what is held out; ``targets`` checks y that is given for that.
 
-    Of consecutive rows, which are read as so many ``streams``, a fraction is that of the last ones.
+    Of ``consecutive`` rows, a fraction is that of the last ones, in whole groups.
     """
     if validation is None:
         return None, None
 
     def held(X: Array, y: Array, rows: Array, weights: Array | None) -> Validation:
-        return Validation(X, y, rows, weights, streams_of_held_out(len(rows), streams) if streams else 0)
+        return Validation(X, y, rows, weights, consecutive)
 
     if isinstance(validation, numbers.Real) and not isinstance(validation, bool):
         fraction = float(validation)
         count = round(fraction * len(X)) if 0 < fraction < 1 else 0
+        if consecutive is not None and consecutive.length and count:
+            count = max(0, len(X) - consecutive.length * max(1, round((len(X) - count) / consecutive.length)))
         if not 0 < count < len(X):
             raise ValueError(
                 f"validation: expected a fraction that leaves some of the {len(X)} examples on both sides, "
                 f"found {validation!r}"
             )
         order = np.argsort(random.uniform(random.stream(seed, random.SPLIT), (len(X),)), kind="stable")
-        if streams:
+        if consecutive is not None:
             order = np.arange(len(X))[::-1]
         held_out, rows = (np.sort(part).astype(np.uint32) for part in (order[:count], order[count:]))
         return rows, held(X, y, held_out, weights)
@@ -86,11 +88,8 @@ def hold_out(
                 f"validation: expected a mask of shape ({len(X)},) that leaves some examples on both sides, found "
                 f"{validation.sum()} of shape {validation.shape}"
             )
-        if streams and (cuts := np.count_nonzero(validation[1:] != validation[:-1])) != 1:
-            raise ValueError(
-                "validation: with consecutive=True, expected a mask of the first rows or of the last ones, so that "
-                f"those left go on from each other; found one that changes {cuts} times"
-            )
+        if consecutive is not None:
+            consecutive.check_mask(validation)
         rows, held_out = (np.flatnonzero(mask).astype(np.uint32) for mask in (~validation, validation))
         return rows, held(X, y, held_out, weights)
     if not isinstance(validation, tuple | list) or len(validation) != 2:

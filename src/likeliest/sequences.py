@@ -239,6 +239,12 @@ def as_step_targets(y: Any, like: Array | Ragged, T: int, argument: str = "y") -
     ValueError
         When a sequence of targets is not as long as its sequence in X.
     """
+    parts = step_targets(y, like, T, argument)
+    return parts if isinstance(parts, np.ndarray) else laid(parts, T)
+
+
+def step_targets(y: Any, like: Array | Ragged, T: int, argument: str = "y") -> Array | list[Array]:
+    """The targets of each sequence, (T_i,) or (T_i, d); what has no axis of steps stays as it is, an array."""
     n = len(like)
     expected = like.lengths if isinstance(like, Ragged) else np.full(n, T)
     if is_list(y):
@@ -249,7 +255,7 @@ def as_step_targets(y: Any, like: Array | Ragged, T: int, argument: str = "y") -
     else:
         y = np.asarray(y)
         if y.ndim < 2 or y.dtype.kind not in "biuf":
-            return y
+            return np.asarray(y)
         parts, found = list(y), np.full(len(y), y.shape[1])
         if isinstance(like, Ragged) and len(y) == n and y.shape[1] in (like.longest, T):
             found = expected
@@ -259,20 +265,26 @@ def as_step_targets(y: Any, like: Array | Ragged, T: int, argument: str = "y") -
             f"{argument}: expected a target at every step, {expected[i]} for sequence {i}, found {found[i]}; NaN is "
             "for a step without one"
         )
-    laid = np.full((len(parts), T, *parts[0].shape[1:]), np.nan)
-    for row, part, t in zip(laid, parts, found, strict=True):
-        row[:t] = part[:t]
-    return laid
+    return [part[:t] for part, t in zip(parts, found, strict=True)]
 
 
-def as_user_had(values: Array, like: Ragged) -> Any:
-    """What there is at every step (n, T, …): a list of (T_i, …) arrays for a list, else NaN (or −1) behind the ends."""
+def laid(parts: Sequence[Array], T: int) -> Array:
+    """Targets (n, T) or (n, T, d), NaN behind the ends."""
+    rows = np.full((len(parts), T, *parts[0].shape[1:]), np.nan)
+    for row, part in zip(rows, parts, strict=True):
+        row[: len(part)] = part
+    return rows
+
+
+def as_user_had(parts: list[Array], like: Ragged) -> Any:
+    """What there is at every step: a list of (T_i, …) arrays for a list, else an array, NaN (or −1) behind the ends."""
     if not like.padded:
-        return [value[:t].copy() for value, t in zip(values, like.lengths, strict=True)]
-    values = values[:, : like.longest].copy()
-    behind = np.arange(values.shape[1]) >= like.lengths[:, None]
-    values[behind] = np.nan if values.dtype.kind == "f" else -1
-    return values
+        return parts
+    first = parts[0]
+    rows = np.full((len(parts), like.longest, *first.shape[1:]), np.nan if first.dtype.kind == "f" else -1, first.dtype)
+    for row, part in zip(rows, parts, strict=True):
+        row[: len(part)] = part
+    return rows
 
 
 # The order of an epoch ------------------------------------------------------------------------------------------------

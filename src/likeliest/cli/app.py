@@ -338,7 +338,7 @@ def text(
     out: options.TextOut = None,
     force: options.Force = False,
     hidden: options.Hidden = None,
-    length: options.WindowLength = 128,
+    length: options.WindowLength = 64,
     epochs: options.Epochs = None,
     start: options.Start = "",
     samples: options.Samples = 3,

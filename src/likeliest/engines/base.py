@@ -21,8 +21,9 @@ class Chunk(NamedTuple):
     ``order`` is (m,) uint32, ``bounds`` (steps + 1,) int64 from 0 to m. ``factors`` (steps,) float64 multiply the
     learning rate. After each step the average of θ, if one is kept, goes ``rates`` (steps,) float64 of its way to θ.
 
-    ``carries`` (steps,) bool says of each step whether recurrences begin, row by row, where they ended at the step
-    before, with a state that is then a constant; else they begin as the program says. None: the state is not kept.
+    ``carries`` (m,) bool says of each entry of the order whether recurrences begin there in the state in which they
+    ended the row at the same place of the minibatch before, which is then a constant; else they begin as the program
+    says. None: the state is not kept.
     """
 
     order: npt.NDArray[np.uint32]
@@ -53,7 +54,7 @@ class Engine(Protocol):
     """Holds θ and the optimizer's state, and runs the program on data.
 
     X is (n, *input_shape) of any real dtype and layout, y (n,) or (n, targets) as the likelihood's ``check`` returned
-    it, w (n,) weights or None for ones.
+    it, w (n,) weights or None for ones. An engine that knows ``carries`` says so by ``carries_states = True``.
     """
 
     program: Program
@@ -97,7 +98,7 @@ class Engine(Protocol):
         """
 
     def log_likelihood(self, X: Array, y: Array, threads: int, carries: bool | None = None) -> Array:
-        """Log P(y_i | x_i): (n,) float64. ``carries`` is as of a step of a `Chunk`, after a step or such a call."""
+        """Log P(y_i | x_i): (n,) float64; ``carries`` says of all rows what it says of each in a `Chunk`."""
 
     def gradient(self, X: Array, y: Array, w: Array | None, threads: int) -> dict[str, Array]:
         """∂/∂θ Σ_i w_i log P(y_i | x_i), by parameter name."""

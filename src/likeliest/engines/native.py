@@ -43,6 +43,8 @@ def instruction_set() -> str:
 class Native:
     """Holds θ in the core; arrays are read where they are, whatever their number type and layout."""
 
+    carries_states = True
+
     def __init__(self, program: Program, likelihood: Likelihood, dtype: str, priors: Mapping[str, Prior]) -> None:
         self.program, self.likelihood, self.dtype = program, likelihood, np.dtype(dtype)
         name, constants, groups = likelihood.kernel()
@@ -116,9 +118,8 @@ class Native:
 
     def permutations(self, seed: int, epochs: range, n: int, threads: int) -> npt.NDArray[np.uint32]:
         """The order of the n examples in each of the epochs: (len(epochs), n)."""
-        return _native.permutations(
-            *random.stream(seed, random.ORDER), epochs.start, epochs.stop, n, threads, instruction_set()
-        )
+        key = random.stream(seed, random.ORDER)
+        return _native.permutations(*key, epochs.start, epochs.stop, n, threads, instruction_set())
 
     def train(
         self, X: Array, y: Array, w: Array | None, chunk: Chunk, t: int, floor: float, terms: Terms, threads: int

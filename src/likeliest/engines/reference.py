@@ -22,6 +22,7 @@ from likeliest.xp import numpy_namespace as xp
 
 Values = dict[str, Array]
 
+GOES_ON = "goes on"  # beside the states that are carried: (n, 1) whether a row begins in them
 ROWS_WORTH = 1 << 20  # numbers, that a search through X takes at a time
 
 
@@ -77,8 +78,8 @@ def backward(
         page = OPERATIONS[step.operation]
         gradients = list(page.backward(g[step.output], values[step.output], *arguments, **attributes))
         if carried and step.output in carried:  # a constant: the gradient ends here
-            place = _place_of_state(step)
-            gradients[place : place + 1] = [np.zeros_like(gradients[place])] if step.attributes["state"] else []
+            place, goes_on = _place_of_state(step), carried[GOES_ON]
+            gradients[place : place + 1] = [np.where(goes_on, 0, gradients[place])] if step.attributes["state"] else []
         for name, gradient in zip((*step.inputs, *step.parameters), gradients, strict=True):
             g[name] = g[name] + gradient if name in g else gradient
     return {name: g[name] for name in values}, {name: g[name] for name in theta}
@@ -90,8 +91,11 @@ def _called(
     """What a page is called with: its values and parameters, with the state that is carried; its attributes."""
     arguments, attributes = _arguments(step, values, theta), _attributes(index, step, values, training)
     if carried and step.output in carried:
-        place = _place_of_state(step)
-        arguments[place : place + bool(step.attributes["state"])] = [carried[step.output]]
+        place, state = _place_of_state(step), carried[step.output]
+        own = arguments[place : place + bool(step.attributes["state"])]
+        arguments[place : place + len(own)] = [
+            np.where(carried[GOES_ON], state, own[0] if own else 0).astype(state.dtype)
+        ]
         attributes["state"] = True
     return arguments, attributes
 
@@ -120,6 +124,8 @@ def _attributes(index: int, step: Step, values: Values, training: Training | Non
 
 class Reference:
     """Holds θ as NumPy arrays by name; in float64 it is the oracle for every other engine."""
+
+    carries_states = True
 
     def __init__(self, program: Program, likelihood: Likelihood, dtype: str, priors: Mapping[str, Prior]) -> None:
         self.program, self.likelihood, self.dtype, self.priors = program, likelihood, np.dtype(dtype), priors
@@ -193,8 +199,8 @@ class Reference:
             batch = chunk.order[chunk.bounds[k] : chunk.bounds[k + 1]]
             training = Training(terms.seed, t + k)
             x, shares = self._augmented(X[batch], terms, t + k)
-            carries = None if chunk.carries is None else bool(chunk.carries[k])
-            carried = self._carried(carries, len(batch))
+            carries = None if chunk.carries is None else chunk.carries[chunk.bounds[k] : chunk.bounds[k + 1]]
+            carried = self._carried(carries)
             weights = None if w is None else w[batch]
             total, gradient, values = self._score(x, y[batch], weights, training, shares, carried)
             self._carry(carries, values, carried)
@@ -254,11 +260,14 @@ class Reference:
                 for name, value in zip(step.parameters[-len(seen) :], seen, strict=True):
                     self.theta[name] = value.astype(self.dtype)
 
-    def _carried(self, carries: bool | None, n: int) -> Values | None:
-        """The state in which n rows begin, where they go on from the last ones."""
-        return {name: state[:n] for name, state in self.carried.items()} if carries else None
+    def _carried(self, carries: npt.NDArray[np.bool_] | None) -> Values | None:
+        """The state in which rows begin that go on from the last ones, by recurrence, and which rows these are."""
+        if carries is None or not carries.any():
+            return None
+        last = np.minimum(np.arange(len(carries)), len(next(iter(self.carried.values()))) - 1)
+        return {GOES_ON: carries[:, None]} | {name: state[last] for name, state in self.carried.items()}
 
-    def _carry(self, carries: bool | None, values: Values, carried: Values | None) -> None:
+    def _carry(self, carries: npt.NDArray[np.bool_] | None, values: Values, carried: Values | None) -> None:
         """Takes down the state in which rows end, where others may go on."""
         if carries is not None:
             with np.errstate(over="ignore", invalid="ignore"):
@@ -266,10 +275,11 @@ class Reference:
 
     def log_likelihood(self, X: Array, y: Array, threads: int, carries: bool | None = None) -> Array:
         """Log P(y_i | x_i): (n,) float64; see `Engine.log_likelihood`."""
-        carried = self._carried(carries, len(X))
+        of_each = None if carries is None else np.full(len(X), carries)
+        carried = self._carried(of_each)
         with np.errstate(over="ignore", invalid="ignore"):
             values = forward(self.program, self.theta, np.asarray(X).astype(self.dtype), None, carried)
-            self._carry(carries, values, carried)
+            self._carry(of_each, values, carried)
             return np.asarray(log_prob_of(self.likelihood, values[OUTPUT], y), np.float64)
 
     def gradient(self, X: Array, y: Array, w: Array | None, threads: int) -> Values:
