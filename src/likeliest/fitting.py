@@ -191,6 +191,7 @@ def fit_network(
         raise
     finally:
         progress.close()
+        engine.forget()
         if checkpoints is not None:
             network._last_call = checkpoints.place, checkpoints.start, digest_of_state(engine, position)
 

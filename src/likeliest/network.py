@@ -19,7 +19,7 @@ from likeliest.augmentation import check as check_augment
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import Checkpoints
 from likeliest.data import as_weights, check_codes, check_same_length, non_finite_message
-from likeliest.engines import ENGINES, make_engine
+from likeliest.engines import check_engine, make_engine
 from likeliest.engines.base import Engine
 from likeliest.engines.other_lengths import OtherLengths
 from likeliest.fit import Callback, Position
@@ -127,17 +127,14 @@ class Network:
         named = prior if isinstance(prior, Mapping) else {} if prior is None else {"prior": prior}
         for wrong in (value for value in named.values() if not isinstance(value, Prior)):
             raise ValueError(f"prior: expected one of likeliest.priors, such as Normal(1.0); found {wrong!r}")
-        if engine not in ENGINES:
-            raise ValueError(f"engine: expected one of {ENGINES}, found {engine!r}")
-        if str(np.dtype(dtype)) not in ("float32", "float64"):
-            raise ValueError(f'dtype: expected "float32" or "float64", found {dtype!r}')
+        dtype = check_engine(engine, dtype)
         for one in initializer.values() if isinstance(initializer, Mapping) else [initializer]:
             initializers.resolve(one, "initializer", initializers.Zeros())
         self.likelihood: Likelihood = likelihoods.resolve(likelihood)
         self.prior = prior
         self.initializer = initializer
         self.engine = engine
-        self.dtype = str(np.dtype(dtype))
+        self.dtype = dtype
         self.history: History | None = None
         self._engine: Engine | None = None
         self._later: Callable[[], Engine] | None = None  # makes the engine when it is needed

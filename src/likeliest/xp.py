@@ -48,7 +48,7 @@ class Namespace:
 
     def log_sum_exp(self, z: Any) -> Any:
         """Log Σ_k e^(z_k) over the last axis, which is kept; without overflow."""
-        top = self.library.max(z, axis=-1, keepdims=True)
+        top = self.stop_gradient(self.library.max(z, axis=-1, keepdims=True))
         return top + self.library.log(self.library.sum(self.library.exp(z - top), axis=-1, keepdims=True))
 
     def scan(self, step: Any, carry: Any, xs: Any, reverse: bool = False) -> tuple[Any, Any]:

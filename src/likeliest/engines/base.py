@@ -92,6 +92,9 @@ class Engine(Protocol):
         below ``floor`` or not a number, and returns up to that step.
         """
 
+    def forget(self) -> None:
+        """A fit is over: lets go of what is kept of its examples, which may be others when they are seen again."""
+
     def log_likelihood(self, X: Array, y: Array, threads: int) -> Array:
         """Log P(y_i | x_i): (n,) float64."""
 

@@ -118,6 +118,9 @@ class Native:
         """The order of the n examples in each of the epochs: (len(epochs), n)."""
         return _native.permutations(*random.stream(seed, random.ORDER), epochs.start, epochs.stop, n, threads)
 
+    def forget(self) -> None:
+        """Nothing: examples are read where they are."""
+
     def train(
         self, X: Array, y: Array, w: Array | None, chunk: Chunk, t: int, floor: float, terms: Terms, threads: int
     ) -> Array:
