@@ -85,6 +85,16 @@ class Namespace:
         """Log Φ(z): the log of the probability that a standard Normal is below z."""
         return self._special("log_ndtr")(z)
 
+    def hazard(self, z: Any) -> Any:
+        """φ(z) / Φ(−z), the derivative of −log Φ(−z); for z > 4 by the continued fraction z + 1/(z + 2/(z + 3/(z + …."""
+        far = self.library.maximum(z, 4.0)
+        fraction = far
+        for k in range(40, 0, -1):
+            fraction = far + k / fraction
+        near = self.library.minimum(z, 4.0)
+        density = self.library.exp(-0.5 * near * near - self.log_ndtr(-near)) * (0.5 / numpy.pi) ** 0.5
+        return self.library.where(z > 4.0, fraction, density)
+
     def stirling(self, a: Any) -> Any:
         """Log Γ(a) − (a log a − a), a > 0: what Stirling's formula leaves, ½ log(2π/a) + 1/(12a) − … for large a.
 

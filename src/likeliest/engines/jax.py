@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -22,6 +22,7 @@ from likeliest import random
 from likeliest.engines.base import AVERAGE, Array, Chunk, Terms
 from likeliest.engines.finite import first_non_finite
 from likeliest.likelihoods import Likelihood
+from likeliest.likelihoods.base import has_score_on
 from likeliest.likelihoods.custom import check_shape
 from likeliest.ops import OPERATIONS
 from likeliest.optimizers import Optimizer
@@ -284,7 +285,25 @@ def log_prob_of(likelihood: Likelihood, eta: Any, y: Any) -> Any:
             f'engine="native" ({str(error).splitlines()[0]})'
         ) from error
     check_shape(likelihood, "log_prob", np.shape(log_prob), (len(eta),))
-    return log_prob
+    return scored(likelihood, eta, y) if has_score_on(likelihood) else log_prob
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def scored(likelihood: Likelihood, eta: Any, y: Any) -> Any:
+    """Log P(y | η): (n,), whose derivative by η is what the likelihood's page says: it stays precise at the ends."""
+    return likelihood.log_prob(xp, eta, y)
+
+
+def _scored_forward(likelihood: Likelihood, eta: Any, y: Any) -> tuple[Any, Any]:
+    return likelihood.log_prob(xp, eta, y), (eta, y)
+
+
+def _scored_backward(likelihood: Likelihood, kept: Any, g: Any) -> tuple[Any, None]:
+    eta, y = kept
+    return g[:, None] * likelihood.score(eta, y, xp), None
+
+
+scored.defvjp(_scored_forward, _scored_backward)
 
 
 @lru_cache(maxsize=64)
