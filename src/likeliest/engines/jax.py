@@ -35,6 +35,7 @@ Values = dict[str, Any]
 
 ROWS_IN_A_LOOP = 1 << 16  # how many places for examples a compiled loop has, and
 STEPS_IN_A_LOOP = 1 << 12  # how many steps at most; a chunk takes several loops, or leaves the rest of one alone
+CONTINUED = 80  # terms of the continued fraction of E₁: enough for float64 at 1
 BLOCK = 1 << 22  # numbers of X that a prediction takes at a time
 
 
@@ -47,6 +48,38 @@ class Numbers(Namespace):
     def logistic(self, z: Any) -> Any:
         """σ(z)."""
         return jax.nn.sigmoid(z)
+
+    def scaled_exp1(self, u: Any) -> Any:
+        """e^u E₁(u) for u > 0."""
+        return scaled_exp1(u)
+
+
+@jax.custom_jvp
+def scaled_exp1(u: Any) -> Any:
+    """e^u E₁(u) for u > 0: by its power series up to 1, and by its continued fraction from there on.
+
+    JAX's own E₁ goes round and round for ever on some numbers in float64.
+    """
+    near, far = jnp.minimum(u, 1.0), jnp.maximum(u, 1.0)
+    series, term = -np.euler_gamma - jnp.log(near), -jnp.ones_like(near)
+    for k in range(1, 20):
+        term = -term * near / k
+        series = series + term / k
+
+    def deeper(i: Any, f: Any) -> Any:
+        k = (CONTINUED - i).astype(far.dtype)
+        return far + 2 * k - 1 - k * k / f
+
+    fraction = lax.fori_loop(0, CONTINUED, deeper, far + 2 * CONTINUED + 1)
+    return jnp.where(u < 1.0, jnp.exp(near) * series, 1 / fraction)
+
+
+@scaled_exp1.defjvp
+def _scaled_exp1_slope(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Any, Any]:
+    """e^u E₁(u) − 1/u; far out, where that cancels, −1/u² + 2/u³ − 6/u⁴."""
+    (u,), (du,) = primals, tangents
+    value, far = scaled_exp1(u), jnp.maximum(u, 1.0)
+    return value, du * jnp.where(u > 1e4, -(1 - (2 - 6 / far) / far) / far / far, value - 1 / u)
 
 
 xp = Numbers()
