@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <memory>
 #include <optional>
 
 #include "engine/engine.hpp"
@@ -26,6 +27,7 @@ using Any = nb::ndarray<nb::ro, nb::device::cpu>;
 using Order = nb::ndarray<const std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Numbers = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Bounds = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Flags = nb::ndarray<const bool, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 Type type_of(const nb::dlpack::dtype& dtype) {
   using Code = nb::dlpack::dtype_code;
@@ -147,15 +149,17 @@ class PyEngine {
   nb::object train(const Any& x, const Any& y, const std::optional<Any>& weight, const Order& order,
                    const Bounds& bounds, const Numbers& factors, const std::optional<Numbers>& rates, std::int64_t t,
                    double floor, std::tuple<double, double, std::uint32_t, std::uint32_t> terms,
-                   const nb::object& custom, int threads, const std::optional<AugmentationArguments>& augmentation) {
+                   const nb::object& custom, int threads, const std::optional<AugmentationArguments>& augmentation,
+                   const std::optional<Flags>& carries) {
     Examples data = examples(x, &y, weight);
     const std::ptrdiff_t steps = std::ptrdiff_t(bounds.size()) - 1;
     const std::int64_t end = steps < 0 ? 0 : bounds.data()[steps];
     bool good = steps >= 0 && bounds.data()[0] >= 0 && end <= std::int64_t(order.size());
     for (std::ptrdiff_t k = 0; good && k < steps; ++k) good = bounds.data()[k] < bounds.data()[k + 1];
-    for (std::size_t i = 0; good && i < order.size(); ++i) good = std::ptrdiff_t(order.data()[i]) < data.x.rows;
+    good = good && are_rows(order.data(), std::ptrdiff_t(order.size()), data.x.rows);
     good = good && std::ptrdiff_t(factors.size()) == steps && (!rates || std::ptrdiff_t(rates->size()) == steps);
-    if (!good) throw std::invalid_argument("train: order, bounds, factors or rates do not fit the data");
+    good = good && (!carries || std::ptrdiff_t(carries->size()) == steps);
+    if (!good) throw std::invalid_argument("train: order, bounds, factors, rates or carries do not fit the data");
     CallBack call(*this, custom);
     data.custom = call.custom();
     const auto [prior_scale, clip_norm, noise0, noise1] = terms;
@@ -165,9 +169,11 @@ class PyEngine {
     std::ptrdiff_t written;
     {
       nb::gil_scoped_release release;
-      written = engine_->train(
-          data, {order.data(), bounds.data(), factors.data(), rates ? rates->data() : nullptr, steps, t},
-          {prior_scale, clip_norm, {noise0, noise1}, augmented ? &*augmented : nullptr}, floor, threads, totals.data());
+      written = engine_->train(data,
+                               {order.data(), bounds.data(), factors.data(), rates ? rates->data() : nullptr, steps, t,
+                                carries ? carries->data() : nullptr},
+                               {prior_scale, clip_norm, {noise0, noise1}, augmented ? &*augmented : nullptr}, floor,
+                               threads, totals.data());
     }
     call.rethrow();
     double* out;
@@ -187,22 +193,22 @@ class PyEngine {
     call.rethrow();
   }
 
-  nb::object log_likelihood(const Any& x, const Any& y, int threads) {
+  nb::object log_likelihood(const Any& x, const Any& y, int threads, std::optional<bool> carries) {
     const Examples data = examples(x, &y, std::nullopt);
     double* out;
     auto result = new_array<double>({x.shape(0)}, &out);
     {
       nb::gil_scoped_release release;
-      engine_->log_likelihood(data, threads, out);
+      engine_->log_likelihood(data, threads, out, carry_of(carries));
     }
     return nb::cast(result);
   }
 
-  nb::object output(const Any& x, int threads) {
+  nb::object output(const Any& x, int threads, std::optional<bool> carries) {
     const Source source = examples(x, nullptr, std::nullopt).x;
     return array({x.shape(0), std::size_t(width_)}, [&](void* out) {
       nb::gil_scoped_release release;
-      engine_->output(source, threads, out);
+      engine_->output(source, threads, out, carry_of(carries));
     });
   }
 
@@ -265,6 +271,9 @@ class PyEngine {
     std::exception_ptr raised_;
   };
 
+  static Carry carry_of(std::optional<bool> carries) {
+    return !carries ? Carry::none : *carries ? Carry::go_on : Carry::begin;
+  }
   bool right_type(const Any& a) const {
     return a.dtype() == (double_ ? nb::dtype<double>() : nb::dtype<float>()) && contiguous(a);
   }
@@ -327,7 +336,8 @@ std::optional<std::pair<std::ptrdiff_t, std::ptrdiff_t>> first_non_finite_of(con
 
 // One permutation of 0 .. n - 1 for each counter in [first, last): the epochs of one seed.
 nb::object permutations(std::uint32_t key0, std::uint32_t key1, std::uint32_t first, std::uint32_t last,
-                        std::uint32_t n, int threads) {
+                        std::uint32_t n, int threads, const std::string& isa) {
+  const Table<float>& table = *tables_for(isa).single;
   std::uint32_t* out;
   const std::uint32_t count = last - first;
   auto result = new_array<std::uint32_t>({count, n}, &out);
@@ -335,12 +345,11 @@ nb::object permutations(std::uint32_t key0, std::uint32_t key1, std::uint32_t fi
     nb::gil_scoped_release release;
     // A thread takes every so many'th epoch, where there is enough to do for several.
     threads = std::min<std::size_t>(std::size_t(threads), std::max<std::size_t>(std::size_t(count) * n / 4096, 1));
-    std::vector<std::vector<std::uint64_t>> scratch(std::size_t(threads),
-                                                    std::vector<std::uint64_t>(2 * std::size_t(n)));
+    const auto scratch = std::make_unique_for_overwrite<std::uint64_t[]>(2 * std::size_t(n) * std::size_t(threads));
     auto job = [&](int thread, Team& team) noexcept {
       for (std::uint32_t k = std::uint32_t(thread); k < count; k += std::uint32_t(team.threads()))
-        permutation(threefry({key0, key1}, {first + k, 0}), n, out + std::size_t(k) * n,
-                    scratch[std::size_t(thread)].data());
+        permutation(table, threefry({key0, key1}, {first + k, 0}), n, out + std::size_t(k) * n,
+                    scratch.get() + 2 * std::size_t(n) * std::size_t(thread));
     };
     run_on_pool(threads, job);
   }
@@ -396,10 +405,12 @@ NB_MODULE(_native, m) {
       .def("start", &PyEngine::start, nb::call_guard<nb::gil_scoped_release>())
       .def("train", &PyEngine::train, nb::arg("x"), nb::arg("y"), nb::arg("weight").none(), nb::arg("order"),
            nb::arg("bounds"), nb::arg("factors"), nb::arg("rates").none(), nb::arg("t"), nb::arg("floor"),
-           nb::arg("terms"), nb::arg("custom").none(), nb::arg("threads"), nb::arg("augmentation").none() = nb::none())
+           nb::arg("terms"), nb::arg("custom").none(), nb::arg("threads"), nb::arg("augmentation").none() = nb::none(),
+           nb::arg("carries").none() = nb::none())
       .def("gradient", &PyEngine::gradient, nb::arg("x"), nb::arg("y"), nb::arg("weight").none(),
            nb::arg("custom").none(), nb::arg("threads"))
-      .def("log_likelihood", &PyEngine::log_likelihood)
-      .def("output", &PyEngine::output)
+      .def("log_likelihood", &PyEngine::log_likelihood, nb::arg("x"), nb::arg("y"), nb::arg("threads"),
+           nb::arg("carries").none() = nb::none())
+      .def("output", &PyEngine::output, nb::arg("x"), nb::arg("threads"), nb::arg("carries").none() = nb::none())
       .def("probabilities", &PyEngine::probabilities);
 }

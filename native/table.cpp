@@ -3,6 +3,7 @@
 #include "kernels/augment.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/narrow.hpp"
+#include "kernels/random.hpp"
 #include "likelihoods/bernoulli.hpp"
 #include "likelihoods/beta.hpp"
 #include "likelihoods/categorical.hpp"
@@ -190,6 +191,7 @@ constexpr Table<T> table{
     sum_squares_of_channels<T>,
     sum_products_of_channels<T>,
     combine_channels<T>,
+    draw,
     displace<T>,
     resample<T>,
     multiply_adds<T>,

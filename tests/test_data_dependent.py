@@ -80,6 +80,45 @@ def test_other_layers_and_shapes() -> None:
     assert np.array_equal(unit_variance(bare, examples()).parameters["output.W"], before)
 
 
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_steps_beyond_an_end_do_not_count(engine: str) -> None:
+    rng = np.random.default_rng(3)
+    X = [5 + 3 * rng.normal(size=(t, 2)) for t in (1, 9, 4, 6, 6, 30)]
+    layers = [
+        ll.Dense(4, "tanh"),
+        ll.GRU(5, return_sequences=True),
+        ll.Dense(3, "relu"),
+        ll.GlobalAvgPool(),
+        ll.Dense(2),
+    ]
+    net = network(*layers, inputs=(6, 2), engine=engine)
+    before = net.parameters["gru_1.W"].copy(), net.parameters["output.W"].copy()
+    unit_variance(net, X)
+    for name in ("dense_1.z", "dense_2.z"):
+        z = np.concatenate([net.trace(x[None]).values[name][0] for x in X])
+        np.testing.assert_allclose(z.mean(axis=0), 0, atol=1e-12)
+        np.testing.assert_allclose(z.std(axis=0), 1, rtol=1e-12)
+    z = net.trace(X).values["dense_3.h"]
+    np.testing.assert_allclose(z.std(axis=0), 1, rtol=1e-12)
+    assert np.array_equal(net.parameters["gru_1.W"], before[0])
+    padded = np.full((6, 40, 2), np.nan)
+    for row, x in zip(padded, X, strict=True):
+        row[: len(x)] = x
+    twin = unit_variance(network(*layers, inputs=(6, 2), engine=engine), padded, [len(x) for x in X])
+    for name, value in net.parameters.items():
+        np.testing.assert_allclose(twin.parameters[name], value, rtol=1e-12)
+
+
+@pytest.mark.parametrize("likelihood", ["normal", ll.likelihoods.PerStep(BERNOULLI)])
+def test_the_output_is_left_alone_whatever_it_is_called(likelihood: Any) -> None:
+    steps = not isinstance(likelihood, str)
+    net = ll.Network([ll.RNN(3, return_sequences=steps), ll.Dense(3)], likelihood=likelihood).build((6, 2), seed=1)
+    before = net.parameters["output.W"].copy(), net.parameters["dense_1.W"].copy()
+    unit_variance(net, examples(20, 6, 2))
+    assert np.array_equal(net.parameters["output.W"], before[0])
+    assert not np.array_equal(net.parameters["dense_1.W"], before[1])
+
+
 def test_what_does_not_fit_is_refused() -> None:
     net = network(ll.Dense(5))
     with pytest.raises(ValueError, match=r"X: this network takes examples of shape \(6,\), found \(4,\)"):

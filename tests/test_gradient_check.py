@@ -37,6 +37,20 @@ def test_what_is_right_passes_and_is_shown(engine: str, dtype: str) -> None:
     assert all(np.array_equal(before[name], value) for name, value in net.parameters.items())
 
 
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_running_statistics_are_left_out(engine: str) -> None:
+    layers = [ll.Dense(6, "tanh"), ll.BatchNorm(), ll.Dense(4, "gelu"), ll.BatchNorm()]
+    net = ll.Network(layers, likelihood="bernoulli", engine=engine)
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 5)), rng.integers(0, 2, 40)
+    net.fit(X, y, epochs=2, seed=0)  # so that they are not what they were at the start
+    check = net.check_gradient(X, y)
+    assert check.ok, str(check)
+    assert set(check.errors) == set(net.parameters) - set(net.program.statistics)
+    assert "batch_norm_2.gamma" in check.errors
+    assert "batch_norm_2.mean" not in str(check)
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_a_kink_is_no_false_alarm(activation: str) -> None:
     """relu has no derivative at 0: a difference quotient across the corner would say that a right gradient is wrong."""

@@ -97,6 +97,52 @@ def test_a_network_without_theta_starts_where_fit_would(engine: str) -> None:
     assert found.log_likelihood[0] == pytest.approx(history.log_likelihood[0], rel=1e-12)
 
 
+@pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize("steps", [False, True])
+@pytest.mark.parametrize("padded", [False, True])
+def test_sequences_go_through_as_in_a_fit(padded: bool, steps: bool, engine: str) -> None:
+    """Lists, and arrays with lengths: at rates that do nothing, log-likelihoods are those of the minibatches."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1, 9, 20)
+    X = [rng.normal(size=(t, 2)) for t in lengths]
+    y: Any = [(x[:, 0] > 0).astype(int) for x in X] if steps else (lengths > 4).astype(int)
+    layers = [ll.GRU(4, return_sequences=steps)]
+    make = lambda: ll.Network(layers, likelihood="bernoulli", engine=engine, dtype="float64")  # noqa: E731
+    given: dict[str, Any] = {"X": X, "y": y}
+    if padded:
+        given = {"X": np.full((20, 9, 2), np.nan), "y": y, "lengths": lengths}
+        for row, x in zip(given["X"], X, strict=True):
+            row[: len(x)] = x
+    seen: list[int] = []
+    net = make().build((5, 2), seed=3)
+    kind = type(net._engine)
+    train = kind.train  # type: ignore[union-attr]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kind, "train", lambda *a: (seen.extend(a[4].order), train(*a))[1])
+        found = find_learning_rate(net, **given, low=1e-12, high=1e-11, steps=5, batch_size=4, seed=1)
+    each = net.log_likelihood(X, y, per_example=True)
+    np.testing.assert_allclose(found.log_likelihood, each[seen].reshape(5, 4).mean(axis=1), rtol=1e-9)
+    assert sorted(seen) == list(range(20))
+    assert all((np.diff(lengths[batch]) <= 0).all() for batch in np.reshape(seen, (5, 4)))
+    assert net.program.form == ((5, 2), False)  # the network is as it was
+    fresh, history = find_learning_rate(make(), **given, steps=5, batch_size=20, seed=2), make()
+    first = history.fit(**given, epochs=1, batch_size=None, seed=2).log_likelihood[0]
+    assert fresh.log_likelihood[0] == pytest.approx(first, rel=1e-10)
+
+
+def test_gradients_are_clipped_as_in_a_fit() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(8, 4, 2)) * 100, rng.integers(0, 2, 8)
+    net = ll.Network([ll.RNN(4, "relu")], likelihood="bernoulli", dtype="float64").build((4, 2), seed=0)
+    found = [
+        find_learning_rate(net, X, y, GradientAscent(), low=1e-3, steps=6, batch_size=8, **how).log_likelihood
+        for how in ({}, {"clip_norm": 1.0}, {"clip_norm": None}, {"clip_norm": np.inf})
+    ]
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[2], found[3])
+    assert not np.array_equal(found[0], found[2])
+
+
 def test_the_network_stays_as_it_was() -> None:
     X, y = data()
     net, twin = network().build(4, seed=0), network().build(4, seed=0)
@@ -154,6 +200,7 @@ def test_it_ends_where_the_log_likelihood_is_no_number() -> None:
         ({"high": np.nan}, "low, high: expected positive numbers with low < high"),
         ({"steps": 1}, "steps: expected a whole number of at least 2, found 1"),
         ({"steps": 2.5}, "steps: expected a whole number of at least 2, found 2.5"),
+        ({"clip_norm": -1}, "clip_norm: expected a positive number, found -1"),
         ({"batch_size": 0}, "batch_size: expected a whole number of at least 1, found 0"),
     ],
 )

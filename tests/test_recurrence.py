@@ -504,8 +504,6 @@ MIXES = [
     ll.ConvTranspose1D(4, 3),
     ll.Upsample1D(2),
     ll.Flatten(),
-    ll.GlobalAvgPool(),
-    ll.GlobalMaxPool(),
     ll.BatchNorm(),
     ll.GroupNorm(1),
 ]

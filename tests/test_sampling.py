@@ -9,14 +9,18 @@ import pytest
 from scipy import stats
 
 import likeliest as ll
+from likeliest.engines.other_lengths import OtherLengths
 from likeliest.likelihoods import Bernoulli, Categorical, Independent, Normal
 
 ENGINES = ("reference", "native")
 
 
-def tokens(K: int = 4, engine: str = "native") -> ll.Network:
+TRANSFORMER = [ll.Positions(12), ll.TransformerBlock(1, 6, causal=True)]
+
+
+def tokens(K: int = 4, engine: str = "native", rest: Any = None) -> ll.Network:
     """A network of codes whose θ is large enough to matter."""
-    layers = [ll.TokenEmbedding(K, 5), ll.LSTM(6, return_sequences=True)]
+    layers = [ll.TokenEmbedding(K, 5), *(rest or [ll.LSTM(6, return_sequences=True)])]
     net = ll.Network(layers, likelihood=Categorical(K), engine=engine).build(8, seed=1)
     r = np.random.default_rng(2)
     for name in net.parameters:
@@ -26,8 +30,9 @@ def tokens(K: int = 4, engine: str = "native") -> ll.Network:
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("temperature", [1.0, 0.5, 2.0])
-def test_draws_have_the_probabilities_of_the_network(engine: str, temperature: float) -> None:
-    net, n, start = tokens(engine=engine), 4000, [1, 3]
+@pytest.mark.parametrize("rest", [None, TRANSFORMER])
+def test_draws_have_the_probabilities_of_the_network(engine: str, temperature: float, rest: Any) -> None:
+    net, n, start = tokens(engine=engine, rest=rest), 4000, [1, 3]
     drawn = net.sample(np.tile(start, (n, 1)), 2, temperature=temperature, seed=3)
     assert drawn.shape == (n, 2)
     p = net.predict_proba(np.array([start]))[0, -1].astype(np.float64) ** (1 / temperature)
@@ -42,20 +47,54 @@ def test_draws_have_the_probabilities_of_the_network(engine: str, temperature: f
             assert stats.chisquare(found, len(after) * q / q.sum()).pvalue > 1e-4
 
 
-def test_the_same_seed_draws_the_same() -> None:
-    net = tokens()
-    first = net.sample([0], 30, seed=5)
-    np.testing.assert_array_equal(first, net.sample([0], 30, seed=5))
-    np.testing.assert_array_equal(first, tokens(engine="reference").sample([0], 30, seed=5))
-    assert (first != net.sample([0], 30, seed=6)).any()
-    np.testing.assert_array_equal(first[:7], net.sample([0], 7, seed=5))
+@pytest.mark.parametrize("rest", [None, TRANSFORMER])
+def test_the_same_seed_draws_the_same(rest: Any) -> None:
+    net = tokens(rest=rest)
+    first = net.sample([0], 30, temperature=4, seed=5)
+    np.testing.assert_array_equal(first, net.sample([0], 30, temperature=4, seed=5))
+    np.testing.assert_array_equal(first, tokens(engine="reference", rest=rest).sample([0], 30, temperature=4, seed=5))
+    assert (first != net.sample([0], 30, temperature=4, seed=6)).any()
+    np.testing.assert_array_equal(first[:7], net.sample([0], 7, temperature=4, seed=5))
 
 
-def test_temperature_0_takes_the_likeliest() -> None:
-    net, written = tokens(), [2, 0]
-    for symbol in net.sample(written, 6, temperature=0):
-        assert symbol == net.predict(np.array([written]))[0, -1]
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("rest", [None, TRANSFORMER, [ll.Conv1D(5, 3, "tanh", padding=((2, 0),))], [ll.Dense(5)]])
+def test_temperature_0_takes_the_likeliest(rest: Any, engine: str) -> None:
+    """What is given and written, or its last 8 steps where there is no state, since there were 8 at the start."""
+    net, written = tokens(rest=rest, engine=engine), [2, 0]
+    for symbol in net.sample(written, 20, temperature=0):
+        assert symbol == net.predict(np.array([written if rest is None else written[-8:]]))[0, -1]
         written.append(symbol)
+
+
+def test_few_programs_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, made = tokens(rest=[ll.Positions(200), *TRANSFORMER[1:]]), []
+    net.build(200, seed=1)
+    of = OtherLengths.of
+    monkeypatch.setattr(OtherLengths, "of", lambda *a: (made.append(a[1].shape[0]), of(*a))[1])
+    net.sample([0], 150, seed=0)
+    assert len(made) < 50
+    assert max(made) < 170
+
+
+def test_a_network_that_sees_what_comes_does_not_go_on() -> None:
+    for rest, layer in (
+        ([ll.TransformerBlock(1, 6)], "transformer_block_1"),
+        ([ll.LSTM(3, bidirectional=True, return_sequences=True)], "lstm_1"),
+        ([ll.Conv1D(3, 3, padding="same")], "conv1d_1"),
+    ):
+        with pytest.raises(ValueError, match=f"stream: .*{layer}"):
+            tokens(rest=rest).sample([0], 3)
+
+
+@pytest.mark.slow
+def test_a_transformer_goes_on_with_what_it_learned() -> None:
+    tune = np.tile([0, 1, 2, 1, 3], 12)
+    layers = [ll.TokenEmbedding(4, 16), ll.Positions(16), ll.TransformerBlock(2, 32, causal=True), ll.LayerNorm()]
+    net = ll.Network(layers, likelihood=Categorical(4))
+    X = np.stack([tune[k : k + 17] for k in range(30)])
+    net.fit(X[:, :-1], X[:, 1:], optimizer=ll.optimizers.Adam(0.01), epochs=150, seed=0)
+    np.testing.assert_array_equal(net.sample(tune[:8], 40, temperature=0), tune[8:48])
 
 
 def test_numbers_and_columns() -> None:

@@ -15,10 +15,16 @@ import likeliest as ll
 ENGINES = ("reference", "native")
 
 
-def model(attention: int | None = None, engine: str = "native", symbols: int = 2, **options: Any) -> Any:
+def model(attention: Any = None, engine: str = "native", symbols: int = 2, **options: Any) -> Any:
     """A small model with a large θ, so that what it says hangs on all that it reads."""
-    encoder = [ll.TokenEmbedding(3, 4), ll.LSTM(5, return_sequences=attention is not None)]
-    decoder = [ll.LSTM(4), ll.Dense(4, "tanh")]
+    encoder: list[Any] = [ll.TokenEmbedding(3, 4), ll.LSTM(5, return_sequences=attention is not None)]
+    decoder: list[Any] = [ll.LSTM(4), ll.Dense(4, "tanh")]
+    if attention == "transformer":
+        attention = None
+        encoder = [ll.TokenEmbedding(3, 4), ll.Positions(20), ll.TransformerBlock(2, 5), ll.LayerNorm()]
+        decoder = [ll.Positions(9), ll.TransformerBlock(1, 4, causal=True), ll.TransformerBlock(1, 4, causal=True)]
+    elif attention == "mixed":
+        attention, decoder = 1, [ll.Attention(1, causal=True, rotary=True, width=4), ll.GRU(3)]
     made = ll.SequenceToSequence(encoder, decoder, symbols, width=3, attention=attention, engine=engine, **options)
     X, y = sources(), [[0, 1], [1], [], [1, 1, 0]]
     made.fit(X, y, epochs=1, seed=0)
@@ -40,7 +46,7 @@ def exhaustive(made: Any, x: Any, most: int) -> dict[tuple[int, ...], float]:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("attention", [None, 1, 2])
+@pytest.mark.parametrize("attention", [None, 1, 2, "transformer", "mixed"])
 def test_beam_search_finds_the_likeliest(attention: int | None, engine: str) -> None:
     made = model(attention, engine)
     for i, x in enumerate(sources()):
@@ -52,8 +58,8 @@ def test_beam_search_finds_the_likeliest(attention: int | None, engine: str) -> 
         assert table[narrow] <= table[best]
 
 
-@pytest.mark.parametrize("attention", [None, 2])
-def test_greedy_takes_the_likeliest_symbol(attention: int | None) -> None:
+@pytest.mark.parametrize("attention", [None, 2, "transformer", "mixed"])
+def test_greedy_takes_the_likeliest_symbol(attention: Any) -> None:
     made = model(attention)
     for x, found in zip(sources(), made.predict(sources(), longest=3), strict=True):
         table = exhaustive(made, x, 4)
@@ -79,8 +85,9 @@ def _sizes(made: Any) -> tuple[int, int]:
     return layer.source[0], layer.steps
 
 
-def test_draws_are_those_of_the_log_likelihood() -> None:
-    made, x, n = model(1), sources()[0], 3000
+@pytest.mark.parametrize("attention", [1, "transformer"])
+def test_draws_are_those_of_the_log_likelihood(attention: Any) -> None:
+    made, x, n = model(attention), sources()[0], 3000
     drawn = [tuple(one) for one in made.predict([x] * n, method="sample", longest=3, seed=4)]
     table = exhaustive(made, x, 2)
     short = {target: np.exp(value) for target, value in table.items()}
@@ -95,8 +102,8 @@ def test_draws_are_those_of_the_log_likelihood() -> None:
     assert [tuple(one) for one in again] == drawn
 
 
-@pytest.mark.parametrize("attention", [None, 1])
-def test_what_stands_beside_a_pair_does_not_matter(attention: int | None) -> None:
+@pytest.mark.parametrize("attention", [None, 1, "transformer", "mixed"])
+def test_what_stands_beside_a_pair_does_not_matter(attention: Any) -> None:
     made = model(attention)
     y = [[0, 1], [1], [], [1, 1, 0]]
     together = made.log_likelihood(sources(), y, per_example=True)
@@ -107,9 +114,10 @@ def test_what_stands_beside_a_pair_does_not_matter(attention: int | None) -> Non
     np.testing.assert_allclose(longer[:4], together, rtol=1e-5)
 
 
-@pytest.mark.parametrize("attention", [None, 2])
-def test_gradients(attention: int | None) -> None:
-    made = model(attention)
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("attention", [None, 2, "transformer", "mixed"])
+def test_gradients(attention: Any, engine: str) -> None:
+    made = model(attention, engine)
     pairs = made._pairs(sources(), [[0, 1], [1], [], [1, 1, 0]])
     report = made.network.check_gradient(*made._rows(*pairs, *_sizes(made)))
     assert report.ok, report
@@ -135,6 +143,30 @@ def test_learns_to_turn_round_with_lengths_that_differ(tmp_path: Path) -> None:
         np.testing.assert_array_equal(a, b)
     twin.fit([*X, np.zeros(8, int)], [*y, np.zeros(8, int)], epochs=1, seed=1)  # goes on with longer ones
     assert twin.network.layers[0].steps == 9
+
+
+def test_no_more_symbols_than_there_are_positions() -> None:
+    made = model("transformer")
+    assert max(map(len, made.predict(sources(), method="sample", seed=1))) <= 8
+    with pytest.raises(ValueError, match=r"longest: the positions of the decoder are for 8 symbols and the start"):
+        made.predict(sources(), longest=9)
+
+
+@pytest.mark.slow
+def test_a_transformer_learns_to_turn_round(tmp_path: Path) -> None:
+    r = np.random.default_rng(0)
+    X = [r.integers(0, 4, size=r.integers(1, 7)) for _ in range(800)]
+    y = [x[::-1] for x in X]
+    encoder = [ll.TokenEmbedding(4, 24), ll.Positions(8), ll.TransformerBlock(2, 48), ll.LayerNorm()]
+    decoder = [ll.Positions(8), ll.TransformerBlock(2, 48, causal=True), ll.LayerNorm()]
+    made = ll.SequenceToSequence(encoder, decoder, symbols=4, width=24)
+    made.fit(X, y, optimizer=ll.optimizers.Adam(0.005), epochs=40, seed=0)
+    new = [r.integers(0, 4, size=r.integers(1, 7)) for _ in range(100)]
+    written = made.predict(new)
+    assert np.mean([len(a) == len(b) and (a == b[::-1]).all() for a, b in zip(written, new, strict=True)]) > 0.9
+    made.save(tmp_path / "turn.likeliest")
+    for a, b in zip(ll.load(tmp_path / "turn.likeliest").predict(new), written, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_numbers_in_symbols_out() -> None:
@@ -167,8 +199,13 @@ def test_says_what_is_wrong(X: Any, y: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("decoder", "attention", "message"),
     [
-        ([ll.Dense(3)], None, "decoder: expected at least one recurrence"),
+        ([ll.Dense(3)], None, "decoder: expected at least one layer that knows what was written: a recurrence"),
         ([ll.LSTM(3, bidirectional=True)], None, "not written yet"),
+        ([ll.TransformerBlock(1, 3)], None, "TransformerBlock.* not written yet; set causal=True"),
+        ([ll.Attention(1), ll.LSTM(3)], None, "Attention.* not written yet; set causal=True"),
+        ([ll.TransformerBlock(1, 3, causal=True)], None, "a TransformerBlock looks at every step of the encoder"),
+        ([ll.Conv1D(3, 3, padding="same"), ll.LSTM(3)], None, "conv1d_1.* looks at several steps at once"),
+        ([ll.Positions(2), ll.LSTM(3)], None, "a sequence has 3 steps, and longest is 2"),
         ([ll.LSTM(4)], 2, "attention looks at every step of the encoder"),
     ],
 )

@@ -21,6 +21,33 @@ Y = np.arange(12) % 2
 STEPS = [(x[:, 0] > 0).astype(int) for x in X]
 ONE = [ll.LSTM(5, bidirectional=True)]
 EVERY = [ll.GRU(5, return_sequences=True)]
+KINDS: dict[str, list[Any]] = {
+    "recurrence": ONE,
+    "mean": [ll.Dense(4, "tanh"), ll.GlobalAvgPool()],
+    "largest": [ll.Dense(4, "tanh"), ll.GlobalMaxPool()],
+    "largest of the input": [ll.GlobalMaxPool()],
+    "below zero": [ll.Dense(4, "softplus"), ll.Rescale(3.0, 1.0), ll.GlobalMaxPool(), ll.Dense(3, "logistic")],
+    "both": [ll.GRU(4, return_sequences=True), ll.Parallel(ll.GlobalAvgPool(), ll.GlobalMaxPool(), ll.Last())],
+    "convolutions": [
+        ll.Conv1D(4, 3, "tanh", padding="same"),
+        ll.Residual(ll.Conv1D(4, 4, padding="same", dilation=2), ll.SeparableConv1D(4, 3, padding="same")),
+        ll.GlobalMaxPool(),
+    ],
+    "causal convolutions": [
+        ll.Dense(3, "gelu"),
+        ll.Conv1D(4, 3, "tanh", padding=((4, 0),), dilation=2),
+        ll.GlobalAvgPool(),
+    ],
+    "windows": [
+        ll.Conv1D(4, 2, padding="same"),
+        ll.MaxPool1D(3, stride=1, padding="same"),
+        ll.Conv1D(3, 3, padding="same"),
+        ll.MaxPool1D(2, stride=1, padding=((1, 0),)),
+        ll.LayerNorm(),
+        ll.GRU(3, bidirectional=True),
+    ],
+    "attention": [ll.Dense(4), ll.TransformerBlock(2, 5), ll.LayerNorm(), ll.GlobalAvgPool()],
+}
 
 
 def padded(sequences: list[Any], value: float = np.nan, T: int = 33) -> Any:
@@ -30,19 +57,25 @@ def padded(sequences: list[Any], value: float = np.nan, T: int = 33) -> Any:
     return array
 
 
-def network(layers: Any = ONE, **options: Any) -> ll.Network:
-    return ll.Network(layers, **{"likelihood": "bernoulli", "engine": "reference", "dtype": "float64", **options})
+@pytest.fixture(params=["native", "reference"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
-def fitted(layers: Any = ONE, y: Any = Y, epochs: int = 2, **options: Any) -> ll.Network:
-    net = network(layers)
+def network(layers: Any = ONE, engine: str = "native", **options: Any) -> ll.Network:
+    return ll.Network(layers, engine=engine, **{"likelihood": "bernoulli", "dtype": "float64", **options})
+
+
+def fitted(layers: Any = ONE, y: Any = Y, epochs: int = 2, engine: str = "native", **options: Any) -> ll.Network:
+    net = network(layers, engine)
     net.fit(X, y, epochs=epochs, batch_size=5, seed=0, **options)
     return net
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("rubbish", [np.nan, np.inf, 1e300])
-def test_what_stands_in_the_padding_is_never_looked_at(rubbish: float) -> None:
-    net, twin = fitted(), network()
+def test_what_stands_in_the_padding_is_never_looked_at(rubbish: float, kind: str, engine: str) -> None:
+    net, twin = fitted(KINDS[kind], engine=engine), network(KINDS[kind], engine=engine)
     twin.fit(padded(X, rubbish), Y, lengths=LENGTHS, epochs=2, batch_size=5, seed=0)
     for name, value in net.parameters.items():
         np.testing.assert_allclose(twin.parameters[name], value, rtol=1e-12, atol=1e-14)
@@ -53,29 +86,45 @@ def test_what_stands_in_the_padding_is_never_looked_at(rubbish: float) -> None:
     assert net.log_likelihood(Z, Y, **how) == pytest.approx(net.log_likelihood(X, Y), rel=1e-12)
 
 
-def test_each_sequence_as_if_it_were_alone() -> None:
-    net = fitted()
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_sequence_as_if_it_were_alone(kind: str, engine: str) -> None:
+    net = fitted(KINDS[kind], engine=engine)
     alone = [x[None] for x in X]
     for method in ("predict", "predict_proba", "output", "hidden"):
         one_by_one = np.concatenate([getattr(net, method)(x) for x in alone])
         np.testing.assert_allclose(getattr(net, method)(X), one_by_one, rtol=1e-12)
     log_prob = [net.log_likelihood(x, Y[i : i + 1]) for i, x in enumerate(alone)]
     np.testing.assert_allclose(net.log_likelihood(X, Y, per_example=True), log_prob, rtol=1e-12)
-    np.testing.assert_allclose(net.predict_dist(X).mean(), net.predict_proba(X)[:, 1])
+    np.testing.assert_allclose(net.predict_dist(X).mean(), net.predict_proba(X)[:, 1], rtol=1e-12)
     gradients = [net.gradient(x, Y[i : i + 1]) for i, x in enumerate(alone)]
     for name, value in net.gradient(X, Y).items():
         np.testing.assert_allclose(value, sum(g[name] for g in gradients), rtol=1e-10, atol=1e-13)
     assert net.check_gradient(X, Y).ok
 
 
-def test_the_order_of_sequences_does_not_matter() -> None:
-    net, order = fitted(), RNG.permutation(12)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_pools_are_of_the_steps_that_there_are(dtype: str, engine: str) -> None:
+    """Of the numbers themselves, whatever their size and sign, with no step more and none less."""
+    R = [1e4 * x.astype(dtype) - 3e4 for x in X]
+    for layer, pooled in ((ll.GlobalMaxPool(), np.max), (ll.GlobalAvgPool(), np.mean)):
+        net = network([layer], engine=engine, dtype=dtype).build((6, 3), seed=0)
+        expected = np.stack([pooled(x.astype(np.float64), axis=0) for x in R])
+        found = net.hidden(R)
+        assert found.dtype == dtype
+        if pooled is np.max:
+            np.testing.assert_array_equal(found, expected)
+        else:
+            np.testing.assert_allclose(found, expected, rtol=1e-12 if dtype == "float64" else 1e-6)
+
+
+def test_the_order_of_sequences_does_not_matter(engine: str) -> None:
+    net, order = fitted(engine=engine), RNG.permutation(12)
     np.testing.assert_allclose(net.output([X[i] for i in order]), net.output(X)[order], rtol=1e-12)
 
 
-def test_targets_at_every_step() -> None:
-    net = fitted(EVERY, STEPS)
-    twin = network(EVERY)
+def test_targets_at_every_step(engine: str) -> None:
+    net = fitted(EVERY, STEPS, engine=engine)
+    twin = network(EVERY, engine=engine)
     twin.fit(padded(X), padded(STEPS, 7.0), lengths=LENGTHS, epochs=2, batch_size=5, seed=0)  # the 7 are no labels
     proba, labels, hidden = net.predict_proba(X), net.predict(X), net.hidden(X)
     log_prob = net.log_likelihood(X, STEPS, per_example=True)
@@ -92,15 +141,16 @@ def test_targets_at_every_step() -> None:
     assert net.check_gradient(X, STEPS).ok
 
 
-def test_a_network_fitted_to_one_length_takes_others() -> None:
+def test_a_network_fitted_to_one_length_takes_others(engine: str) -> None:
     U = RNG.normal(size=(12, 6, 3))
-    net = network()
+    net = network(engine=engine)
     net.fit(U, Y, epochs=1, seed=0)
     before = {name: np.array(value) for name, value in net.parameters.items()}
     np.testing.assert_allclose(net.output(X)[3], net.output(X[3][None])[0], rtol=1e-12)
-    net.parameters["output.b"] = [3.0]  # the others follow
-    assert net.output(X)[0, 0] > net.output(U).min() - 10
-    np.testing.assert_allclose(net.output(X)[3], net.output(X[3][None])[0], rtol=1e-12)
+    eta = net.output(X), net.output(X[3][None]), net.output(U)
+    net.parameters["output.b"] = before["output.b"] + 3.0  # the engines of other lengths follow
+    for was, now in zip(eta, (net.output(X), net.output(X[3][None]), net.output(U)), strict=True):
+        np.testing.assert_allclose(now, was + 3.0, rtol=1e-12)
     net.parameters["output.b"] = before["output.b"]
     net.fit(X, Y, epochs=1, batch_size=12, optimizer=ll.optimizers.Adam(1e-9))  # the same θ goes on
     np.testing.assert_allclose(net.parameters["lstm_1.U"], before["lstm_1.U"], atol=1e-7)
@@ -109,29 +159,29 @@ def test_a_network_fitted_to_one_length_takes_others() -> None:
     assert len(net._others) <= 16
 
 
-def test_going_on_and_files_keep_everything(tmp_path: Path) -> None:
-    at_once, net = fitted(EVERY, STEPS, epochs=4), fitted(EVERY, STEPS, epochs=2)
+def test_going_on_and_files_keep_everything(tmp_path: Path, engine: str) -> None:
+    at_once, net = fitted(EVERY, STEPS, epochs=4, engine=engine), fitted(EVERY, STEPS, epochs=2, engine=engine)
     net.save(tmp_path / "net.likeliest")
     twin = ll.load(tmp_path / "net.likeliest")
     for one in (net, twin, pickle.loads(pickle.dumps(twin))):
         one.fit(X, STEPS, epochs=2, batch_size=5)
         for name, value in at_once.parameters.items():
             assert np.array_equal(one.parameters[name], value)
-    again = fitted(EVERY, STEPS, epochs=2, checkpoint=tmp_path / "folder")
-    same = network(EVERY)
+    again = fitted(EVERY, STEPS, epochs=2, checkpoint=tmp_path / "folder", engine=engine)
+    same = network(EVERY, engine=engine)
     same.fit(padded(X), padded(STEPS), lengths=LENGTHS, epochs=2, seed=0, batch_size=5)
     assert again.log_likelihood(X, STEPS) == pytest.approx(same.log_likelihood(X, STEPS), rel=1e-12)
 
 
-def test_held_out_sequences_may_be_longer() -> None:
+def test_held_out_sequences_may_be_longer(engine: str) -> None:
     long = [RNG.normal(size=(40, 3)), RNG.normal(size=(2, 3))]
-    net = network()
+    net = network(engine=engine)
     history = net.fit(X, Y, epochs=1, seed=0, validation=(long, [0, 1]))
     assert history.validation_log_likelihood[0] == pytest.approx(net.log_likelihood(long, [0, 1]) / 2)
-    twin = network()
+    twin = network(engine=engine)
     other = twin.fit(X, Y, epochs=1, seed=0, validation=(padded(long, T=41), [0, 1], [40, 2]))
     assert other.validation_log_likelihood[0] == pytest.approx(history.validation_log_likelihood[0])
-    assert fitted(validation=0.25).history.epochs == 2  # type: ignore[union-attr]
+    assert fitted(validation=0.25, engine=engine).history.epochs == 2  # type: ignore[union-attr]
 
 
 def test_minibatches_are_of_like_lengths() -> None:
@@ -152,8 +202,8 @@ def test_minibatches_are_of_like_lengths() -> None:
         assert abs(np.corrcoef(firsts, np.arange(len(firsts)))[0, 1]) < 0.3  # shuffled
 
 
-def test_fit_takes_them_in_that_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    net = network().build((30, 3), seed=5)
+def test_fit_takes_them_in_that_order(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+    net = network(engine=engine).build((30, 3), seed=5)
     kind, seen = type(net._engine), []
     train = kind.train  # type: ignore[union-attr]
 
@@ -195,31 +245,56 @@ def test_blocks_have_every_sequence_once_and_few_lengths() -> None:
         ([X[0], np.zeros((2, 2, 2))], {}, r"X: expected sequences of shape \(T, p\) or \(T,\)"),
     ],
 )
-def test_what_cannot_be_is_refused(X: Any, options: Any, message: str) -> None:
+def test_what_cannot_be_is_refused(X: Any, options: Any, message: str, engine: str) -> None:
     y = Y[: len(X)]
     with pytest.raises(ValueError, match=message):
-        network().fit(X, y, **options)
-    net = fitted()
+        network(engine=engine).fit(X, y, **options)
+    net = fitted(engine=engine)
     with pytest.raises(ValueError, match=message):
         net.predict(X, **options)
 
 
-def test_targets_that_do_not_fit_are_refused() -> None:
+@pytest.mark.parametrize("wrong", [3, -1, 0.5])
+def test_symbols_that_are_none_are_refused(wrong: float, engine: str) -> None:
+    layers = [ll.TokenEmbedding(3, 4), ll.GRU(4)]
+    codes: list[Any] = [np.array([0, 1]), np.array([2]), np.array([1, 0, 0, 1])]
+    bad = [*codes, np.array([0, 2, wrong])]
+    net = network(layers, engine=engine)
+    message = f"E takes codes 0 to 2, found {wrong} in row 3, step 2"
+    with pytest.raises(ValueError, match=f"X: token_embedding_1.{message}"):
+        net.fit(bad, [0, 1, 0, 1])
+    with pytest.raises(ValueError, match=f"validation X: token_embedding_1.{message}"):
+        net.fit(codes, [0, 1, 0], validation=(bad, [0, 1, 0, 1]))
+    net.fit(codes, [0, 1, 0], epochs=1, seed=0)
+    for method in (net.predict, net.hidden):
+        with pytest.raises(ValueError, match=f"X: token_embedding_1.{message}"):
+            method(bad)
+    padded_bad = padded(bad, 17.0, 5)  # behind an end, anything may stand
+    with pytest.raises(ValueError, match=f"X: token_embedding_1.{message}"):
+        net.predict(padded_bad, lengths=[2, 1, 4, 3])
+    assert net.predict(padded_bad, lengths=[2, 1, 4, 2]).shape == (4,)
+
+
+def test_targets_that_do_not_fit_are_refused(engine: str) -> None:
     with pytest.raises(ValueError, match="y: expected a target at every step, 9 for sequence 1, found 8"):
-        network(EVERY).fit(X, [STEPS[0], STEPS[1][:8], *STEPS[2:]])
+        network(EVERY, engine=engine).fit(X, [STEPS[0], STEPS[1][:8], *STEPS[2:]])
     with pytest.raises(ValueError, match="y: X has 12 sequences, y has 11"):
-        network(EVERY).fit(X, STEPS[:11])
+        network(EVERY, engine=engine).fit(X, STEPS[:11])
     with pytest.raises(ValueError, match="flatten_1 would mix"):
-        network([ll.Flatten()]).fit(X, Y)
+        network([ll.Flatten()], engine=engine).fit(X, Y)
+    strided, wider = ll.Conv1D(3, 3, stride=2, padding="same"), ll.Conv1D(3, 3, padding=2)
+    for layer in (ll.Conv1D(3, 3), strided, wider, ll.MaxPool1D(2), ll.AvgPool1D(3, stride=1, padding="same")):
+        with pytest.raises(ValueError, match=r'would mix .* keep it out with stride=1 and padding="same"'):
+            network([layer, ll.GlobalMaxPool()], engine=engine).fit(X, Y)
     with pytest.raises(ValueError, match="dense_1 would mix"):
-        network([ll.Dense(3)]).fit([x[:, 0] for x in X], Y)
+        network([ll.Dense(3)], engine=engine).fit([x[:, 0] for x in X], Y)
     with pytest.raises(ValueError, match="augment"):
-        network().fit(X, Y, augment=[ll.augmentation.Mixup(0.2)])
+        network(engine=engine).fit(X, Y, augment=[ll.augmentation.Mixup(0.2)])
 
 
-def test_gradients_are_clipped_by_default() -> None:
+def test_gradients_are_clipped_by_default(engine: str) -> None:
     def theta(**options: Any) -> Any:
-        net = network()
+        net = network(engine=engine)
         net.fit(X, Y * 0 + (np.arange(12) > 2), epochs=1, batch_size=4, seed=0, sample_weight=SKEWED, **options)
         return net.parameters["lstm_1.W"]
 
@@ -227,15 +302,15 @@ def test_gradients_are_clipped_by_default() -> None:
     assert np.array_equal(theta(**how), theta(**how, clip_norm=1.0))
     assert not np.array_equal(theta(**how), theta(**how, clip_norm=None))
     assert np.array_equal(theta(**how, clip_norm=np.inf), theta(**how, clip_norm=None))
-    assert "clip_norm" in fitted().summary()
+    assert "clip_norm" in fitted(engine=engine).summary()
 
 
 SKEWED = np.where(np.arange(12) == 1, 100.0, 1e-3)
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru"])
-def test_structures_by_name(name: str) -> None:
-    net = network(name)
+def test_structures_by_name(name: str, engine: str) -> None:
+    net = network(name, engine=engine)
     net.fit(X, Y, epochs=1, seed=0)
     assert net.predict_proba(X).shape == (12, 2)
 

@@ -61,6 +61,7 @@ class EngineOf final : public Engine {
     const std::lock_guard lock(turn_);
     for (int which = 0; which <= slots(); ++which) keep(numbers(which), kept_[which]);
     if (average_.data()) keep(average_.data(), kept_average_);
+    kept_carried_.copy_from(carried_);
   }
 
   void restore() override {
@@ -68,6 +69,7 @@ class EngineOf final : public Engine {
     for (int which = 0; which <= slots(); ++which)
       if (kept_[which].size() == theta_.size()) std::copy_n(kept_[which].data(), theta_.size(), numbers(which));
     if (average_.data() && kept_average_.data()) std::copy_n(kept_average_.data(), theta_.size(), average_.data());
+    carried_.copy_from(kept_carried_);
   }
 
   void average(bool wanted) override {
@@ -101,6 +103,16 @@ class EngineOf final : public Engine {
     std::ptrdiff_t largest = 1;
     for (std::ptrdiff_t k = 0; k < steps.count; ++k)
       largest = std::max<std::ptrdiff_t>(largest, steps.bounds[k + 1] - steps.bounds[k]);
+    if (steps.carries) {
+      std::ptrdiff_t there = carried_.rows();
+      for (std::ptrdiff_t k = 0; k < steps.count; ++k) {
+        const std::ptrdiff_t rows = steps.bounds[k + 1] - steps.bounds[k];
+        if (steps.carries[k] && rows > there)
+          throw std::invalid_argument("train: carries has a step of more rows than those that it goes on from");
+        there = rows;
+      }
+      carried_.make(network_, largest);
+    }
     std::optional<Augmenter<T>> augmenter;
     if (terms.augmentation) {
       check(*terms.augmentation, data.x.columns);
@@ -137,6 +149,7 @@ class EngineOf final : public Engine {
         w.stepper = &stepper;
         w.ordered = steps.bounds[steps.count];
         w.floor = floor, w.training = true, w.noise = terms.noise, w.t = steps.t + k;
+        if (steps.carries) w.carried = &carried_, w.goes_on = steps.carries[k];
         const bool good = step(plan, w, team, steps.order, steps.bounds[k], steps.bounds[k + 1], terms.clip_norm);
         if (thread == 0) totals[k] = w.total, written = k + 1;
         if (!good) break;
@@ -146,6 +159,7 @@ class EngineOf final : public Engine {
     // Waiting for a thread that waits for a processor is slower than doing its work: then go on alone for a while.
     run_on_pool(alone_ > 0 ? 1 : &plan == sharded_.get() ? int(spaces_of_shards_.size()) + 1 : plan.threads, job);
     if (alone_ > 0) --alone_;
+    if (steps.carries && written > 0) carried_.ended(steps.bounds[written] - steps.bounds[written - 1]);
     return written;
   }
 
@@ -162,28 +176,29 @@ class EngineOf final : public Engine {
     run_on_pool(plan.threads, job);
   }
 
-  void log_likelihood(const Examples& data, int threads, double* out) override {
+  void log_likelihood(const Examples& data, int threads, double* out, Carry carry) override {
     if (!network_.likelihood) throw std::logic_error("the log-likelihood is the caller's own: compute it from eta");
-    predict(data, threads, [&](const Worker<T>& w, const Block<const T>& eta, std::ptrdiff_t first) {
+    predict(data, threads, carry, [&](const Worker<T>& w, const Block<const T>& eta, std::ptrdiff_t first) {
       T log_prob[kPredictRows];
       predict_.score(predict_.scoring(w, {0, eta.rows}, false, log_prob, nullptr));
       std::copy(log_prob, log_prob + eta.rows, out + first);
     });
   }
 
-  void output(const Source& x, int threads, void* out) override {
+  void output(const Source& x, int threads, void* out, Carry carry) override {
     const std::ptrdiff_t width = network_.width();
-    predict({x, nullptr, nullptr}, threads, [&](const Worker<T>&, const Block<const T>& eta, std::ptrdiff_t first) {
-      for (std::ptrdiff_t i = 0; i < eta.rows; ++i)
-        std::copy_n(eta.data + i * eta.stride, width, static_cast<T*>(out) + (first + i) * width);
-    });
+    predict({x, nullptr, nullptr}, threads, carry,
+            [&](const Worker<T>&, const Block<const T>& eta, std::ptrdiff_t first) {
+              for (std::ptrdiff_t i = 0; i < eta.rows; ++i)
+                std::copy_n(eta.data + i * eta.stride, width, static_cast<T*>(out) + (first + i) * width);
+            });
   }
 
   void probabilities(const Source& x, int threads, void* out) override {
     const std::ptrdiff_t classes = network_.classes;
     if (!classes || !network_.likelihood || !network_.likelihood->probabilities)
       throw std::logic_error("y has no classes");
-    predict({x, nullptr, nullptr}, threads, [&](const Worker<T>&, const Block<const T>& eta, std::ptrdiff_t first) {
+    const auto take = [&](const Worker<T>&, const Block<const T>& eta, std::ptrdiff_t first) {
       const std::ptrdiff_t steps = network_.steps, width = network_.width() / steps;
       T* to = static_cast<T*>(out) + first * steps * classes;
       if (steps == 1) return network_.likelihood->probabilities(eta, width, classes, to);
@@ -191,7 +206,8 @@ class EngineOf final : public Engine {
         network_.likelihood->probabilities(
             {eta.data + i * eta.stride, steps, round_up(width, network_.table.lanes), width}, width, classes,
             to + i * steps * classes);
-    });
+    };
+    predict({x, nullptr, nullptr}, threads, Carry::none, take);
   }
 
  private:
@@ -432,9 +448,14 @@ class EngineOf final : public Engine {
 
   // The forward pass, block by block, each on one thread; `take` gets eta of each.
   template <class F>
-  void predict(const Examples& data, int threads, F&& take) {
+  void predict(const Examples& data, int threads, Carry carry, F&& take) {
     const std::lock_guard lock(turn_);
     const std::ptrdiff_t n = data.x.rows, count = divide_up(n, predict_rows_);
+    if (carry != Carry::none) {
+      if (carry == Carry::go_on && n > carried_.rows())
+        throw std::invalid_argument("carries: there are more rows than those that they go on from");
+      carried_.make(network_, n);
+    }
     const double work = network_.operations() * double(n) / 3;
     const int team_size = int(std::min({double(threads), double(count), std::max(1.0, work / kWorthAThread)}));
     while (int(spaces_.size()) < team_size - 1) spaces_.emplace_back(network_, 1, predict_rows_, false);
@@ -444,15 +465,18 @@ class EngineOf final : public Engine {
       const Range mine = share(count, thread, team.threads());
       for (std::ptrdiff_t block = mine.begin; block < mine.end; ++block) {
         w.first = block * predict_rows_, w.rows = std::min(predict_rows_, n - w.first);
+        if (carry != Carry::none) w.carried = &carried_, w.goes_on = carry == Carry::go_on;
         predict_.run(w, [] {});
         take(w, w.space->eta(w.rows), w.first);
       }
     };
     run_on_pool(team_size, job);
+    if (carry != Carry::none) carried_.ended(n);
   }
 
   const Network<T> network_;
   Memory<T> theta_, gradient_, average_, slots_[2], kept_[3], kept_average_;
+  Carried<T> carried_, kept_carried_;
   const OptimizerKernel<T>* optimizer_ = nullptr;
   std::vector<double> hyperparameters_, free_;
   std::vector<double> squares_;  // of the gradient, piece by piece

@@ -37,14 +37,19 @@ struct Terms {
 };
 
 // Some steps: step k takes the examples order[bounds[k] .. bounds[k + 1]), its learning rate times factors[k], and then
-// the average of theta moves by rates[k]; rates may be null.
+// the average of theta moves by rates[k]; rates may be null. carries[k]: whether recurrences begin, row by row, in the
+// state in which they ended the step before, through which no gradient goes; null: the state is not kept.
 struct Steps {
   const std::uint32_t* order;
   const std::int64_t* bounds;
   const double *factors, *rates;
   std::ptrdiff_t count;
   std::int64_t t;
+  const bool* carries = nullptr;
 };
+
+// The same of a prediction.
+enum class Carry { none, begin, go_on };
 
 // One call at a time, from whichever thread; a call from inside a call, as by a likelihood of the user's that asks the
 // network which is asking it, throws std::logic_error.
@@ -67,7 +72,8 @@ class Engine {
   virtual void average(bool wanted) = 0;
   virtual void swap() = 0;
 
-  // Keeps theta, the optimizer's state and the average aside, and brings back what was kept last.
+  // Keeps theta, the optimizer's state, the average and the state that is carried aside, and brings back what was kept
+  // last.
   virtual void keep() = 0;
   virtual void restore() = 0;
 
@@ -77,8 +83,8 @@ class Engine {
                                double* totals) = 0;
 
   virtual void gradient(const Examples& data, int threads) = 0;
-  virtual void log_likelihood(const Examples& data, int threads, double* out) = 0;
-  virtual void output(const Source& x, int threads, void* eta) = 0;
+  virtual void log_likelihood(const Examples& data, int threads, double* out, Carry carry = Carry::none) = 0;
+  virtual void output(const Source& x, int threads, void* eta, Carry carry = Carry::none) = 0;
   virtual void probabilities(const Source& x, int threads, void* p) = 0;
 };
 

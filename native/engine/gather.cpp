@@ -98,6 +98,12 @@ template void gather<float>(const Source&, const std::uint32_t*, std::ptrdiff_t,
 template void gather<double>(const Source&, const std::uint32_t*, std::ptrdiff_t, std::ptrdiff_t, std::ptrdiff_t,
                              std::ptrdiff_t, double*, std::ptrdiff_t) noexcept;
 
+bool are_rows(const std::uint32_t* order, std::ptrdiff_t count, std::ptrdiff_t rows) noexcept {
+  std::uint32_t last = 0;  // of all, without a branch for each: registers of them go through at once
+  for (std::ptrdiff_t i = 0; i < count; ++i) last = order[i] > last ? order[i] : last;
+  return count == 0 || std::ptrdiff_t(last) < rows;
+}
+
 template <class T>
 Position first_non_finite(const Source& source, std::ptrdiff_t begin, std::ptrdiff_t end) noexcept {
   return dispatch(source.type, [&]<class S>(const S*) -> Position {

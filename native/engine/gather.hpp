@@ -27,4 +27,7 @@ struct Position {
 template <class T>
 Position first_non_finite(const Source& source, std::ptrdiff_t begin, std::ptrdiff_t end) noexcept;
 
+// Whether all of an order are rows of a source of so many.
+bool are_rows(const std::uint32_t* order, std::ptrdiff_t count, std::ptrdiff_t rows) noexcept;
+
 }  // namespace likeliest

@@ -288,6 +288,8 @@ struct LikelihoodKernel {
   void (*probabilities)(Block<const T> eta, std::ptrdiff_t width, std::ptrdiff_t classes, T* p) noexcept;
 };
 
+inline constexpr std::ptrdiff_t kDrawn = 64;  // random words at a time
+
 // g += scale * d log P(theta) / d theta. 0 where theta is 0, as it is in the padding.
 template <class T>
 struct PriorKernel {
@@ -412,6 +414,9 @@ struct Table {
   void (*sum_products_of_channels)(const Channels<T>&, const T* mean, const T* y, T* sums) noexcept;
   // out = a x + b y + d, channel by channel; y may be null.
   void (*combine_channels)(const Channels<T>&, const T* y, const T* a, const T* b, const T* d, T* out) noexcept;
+  // Random words for the order of the examples, kDrawn of each; see kernels/random.hpp.
+  void (*draw)(std::uint32_t key0, std::uint32_t key1, std::uint32_t first, std::uint32_t* low,
+               std::uint32_t* high) noexcept;
   // Of augmentation; see engine/resampling.hpp.
   void (*displace)(const Displacement<T>&) noexcept;
   void (*resample)(const Resampling<T>&) noexcept;

@@ -881,22 +881,47 @@ class Plan {
 
   static constexpr std::ptrdiff_t kMaxPanel = 128 / sizeof(T);
 
+  // What is done with one example: from a value to another, or from a gradient to another.
+  using ByExample = std::function<void(const Worker<T>&, std::ptrdiff_t i, const T* from, T* to)>;
+
   // In plan_sequences.hpp.
   static bool is_of_sequences(const Node<T>& node);
+  void forward_sequence(std::size_t k);
+  void backward_sequence(std::size_t k);
+  ByExample forward_move(std::size_t k) const;
+  ByExample backward_move(std::size_t k) const;
+  void backward_gate(std::size_t k);
+  std::ptrdiff_t last_step(const Node<T>& node, const Worker<T>& w, std::ptrdiff_t i) const;
+
+  // In plan_recurrence.hpp.
   void transpose_recurrence(std::size_t k);
   void forward_recurrence(std::size_t k);
   void backward_recurrence(std::size_t k);
   void sum_recurrence(std::size_t k);
+
+  // In plan_affine_steps.hpp.
+  ByExample forward_affine_steps(std::size_t k) const;
+  ByExample backward_affine_steps(std::size_t k) const;
   void sum_affine_steps(std::size_t k);
-  void forward_sequence(std::size_t k);
-  void backward_sequence(std::size_t k);
-  void backward_gate(std::size_t k);
+
+  // In plan_attention.hpp.
+  ByExample forward_attention(std::size_t k) const;
   void backward_attention(std::size_t k);
-  void sum_normalization(std::size_t k);
-  void sum_table(std::size_t k);
-  Normalization<T> steps_of(std::size_t k, const Worker<T>& w, std::ptrdiff_t i) const;
   Attention<T> head_of(std::size_t k, const Worker<T>& w, std::ptrdiff_t i, std::ptrdiff_t head) const;
-  std::ptrdiff_t last_step(const Node<T>& node, const Worker<T>& w, std::ptrdiff_t i) const;
+
+  // In plan_norms_of_steps.hpp.
+  ByExample forward_norms_of_steps(std::size_t k) const;
+  ByExample backward_norms_of_steps(std::size_t k) const;
+  void sum_normalization(std::size_t k);
+  Normalization<T> steps_of(std::size_t k, const Worker<T>& w, std::ptrdiff_t i) const;
+
+  // In plan_tables_of_steps.hpp.
+  ByExample forward_tables_of_steps(std::size_t k) const;
+  void sum_table(std::size_t k);
+
+  // In plan_positions.hpp.
+  ByExample forward_positions(std::size_t k) const;
+  ByExample backward_positions(std::size_t k) const;
 
   // In plan_images.hpp.
   static bool is_of_images(const Node<T>& node);

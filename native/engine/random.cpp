@@ -1,5 +1,6 @@
 #include "engine/random.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace likeliest {
@@ -23,77 +24,71 @@ Key threefry(Key key, Key counter) noexcept {
 
 namespace {
 
-// The words of the counters (first, 0), (first + 1, 0), ...: as above, in loops that the compiler makes registers of.
-constexpr std::uint32_t kSome = 16;
-void threefry(Key key, std::uint32_t first, std::uint32_t (&x0)[kSome], std::uint32_t (&x1)[kSome]) noexcept {
-  constexpr int rotations[2][4] = {{13, 15, 26, 6}, {17, 29, 16, 24}};
-  const std::uint32_t k[3] = {key.low, key.high, key.low ^ key.high ^ 0x1BD11BDAu};
-  for (std::uint32_t n = 0; n < kSome; ++n) x0[n] = first + n + k[0], x1[n] = k[1];
-#pragma GCC unroll 5
-  for (unsigned block = 0; block < 5; ++block) {
-#pragma GCC unroll 4
-    for (int r = 0; r < 4; ++r) {
-      const int by = rotations[block % 2][r];
-      for (std::uint32_t n = 0; n < kSome; ++n) {
-        x0[n] += x1[n];
-        x1[n] = (x1[n] << by | x1[n] >> (32 - by)) ^ x0[n];
-      }
-    }
-    for (std::uint32_t n = 0; n < kSome; ++n) {
-      x0[n] += k[(block + 1) % 3];
-      x1[n] += k[(block + 2) % 3] + block + 1;
-    }
-  }
-}
-
-}  // namespace
-
-namespace {
-
-// One pass of a sort by digits: by the bits from `shift` on, equals in the order they had.
+// How a sort by digits goes on: where the numbers of each digit begin. All digits are counted as the numbers are drawn.
 template <int BITS>
-void sort_by_digit(const std::uint64_t* from, std::uint64_t* to, std::uint32_t n, int shift) noexcept {
-  constexpr std::uint32_t digits = 1u << BITS;
-  std::uint32_t starts[digits + 1] = {};
-  for (std::uint32_t i = 0; i < n; ++i) ++starts[(from[i] >> shift & (digits - 1)) + 1];
-  for (std::uint32_t d = 0; d < digits; ++d) starts[d + 1] += starts[d];
-  for (std::uint32_t i = 0; i < n; ++i) to[starts[from[i] >> shift & (digits - 1)]++] = from[i];
-}
+struct Digits {
+  static constexpr std::uint32_t count = 1u << BITS;
+  int shift;
+  std::uint32_t starts[count] = {};
 
-}  // namespace
+  explicit Digits(int shift) : shift(shift) {}
+  std::uint32_t of(std::uint64_t example) const { return std::uint32_t(example >> shift) & (count - 1); }
+  void see(std::uint64_t example) { ++starts[of(example)]; }
+  // Equals keep the order they had.
+  void sort(const std::uint64_t* from, std::uint64_t* to, std::uint32_t n) {
+    std::uint32_t next = 0;
+    for (std::uint32_t& start : starts) start = std::exchange(next, next + start);
+    for (std::uint32_t i = 0; i < n; ++i) to[starts[of(from[i])]++] = from[i];
+  }
+};
 
-void permutation(Key stream, std::uint32_t n, std::uint32_t* out, std::uint64_t* scratch) noexcept {
+// Draws the examples' bits and sorts by so many digits of them, the last one first.
+template <class... D>
+void sort(const Table<float>& table, Key stream, std::uint32_t n, std::uint32_t* out, std::uint64_t* scratch,
+          D... digits) noexcept {
   // Each example with its bits above its index.
   std::uint64_t *from = scratch, *to = scratch + n;
   const std::uint32_t half = n / 2 + n % 2;
-  for (std::uint32_t i = 0; i < half; i += kSome) {
-    std::uint32_t low[kSome], high[kSome];
-    threefry(stream, i, low, high);
-    for (std::uint32_t k = 0; k < kSome && i + k < half; ++k) {
-      from[i + k] = std::uint64_t(low[k]) << 32 | (i + k);
-      if (half + i + k < n) from[half + i + k] = std::uint64_t(high[k]) << 32 | (half + i + k);
-    }
+  const auto put = [&](std::uint32_t i, std::uint32_t bits) {
+    const std::uint64_t example = std::uint64_t(bits) << 32 | i;
+    from[i] = example;
+    (digits.see(example), ...);
+  };
+  for (std::uint32_t i = 0; i < half; i += kDrawn) {
+    std::uint32_t low[kDrawn], high[kDrawn];
+    table.draw(stream.low, stream.high, i, low, high);
+    const std::uint32_t firsts = std::min<std::uint32_t>(kDrawn, half - i);
+    const std::uint32_t seconds = std::min<std::uint32_t>(kDrawn, n - half - std::min(i, n - half));
+    for (std::uint32_t k = 0; k < firsts; ++k) put(i + k, low[k]);
+    for (std::uint32_t k = 0; k < seconds; ++k) put(half + i + k, high[k]);
   }
-  if (n < 4096) {
-    sort_by_digit<8>(from, to, n, 48);
-    sort_by_digit<8>(to, from, n, 56);
-  } else if (n < 1u << 18) {
-    sort_by_digit<11>(from, to, n, 42);
-    sort_by_digit<11>(to, from, n, 53);
-  } else {
-    sort_by_digit<11>(from, to, n, 32);
-    sort_by_digit<11>(to, from, n, 43);
-    sort_by_digit<10>(from, to, n, 54);
-    std::swap(from, to);
-  }
+  (
+      [&] {
+        digits.sort(from, to, n);
+        std::swap(from, to);
+      }(),
+      ...);
   // Sorted by the first bits of many, hardly any are out of place.
   for (std::uint32_t i = 1; i < n; ++i) {
     const std::uint64_t example = from[i];
+    if (from[i - 1] <= example) continue;
     std::uint32_t k = i;
     for (; k > 0 && from[k - 1] > example; --k) from[k] = from[k - 1];
     from[k] = example;
   }
   for (std::uint32_t i = 0; i < n; ++i) out[i] = std::uint32_t(from[i]);
+}
+
+}  // namespace
+
+void permutation(const Table<float>& table, Key stream, std::uint32_t n, std::uint32_t* out,
+                 std::uint64_t* scratch) noexcept {
+  if (n < 1u << 12)
+    sort(table, stream, n, out, scratch, Digits<8>(48), Digits<8>(56));
+  else if (n < 1u << 20)
+    sort(table, stream, n, out, scratch, Digits<10>(44), Digits<10>(54));
+  else
+    sort(table, stream, n, out, scratch, Digits<11>(32), Digits<11>(43), Digits<10>(54));
 }
 
 }  // namespace likeliest

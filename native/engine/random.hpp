@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/kernels.hpp"
+
 namespace likeliest {
 
 struct Key {
@@ -14,6 +16,7 @@ Key threefry(Key key, Key counter) noexcept;
 
 // A permutation of 0 .. n - 1: example i gets 32 bits of the stream, and the examples are sorted by them. `scratch` has
 // room for 2 n numbers.
-void permutation(Key stream, std::uint32_t n, std::uint32_t* out, std::uint64_t* scratch) noexcept;
+void permutation(const Table<float>& table, Key stream, std::uint32_t n, std::uint32_t* out,
+                 std::uint64_t* scratch) noexcept;
 
 }  // namespace likeliest

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/augment.hpp"
+#include "engine/carried.hpp"
 #include "engine/engine.hpp"
 #include "engine/pool.hpp"
 #include "engine/schedule.hpp"
@@ -61,6 +62,8 @@ struct Worker {
   const Augmenter<T>* augmenter = nullptr;  // null: examples are taken as they are
   T* augmenting = nullptr;                  // its scratch for this thread
   std::ptrdiff_t batch = 0;                 // how many examples the minibatch has
+  const Carried<T>* carried = nullptr;      // null: recurrences begin as the program says, and keep nothing
+  bool goes_on = false;                     // whether they begin in what is carried
   T scale = T(1);
   double floor = 0, total = 0;
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "engine/columns.hpp"
+#include "engine/isa.hpp"
 #include "engine/random.hpp"
 #include "tests/check.hpp"
 
@@ -52,16 +53,23 @@ void test_random() {
   CHECK(ones.low == 0x1cb996fc && ones.high == 0xbb002be7);
   const Key pi = threefry({0x13198a2e, 0x03707344}, {0x243f6a88, 0x85a308d3});
   CHECK(pi.low == 0xc4923a9c && pi.high == 0x483df7a0);
-  for (const std::uint32_t n : {1u, 2u, 3u, 1000u, 70001u}) {
-    std::vector<std::uint32_t> order(n), sorted;
-    std::vector<std::uint64_t> scratch(2 * std::size_t(n));
-    permutation({n, 7}, n, order.data(), scratch.data());
-    sorted = order;
-    std::sort(sorted.begin(), sorted.end());
-    bool each = true;
-    for (std::uint32_t i = 0; i < n; ++i) each = each && sorted[i] == i;
-    CHECK(each && (n < 1000 || order != sorted));
-  }
+  // Every example by its bits, and by its index where they are the same.
+  for (const std::string& isa : available_isas())
+    for (const std::uint32_t n : {1u, 2u, 3u, 128u, 1000u, 4097u, 70001u, 1100000u}) {
+      const Key stream{n, 7};
+      const std::uint32_t half = (n + 1) / 2;
+      std::vector<std::uint32_t> order(n);
+      std::vector<std::uint64_t> scratch(2 * std::size_t(n)), examples;
+      permutation(*tables_for(isa).single, stream, n, order.data(), scratch.data());
+      for (std::uint32_t i = 0; i < n; ++i) {
+        const Key words = threefry(stream, {i < half ? i : i - half, 0});
+        examples.push_back(std::uint64_t(i < half ? words.low : words.high) << 32 | i);
+      }
+      std::sort(examples.begin(), examples.end());
+      bool each = true;
+      for (std::uint32_t i = 0; i < n; ++i) each = each && order[i] == std::uint32_t(examples[i]);
+      CHECK(each);
+    }
 }
 
 }  // namespace likeliest::tests

@@ -359,6 +359,125 @@ void test_steps(std::ptrdiff_t steps, std::ptrdiff_t width, const std::string& l
   CHECK(same);
 }
 
+// Three windows of each of some long sequences. What they begin with is the same for all rows of x.
+struct Windows {
+  static constexpr std::ptrdiff_t T = 4, p = 3, q = 5, count = 3, streams = 7;
+  Sequences window, whole;
+  Data<double> data, long_data;
+  std::vector<std::uint32_t> order;  // window by window, those of all streams; for two epochs
+
+  explicit Windows(const Kind& kind)
+      : window(net(kind, T)), whole(net(kind, count * T)), data(window, streams * count), long_data(whole, streams) {
+    for (std::ptrdiff_t s = 0; s < streams; ++s) {
+      double* row = long_data.X.data() + s * long_data.width;
+      std::copy_n(long_data.X.data() + count * T * p, q, row + count * T * p);
+      for (std::ptrdiff_t k = 0; k < count; ++k) {
+        double* part = data.X.data() + (s * count + k) * data.width;
+        std::copy_n(row + k * T * p, T * p, part), std::copy_n(row + count * T * p, q, part + T * p);
+        std::copy_n(long_data.y.data() + (s * count + k) * T, T, data.y.data() + (s * count + k) * T);
+      }
+    }
+    for (std::ptrdiff_t k = 0; k < 2 * count; ++k)
+      for (std::ptrdiff_t s = 0; s < streams; ++s) order.push_back(std::uint32_t(s * count + k % count));
+  }
+  // Two recurrences, and a likelihood at every step.
+  static Sequences net(Kind kind, std::ptrdiff_t steps) {
+    Sequences net(steps, p, q, "normal");
+    kind.every = true;
+    net.recurrence(kind, q, net.take(0, {steps, p}));
+    const int x = net.affine(q - 1);
+    kind.keep = false;
+    net.recurrence(kind, q + 2, x);
+    net.affine(2), net.flatten();
+    net.program.likelihood.steps = net.program.likelihood.targets = steps;
+    return net;
+  }
+  // The windows from `first` on, so many, at a rate.
+  double train(Engine& engine, std::ptrdiff_t first, std::ptrdiff_t windows, double rate, int threads) const {
+    std::vector<std::int64_t> bounds{0};
+    std::vector<double> factors(std::size_t(windows), rate), totals(factors);
+    bool carries[2 * count];
+    for (std::ptrdiff_t k = 0; k < windows; ++k)
+      bounds.push_back((k + 1) * streams), carries[k] = (first + k) % count > 0;
+    const Steps steps{order.data() + first * streams, bounds.data(), factors.data(), nullptr, windows, 1, carries};
+    CHECK(engine.train(data.examples(), steps, {}, -1e300, threads, totals.data()) == windows);
+    double sum = 0;
+    for (const double total : totals) sum += total;
+    return sum;
+  }
+};
+
+void test_carry(const Kind& kind, const std::string& isa) {
+  const Windows windows(kind);
+  const auto engine = make_engine(windows.window.program, true, isa),
+             whole = make_engine(windows.whole.program, true, isa);
+  const auto theta = start<double>(*engine, windows.window.program);
+  start<double>(*whole, windows.whole.program);
+  const auto said = [&](bool good, const char* what) {
+    if (!CHECK(good))
+      std::printf("  %s %s: carry, %s; state %d keep %d\n", isa.c_str(), kind.cell.c_str(), what, kind.state,
+                  kind.keep);
+  };
+  // In training, and in prediction.
+  double each[Windows::streams], expected = 0, parts = 0;
+  whole->log_likelihood(windows.long_data.examples(), 1, each);
+  for (const double x : each) expected += x;
+  engine->start("gradient_ascent", {1.0}, {1.0});
+  for (int epoch = 0; epoch < 2; ++epoch)
+    said(std::abs(windows.train(*engine, 0, Windows::count, 0.0, 2) - expected) < 1e-11 * std::abs(expected), "values");
+  for (std::ptrdiff_t k = 0; k < Windows::count; ++k) {
+    Examples some = windows.data.examples();  // every so many'th row, from the k-th on
+    std::vector<double> y;
+    for (std::ptrdiff_t s = 0; s < Windows::streams; ++s)
+      y.insert(y.end(), windows.data.y.begin() + (s * Windows::count + k) * Windows::T,
+               windows.data.y.begin() + (s * Windows::count + k + 1) * Windows::T);
+    some.x.data = static_cast<const char*>(some.x.data) + k * some.x.row_stride;
+    some.x.rows = Windows::streams, some.x.row_stride *= Windows::count, some.y = y.data();
+    engine->log_likelihood(some, 2, each, k > 0 ? Carry::go_on : Carry::begin);
+    for (const double x : each) parts += x;
+  }
+  said(std::abs(parts - expected) < 1e-11 * std::abs(expected), "values in prediction");
+  // The gradient of the second windows, in the state that the first ones left.
+  windows.train(*engine, 0, 1, 0.0, 1);
+  engine->keep();
+  const auto moved = [&](std::size_t k, double by) {
+    engine->restore();
+    std::vector<double> other = theta[k];
+    for (std::size_t i = 0; i < other.size(); ++i) other[i] += by * number(i + 2);
+    engine->set(int(k), Engine::kTheta, other.data());
+    return windows.train(*engine, 1, 1, 0.0, 1);
+  };
+  for (std::size_t k = 0; k < theta.size(); ++k) {
+    const double slope = (moved(k, 1e-6) - moved(k, -1e-6)) / 2e-6;
+    engine->restore();
+    windows.train(*engine, 1, 1, 1.0, 2);
+    std::vector<double> now(theta[k].size());
+    engine->get(int(k), Engine::kTheta, now.data());
+    double along = 0, size = 0;
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      const double gradient = (now[i] - theta[k][i]) * double(Windows::streams);
+      along += gradient * number(i + 2), size += std::abs(gradient);
+    }
+    said(std::abs(slope - along) < 1e-6 * (1 + size), "the gradient");
+    if (kind.state && k < 2) said(size == 0, "what a start learns that was not taken");
+  }
+  // However many threads there are.
+  std::vector<double> first;
+  for (const int threads : {1, 2, 3, 5}) {
+    const auto other = make_engine(windows.window.program, true, isa);
+    start<double>(*other, windows.window.program);
+    other->start("adam", {0.01, 0.9, 0.999, 1e-8}, {0.01, 0.9, 0.999, 1e-8});
+    std::vector<double> all{windows.train(*other, 0, 2 * Windows::count - 1, 1.0, threads)};
+    for (std::size_t k = 0; k < theta.size(); ++k) {
+      std::vector<double> part(theta[k].size());
+      other->get(int(k), Engine::kTheta, part.data());
+      all.insert(all.end(), part.begin(), part.end());
+    }
+    if (threads == 1) first = all;
+    said(all == first, "threads");
+  }
+}
+
 }  // namespace
 
 void test_recurrence(bool quick) {
@@ -370,6 +489,8 @@ void test_recurrence(bool quick) {
       test_forward<float>(kind, 3, 16, 37, isa);
       if (kind.lengths) test_padding(kind, isa);
     }
+    for (const Kind& kind : kinds())
+      if (kind.every && !kind.lengths && !kind.reverse) test_carry(kind, isa);
     test_forward<float>({"lstm"}, 1, 1, 1, isa);
     for (const Kind& kind : kinds()) {
       const std::string what = kind.cell + " lengths " + std::to_string(kind.lengths) + " state " +

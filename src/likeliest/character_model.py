@@ -30,10 +30,11 @@ MOST = 1024  # characters of an alphabet
 class CharacterModel:
     """Learns how a text goes on, P(next character | all before), and writes such text.
 
-    The text is cut into windows, one after the other; a network of `LSTM` cells reads each from a state of zeros, and
-    is fitted to say the next character at every step: backpropagation goes through all steps of a window, and not from
-    one window into the one before. When it writes, the state is carried from the first character to the last.
-    Graves 2013, https://arxiv.org/abs/1308.0850.
+    The text is cut into windows, one after the other, which are read as several streams side by side. A network of
+    `LSTM` cells is fitted to say the next character at every step; it begins a window in the state in which it ended
+    the one before, and backpropagation goes through all steps of a window, and no further: `Network.fit` with
+    ``consecutive=True``. When it writes, too, the state is carried from the first character to the last. Graves 2013,
+    https://arxiv.org/abs/1308.0850.
 
     Parameters
     ----------
@@ -100,8 +101,9 @@ class CharacterModel:
         validation: str | float | None = None,
         optimizer: Optimizer | str | None = None,
         epochs: int = 10,
-        batch_size: int = 32,
+        batch_size: int | None = 32,
         seed: int | None = None,
+        consecutive: bool = True,
         **options: Any,
     ) -> History:
         """Chooses θ to make the text likely.
@@ -114,8 +116,12 @@ class CharacterModel:
             Other text to test on, or the share of the windows that is held out: those at the end of the text.
         optimizer : Optimizer or str, optional
             ``Adam(0.003)`` by default.
-        epochs, batch_size, seed, **options
+        epochs, seed, **options
             As in `Network.fit`.
+        batch_size : int or None
+            How many streams the text is read as, of two windows at least.
+        consecutive : bool
+            False reads each window from a state of zeros, in any order, ``batch_size`` of them at a time.
 
         Returns
         -------
@@ -154,9 +160,13 @@ class CharacterModel:
         )
         if optimizer is None and self.network is None:
             optimizer = Adam(0.003)
+        if consecutive is True and batch_size is not None:
+            batch_size = max(1, min(check_integer("batch_size", batch_size, 1), len(X) // 2))
+            consecutive = len(X) > 1
         history = network.fit(
-            X, y, validation=held_out, optimizer=optimizer, epochs=epochs, batch_size=batch_size, seed=seed, **options
-        )
+            X, y, validation=held_out, optimizer=optimizer, epochs=epochs, batch_size=batch_size, seed=seed,
+            consecutive=consecutive, **options,
+        )  # fmt: skip
         self.network, self.alphabet, self.length = network, alphabet, length
         return history
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from likeliest.data import as_examples
 from likeliest.engines.reference import forward
-from likeliest.program import OUTPUT, Step
+from likeliest.program import Form, Step
+from likeliest.sequences import Ragged, as_sequences
 
 if TYPE_CHECKING:
     from likeliest.network import Network
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CONSTANT = 1e-6  # a z that spreads less than this share of its size is constant, but for rounding
 
 
-def unit_variance(network: Network, X: Any) -> Network:
+def unit_variance(network: Network, X: Any, lengths: Any = None) -> Network:
     """Rescales W and b, layer by layer, so that each cell's z = x W + b has mean 0 and variance 1 over X.
 
     W ← W / s and b ← (b − m) / s, where m and s are the mean and the standard deviation of z; without a bias term only
@@ -28,8 +28,10 @@ def unit_variance(network: Network, X: Any) -> Network:
     ----------
     network : Network
         One that is built.
-    X : (n, ...) array or data frame
-        Some hundred training examples are enough.
+    X : (n, ...) array or data frame, or list of sequences
+        Some hundred training examples are enough. Of sequences, every step counts, and none beyond an end.
+    lengths : (n,) array of int, optional
+        As in `Network.fit`.
 
     Returns
     -------
@@ -52,16 +54,20 @@ def unit_variance(network: Network, X: Any) -> Network:
     >>> bool(abs(z.mean(axis=0)).max() < 1e-5 and abs(z.std(axis=0) - 1).max() < 1e-5)
     True
     """
-    program = network.program
-    X = as_examples(X)
-    if X.shape[1:] != program.input_shape:
-        raise ValueError(f"X: this network takes examples of shape {program.input_shape}, found {X.shape[1:]}")
-    X = X.astype(np.float64)
+    given = as_sequences(X, lengths)
+    if isinstance(given, Ragged):
+        X = network._examples(given, 1).pack(given.longest, np.float64)
+        program = network._engine_for(Form(given.shape, True)).program
+    else:
+        X = given.astype(np.float64)
+        program = network._engine_for(Form(X.shape[1:])).program
     theta = {name: np.asarray(value, np.float64) for name, value in network.parameters.items()}
     for step in program.steps:
-        if step.operation not in ("affine", "convolution", "transposed_convolution") or step.output == OUTPUT:
+        if step.operation not in ("affine", "convolution", "transposed_convolution") or _is_output(step):
             continue
         z = forward(program, theta, X)[step.output]
+        if isinstance(given, Ragged) and z.ndim == 3 and z.shape[1] == given.longest:
+            z = z[np.arange(given.longest) < given.lengths[:, None]]
         z = z.reshape(-1, z.shape[-1])
         if not np.isfinite(z).all():
             raise ValueError(f"X: {step.output} is not finite for some examples; scale X to about 1")
@@ -76,6 +82,10 @@ def unit_variance(network: Network, X: Any) -> Network:
             network.parameters[name] = theta[name]
             theta[name] = np.asarray(network.parameters[name], np.float64)  # as the network's precision has it
     return network
+
+
+def _is_output(step: Step) -> bool:
+    return any(name.startswith("output.") for name in step.parameters)
 
 
 def _as_columns(s: Any, W: Any, step: Step) -> Any:

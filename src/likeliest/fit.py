@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.averaging import Averaging
+from likeliest.consecutive import minibatches, order_of
 from likeliest.engines.base import Array, Chunk, Engine, Terms
 from likeliest.history import History
 from likeliest.optimizers import Optimizer
@@ -110,19 +111,23 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True)
 class Validation:
-    """Held-out examples: rows of X, with their weights if there are any."""
+    """Held-out examples: rows of X, with their weights if there are any; and in how many streams they go on, or 0."""
 
     X: Array
     y: Array
     rows: npt.NDArray[np.uint32]
     weights: Array | None
+    streams: int = 0
 
     def log_likelihood(self, engine: Engine, threads: int) -> float:
         """The mean log-likelihood per example, in blocks, so that data on disk stay there."""
         total = 0.0
         weight = 0.0
-        for block in np.array_split(self.rows, -(-len(self.rows) // 8192)):
-            log_prob = engine.log_likelihood(self.X[block], self.y[block], threads)
+        blocks: Iterable[npt.NDArray[np.uint32]] = np.array_split(self.rows, -(-len(self.rows) // 8192))
+        if self.streams:
+            blocks = minibatches(self.rows, self.streams)
+        for k, block in enumerate(blocks):
+            log_prob = engine.log_likelihood(self.X[block], self.y[block], threads, k > 0 if self.streams else None)
             w = np.ones(len(block)) if self.weights is None else self.weights[block]
             total, weight = total + float(w @ log_prob), weight + float(w.sum())
         return total / weight
@@ -150,13 +155,14 @@ def fit(
     network: Any,
     keeper: Keeper | None = None,
     lengths: npt.NDArray[np.int64] | None = None,
+    consecutive: bool = False,
 ) -> History:
     """Takes ``epochs`` passes over the examples in ``rows`` (all of them for None), in minibatches.
 
     X (n, ...), y (n,) or (n, targets), weights (n,) of mean 1 over the rows, or None. ``position`` is brought forward,
     so that the next call continues. The order of epoch e depends on (seed, e) only, and on the ``lengths`` (n,) of
-    sequences if there are any, of which like ones come together. With a ``keeper`` that has a
-    course, it goes on from there.
+    sequences if there are any, of which like ones come together; the order of ``consecutive`` rows is that of the
+    streams which they are cut into. With a ``keeper`` that has a course, it goes on from there.
     """
     assert position.seed is not None
     n = len(X) if rows is None else len(rows)
@@ -195,7 +201,10 @@ def fit(
                 if several < 1 or callbacks or schedule.watches:
                     several = 1
                 which = range(position.epochs, position.epochs + several)
-                order = engine.permutations(position.seed, which, n, threads)
+                if consecutive:
+                    order = np.tile(order_of(n, batch_size), (several, 1))
+                else:
+                    order = engine.permutations(position.seed, which, n, threads)
                 if lengths is not None:
                     of_rows = lengths if rows is None else lengths[rows]
                     order = gathered(order, of_rows, batch_size, position.seed, which)
@@ -204,7 +213,9 @@ def fit(
             at = position.steps - first_step, len(bounds) - 1, epochs * per_epoch
             watched = history.log_likelihood if validation is None else history.validation_log_likelihood
             factors = schedule.factors(*at, watched)
-            chunk = Chunk(order_of_chunk, bounds, factors, None if averaging is None else averaging.rates(*at))
+            rates = None if averaging is None else averaging.rates(*at)
+            carries = (step + np.arange(at[1])) % per_epoch > 0 if consecutive else None  # an epoch begins anew
+            chunk = Chunk(order_of_chunk, bounds, factors, rates, carries)
             engine.keep()
             begin = time.perf_counter()
             try:

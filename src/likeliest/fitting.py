@@ -12,7 +12,9 @@ import numpy.typing as npt
 from likeliest.augmentation import Augmentation
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import FRESH, Checkpoints, describe_call, digest_of_state
-from likeliest.data import as_weights
+from likeliest.consecutive import check_arguments, check_length, check_program
+from likeliest.data import as_weights, check_codes
+from likeliest.engines import kept_in
 from likeliest.engines.base import Terms
 from likeliest.fit import Callback, Position, climb, fit
 from likeliest.history import History
@@ -49,10 +51,14 @@ def fit_network(
     callbacks: tuple[Callback, ...],
     verbose: bool | str,
     augment: tuple[Augmentation, ...],
+    consecutive: bool,
     checkpoints: Checkpoints | None,
 ) -> History:
     """What `Network.fit` does with arguments that make sense one by one: see there for what they are."""
-    X, y, validation, form, of_each = _read(network, X, y, lengths, validation)
+    X, y, validation, form, of_each = read(network, X, y, lengths, validation)
+    if consecutive:
+        check_arguments(form.lengths, augment, optimizer)
+    streams = batch_size or 0 if consecutive else 0
     if form.lengths and augment:
         raise ValueError("augment: sequences of different lengths cannot be changed; leave it out, or cut them alike")
     y = network._check_targets(X, y, likelihood=network._likelihood_for(form))
@@ -68,16 +74,14 @@ def fit_network(
         weights = weights / highest  # so that no sum of them overflows
     if network.likelihood.classes is not None and len(labels := np.unique(y[y == y])) == 1:  # a NaN is not itself
         raise ValueError(f"y: there is one class only, {labels[0]:g}; a network learns to tell at least two apart")
-    if isinstance(clip_norm, str):
-        recurrent = any(isinstance(layer, Recurrent) for layer in all_of(network.layers))
-        clip_norm = CLIP_NORM if recurrent and not optimizer.full_batch else None
+    longest = longest_gradient(network, clip_norm, optimizer)
     if checkpoints is not None:
         if optimizer.full_batch:
             raise ValueError(
                 f"checkpoint: {type(optimizer).__name__} keeps in SciPy what it has learned of the slopes, and "
                 "could not go on to the bit; leave checkpoint out, or use Adam()"
             )
-        other = hold_out(X, y, weights, validation, 0, network._check_targets)[1]
+        other = hold_out(X, y, weights, validation, 0, network._check_targets, streams)[1]
         checkpoints.find(
             describe_call(
                 network,
@@ -92,11 +96,12 @@ def fit_network(
                 batch_size=batch_size,
                 schedule=schedule,
                 averaging=averaging,
-                clip_norm=clip_norm,
+                clip_norm=longest if longest < math.inf else None,
                 validation_every=validation_every,
                 early_stopping=early_stopping,
                 seed=seed,
                 **({"augment": augment} if augment else {}),
+                **({"consecutive": True} if consecutive else {}),
             )
         )
     found = None if checkpoints is None else checkpoints.found
@@ -104,7 +109,9 @@ def fit_network(
         seed = found.position.seed
     if seed is None:
         seed = secrets.randbits(32) if network._position.seed is None else network._position.seed
-    rows, held_out = hold_out(X, y, weights, validation, seed, network._check_targets)
+    rows, held_out = hold_out(X, y, weights, validation, seed, network._check_targets, streams)
+    if consecutive:
+        check_length(len(X) if rows is None else len(rows), batch_size)
     training = slice(None) if rows is None else rows
     if weights is not None:
         if not weights[training].any():
@@ -119,10 +126,11 @@ def fit_network(
     elif form != network.program.form:
         network._reshape(form)
     try:
-        if not form.lengths:  # what is in the others has been looked at before it was laid out
-            network._check_examples(X, "X", threads)
-            if held_out is not None and held_out.X is not X:
-                network._check_examples(held_out.X, "validation X", threads)
+        check_read(network, X, threads)
+        if held_out is not None and held_out.X is not X:
+            check_read(network, held_out.X, threads, "validation X")
+        if consecutive:
+            check_program(network._built().program)
         augmentation = compose_for(augment, network._built().program)
         if found is not None:
             assert checkpoints is not None
@@ -153,12 +161,13 @@ def fit_network(
         "batch_size": min(batch_size or n, n),
         "schedule": schedule,
         "averaging": averaging,
-        "terms": Terms(1 / (highest * n), math.inf if clip_norm is None else clip_norm, seed, augmentation),
+        "terms": Terms(1 / (highest * n), longest, seed, augmentation),
         "keeper": checkpoints,
         "lengths": of_each,
+        "consecutive": consecutive,
     }
     if optimizer.full_batch:
-        check_full_batch(optimizer, schedule, averaging, clip_norm, engine.program)
+        check_full_batch(optimizer, schedule, averaging, longest if longest < math.inf else None, engine.program)
         if network.likelihood.training() is not network.likelihood:
             raise ValueError(f"optimizer: {type(optimizer).__name__} does not smooth labels; use Adam()")
         method, how = climb, {"log_prior": network._log_prior_and_score, "prior_scale": 1 / (highest * n)}
@@ -196,6 +205,23 @@ def fit_network(
             network._last_call = checkpoints.place, checkpoints.start, digest_of_state(engine, position)
 
 
+def longest_gradient(network: Any, clip_norm: float | str | None, optimizer: Optimizer) -> float:
+    """How long a gradient may be: what was asked for, or what is right for the layers; infinity for no bound."""
+    if isinstance(clip_norm, str):
+        recurrent = any(isinstance(layer, Recurrent) for layer in all_of(network.layers))
+        return CLIP_NORM if recurrent and not optimizer.full_batch else math.inf
+    return math.inf if clip_norm is None else clip_norm
+
+
+def check_read(network: Any, X: Array, threads: int, argument: str = "X") -> None:
+    """A ValueError unless every number in the rows that were read is finite, and every code one."""
+    program = network.program
+    if program.form.lengths:  # numbers have been looked at before they were laid out
+        check_codes(X, program, argument)
+    else:
+        network._check_examples(X, argument, threads)
+
+
 def _start(network: Any, checkpoints: Checkpoints) -> str:
     """From where a fit starts: no θ, or what is learned so far; or where the last one did that this goes on with."""
     if not network._is_built:
@@ -204,7 +230,7 @@ def _start(network: Any, checkpoints: Checkpoints) -> str:
     return network._last_call[1] if (checkpoints.place, now) == network._last_call[::2] else now
 
 
-def _read(
+def read(
     network: Any, X: Any, y: Any, lengths: Any, validation: Any
 ) -> tuple[Array, Any, Any, Form, npt.NDArray[np.int64] | None]:
     """X, y and the held-out pair as arrays that one program takes; its form; and the lengths, if there are any.
@@ -237,8 +263,8 @@ def _read(
         if steps:
             targets[name] = as_step_targets(targets[name], one, T or steps, "y" if name == "X" else "validation y")
         if isinstance(one, Ragged):
-            one.check(network.dtype, name)
-            read[name] = one.pack(T, network.dtype)
+            one.check(kept_in(network.dtype), name)
+            read[name] = one.pack(T, kept_in(network.dtype))
         else:
             read[name] = one
     if not network._is_built:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from likeliest.data import as_examples
 from likeliest.engines.base import Chunk, Terms
+from likeliest.fitting import check_read, longest_gradient, read
 from likeliest.optimizers import Adam, Optimizer
-from likeliest.preparation import start_output
+from likeliest.preparation import check_clip_norm, start_output
+from likeliest.sequences import gathered
 from likeliest.threads import resolve_threads
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def find_learning_rate(
     y: Any,
     optimizer: Optimizer | None = None,
     *,
+    lengths: Any = None,
+    clip_norm: float | str | None = "auto",
     low: float = 1e-6,
     high: float = 1.0,
     steps: int = 100,
@@ -91,12 +94,16 @@ def find_learning_rate(
     ----------
     network : Network
         From whose θ the steps start; one that is not built starts as ``fit`` would, from the θ of the seed.
-    X : (n, ...) array or data frame
+    X : (n, ...) array or data frame, or list of sequences
         The examples.
-    y : (n,) array
+    y : (n,) array, or for a target at every step (n, T) array or list of (T_i,) arrays
         The targets.
     optimizer : Optimizer, optional
         ``Adam()`` by default; its learning rate does not matter.
+    lengths : (n,) array of int, optional
+        As in `Network.fit`.
+    clip_norm : float, "auto" or None
+        As in `Network.fit`.
     low, high : float
         The first and the last learning rate.
     steps : int
@@ -124,12 +131,16 @@ def find_learning_rate(
     for name, value, least in (("steps", steps, 2), ("batch_size", batch_size, 1)):
         if isinstance(value, bool) or value != int(value) or value < least:
             raise ValueError(f"{name}: expected a whole number of at least {least}, found {value!r}")
+    clip_norm = check_clip_norm(clip_norm)
     twin, threads = copy.copy(network), resolve_threads(None)
-    fresh = twin._engine is None
+    fresh = not twin._is_built
+    X, y, _, form, of_each = read(twin, X, y, lengths, None)
+    y = twin._check_targets(X, y, likelihood=twin._likelihood_for(form))
     if fresh:
-        twin.build(as_examples(X).shape[1:], seed)
-    X = twin._examples(X, threads)
-    y = twin._targets(X, y)
+        twin._start_anew(form, seed)
+    elif form != twin.program.form:
+        twin._reshape(form)
+    check_read(twin, X, threads)
     if fresh:
         start_output(twin._built(), twin.likelihood, y, None)
     rates = np.geomspace(low, high, steps)
@@ -139,9 +150,13 @@ def find_learning_rate(
     m = min(batch_size, len(X))
     whole = len(X) // m  # minibatches an epoch; what is left over waits for the next one
     epochs = range(-(-steps // whole))
-    order = engine.permutations(seed, epochs, len(X), threads)[:, : whole * m].ravel()[: steps * m]
+    order = engine.permutations(seed, epochs, len(X), threads)
+    if of_each is not None:
+        order = gathered(order, of_each, m, seed, epochs)
+    order = order[:, : whole * m].ravel()[: steps * m]
     chunk = Chunk(order, np.arange(steps + 1) * m, rates)
-    mean = engine.train(X, y, None, chunk, 1, -math.inf, Terms(prior_scale=1 / len(X), seed=seed), threads) / m
+    terms = Terms(1 / len(X), longest_gradient(twin, clip_norm, optimizer), seed)
+    mean = engine.train(X, y, None, chunk, 1, -math.inf, terms, threads) / m
     good = mean[: np.argmin(np.append(np.isfinite(mean), False))]  # up to the first that is no number
     if len(good) == 0:
         raise ValueError(

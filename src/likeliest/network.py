@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,9 @@ from likeliest.augmentation import Augmentation
 from likeliest.augmentation import check as check_augment
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import Checkpoints
+from likeliest.consecutive import check_arguments, check_program
 from likeliest.data import as_weights, check_codes, check_same_length, non_finite_message
-from likeliest.engines import check_engine, make_engine
+from likeliest.engines import check_carries, check_engine, kept_in, make_engine
 from likeliest.engines.base import Engine
 from likeliest.engines.other_lengths import OtherLengths
 from likeliest.fit import Callback, Position
@@ -30,22 +30,24 @@ from likeliest.layers import Layer
 from likeliest.likelihoods import Likelihood, PerStep
 from likeliest.network_file import write_network
 from likeliest.optimizers import Adam, Optimizer
-from likeliest.optimizers.base import check_positive
 from likeliest.parameters import Parameters
 from likeliest.preparation import (
     SymmetryWarning,
+    check_clip_norm,
     check_integer,
     check_seed,
 )
 from likeliest.priors import Prior
-from likeliest.program import OUTPUT, Form, Program, priors_by_name
+from likeliest.program import Form, Program, priors_by_name
 from likeliest.sampling import draw
 from likeliest.schedules import Schedule
 from likeliest.sequences import Ragged, as_sequences, as_step_targets, as_user_had
 from likeliest.state import arrays, places, put
-from likeliest.stream import OneStep, Stream, one_step
+from likeliest.stream import Stream
+from likeliest.streaming import stream_of
 from likeliest.summary import summary
 from likeliest.threads import resolve_threads
+from likeliest.twins import hidden
 from likeliest.xp import numpy_namespace
 
 if TYPE_CHECKING:
@@ -78,10 +80,12 @@ class Network:
     initializer : Initializer, str or mapping, optional
         Where the weights of layers that do not say otherwise start, the output layer included; by default each layer's
         own choice. A mapping has the names of layers: ``{"output": "zeros"}``.
-    engine : {"native", "reference"}
-        What computes: the C++ core, or NumPy to be read and to check against.
-    dtype : {"float32", "float64"}
-        The precision of θ and of all that is computed.
+    engine : {"native", "reference", "jax"}
+        What computes: the C++ core; NumPy, to be read and to check against; or JAX, for GPUs and TPUs, which
+        ``pip install "likeliest[jax]"`` brings.
+    dtype : {"float32", "float64", "bfloat16"}
+        The precision of θ and of all that is computed. With "bfloat16", for JAX only, the layers compute in it, and θ,
+        its gradient and the likelihood stay in float32.
 
     Attributes
     ----------
@@ -92,6 +96,8 @@ class Network:
     ------
     ValueError
         When an argument is none of these.
+    ImportError
+        When the engine is JAX and it is not installed.
 
     Examples
     --------
@@ -293,6 +299,7 @@ class Network:
         checkpoint: str | os.PathLike[str] | None = None,
         every: int = 1,
         augment: Sequence[Augmentation] | Augmentation | None = None,
+        consecutive: bool = False,
     ) -> History:
         """Chooses θ to make the data likely: climbs the log-likelihood, minibatch by minibatch.
 
@@ -357,6 +364,14 @@ class Network:
         augment : sequence of Augmentation, optional
             How examples are changed at random in training, such as ``[Shift(2), Rotate(15)]`` for images: see
             `likeliest.augmentation`. What `History` tells of the training examples is of the changed ones.
+        consecutive : bool
+            Whether each row of X goes on where the row before it ends, as windows that were cut one after the other
+            from one long series or text. Then rows are not shuffled: they are read as ``batch_size`` streams of rows,
+            side by side, and the state in which a recurrent layer ends a row is that in which it begins the next row of
+            its stream. Gradients stop there: backpropagation through time, truncated to windows, with the state carried
+            over (Williams and Peng 1990, https://doi.org/10.1162/neco.1990.2.4.490). Each epoch begins anew, from zeros
+            or from the learned state, which learns from these first rows alone. Held-out rows are read in the same way,
+            in fewer streams if they are few; a fraction is then that of the last rows.
 
         Returns
         -------
@@ -379,11 +394,7 @@ class Network:
         schedule = schedules.resolve(schedule)
         if averaging is not None and not isinstance(averaging, Averaging):
             raise ValueError(f"averaging: expected EMA() or SWA() of likeliest.averaging, found {averaging!r}")
-        if clip_norm == math.inf:
-            clip_norm = None
-        if clip_norm is not None and not (isinstance(clip_norm, str) and clip_norm == "auto"):
-            check_positive("clip_norm", clip_norm, "1.0 is usual for a gradient of the mean")
-            clip_norm = float(clip_norm)
+        clip_norm = check_clip_norm(clip_norm)
         seed = None if seed is None else check_seed(seed)
         count = resolve_threads(threads)
         callbacks = tuple(callbacks)
@@ -392,6 +403,10 @@ class Network:
         if early_stopping is not None and validation is None:
             raise ValueError("early_stopping: it needs held-out data; give validation=(X, y) or validation=0.1")
         every = check_integer("every", every, 1)
+        if not isinstance(consecutive, bool):
+            raise ValueError(f"consecutive: expected True or False, found {consecutive!r}")
+        if consecutive:
+            check_carries(self.engine)
         augmentations = check_augment(augment)
         fitting = partial(
             fit_network,
@@ -414,6 +429,7 @@ class Network:
             callbacks=callbacks,
             verbose=verbose,
             augment=augmentations,
+            consecutive=consecutive,
         )
         if checkpoint is None:
             return fitting(checkpoints=None)
@@ -477,18 +493,7 @@ class Network:
         """
         self._built()
         X, count = self._examples(X, threads, lengths), self._threads(threads)
-        return self._as_given(X, self._each(X, lambda engine, rows: self._hidden(engine, rows, count)))
-
-    def _hidden(self, engine: Engine, X: Array, count: int) -> Array:
-        """The values that the output layer of an engine takes."""
-        program, theta = engine.program.hidden(), {name: engine.get(name) for name in engine.program.parameters}
-        if all(step.operation == "reshape" for step in program.steps):
-            return np.asarray(X.reshape(len(X), -1), self.dtype)
-        shape = program.values[OUTPUT]
-        twin = make_engine(self.engine, program.flat(), _NoLikelihood(math.prod(shape)), self.dtype)
-        for name in program.parameters:
-            twin.set(name, theta[name])
-        return twin.output(X, count).reshape(-1, *shape)
+        return self._as_given(X, self._each(X, lambda engine, rows: hidden(self, engine, rows, count)))
 
     def stream(self, examples: int | None = None) -> Stream:
         """The network one step at a time, for a sequence that is not over yet: its state is kept between calls.
@@ -501,38 +506,28 @@ class Network:
         Returns
         -------
         Stream
-            With θ as it is now, at the first step.
+            With θ as it is now, at the first step. Where recurrences carry what came before, a step takes
+            microseconds; where layers look back, as causal attention and convolutions do, all steps so far are read
+            again, of more than sequences had in the fit the last ones.
 
         Raises
         ------
         ValueError
-            When a layer looks at several steps at once, or backwards.
+            When a layer looks at later steps, as attention does that is not causal, and all with
+            ``bidirectional=True``.
         """
         if examples is not None and (isinstance(examples, bool) or not isinstance(examples, int) or examples < 1):
             raise ValueError(f"examples: expected a whole number of at least 1, found {examples!r}")
-        return self._stream(self._built(), one_step(self.program), {}, examples)
-
-    def _stream(self, engine: Engine, step: OneStep, given: Mapping[str, Array], examples: int | None) -> Stream:
-        """A stream with θ as it is in an engine, and values that are known before the first step."""
-        named = [one.start for one in step.states if one.start is not None]
-        starts = {name: engine.get(name) for name in named if name in engine.program.parameters}
-        tables = [one.parameters[0] for one in step.program.steps if one.operation == "token_embedding"]
-        codes = min((step.program.parameters[name][0] for name in tables), default=None)
-        twin = self._twin(step.program, engine)
-        return Stream(twin, step, {**starts, **given}, self.likelihood.of_step, examples, codes)
-
-    def _twin(self, program: Program, engine: Engine) -> Engine:
-        """An engine that only computes values of another program, with θ as it is."""
-        twin = make_engine(self.engine, program, _NoLikelihood(program.values[OUTPUT][0]), self.dtype)
-        for name in program.parameters:
-            twin.set(name, engine.get(name))
-        return twin
+        return stream_of(self, examples)
 
     def sample(self, start: Any, steps: int, *, temperature: float = 1.0, seed: int = 0) -> Array:
         """Draws how sequences go on: the likelihood at each step is that of the next one, which is drawn and read.
 
         For a network that was fitted to say at step t what comes at t + 1: X without the last step and y = X without
-        the first one. Symbols are codes (`TokenEmbedding`) or one-hot columns, numbers are themselves.
+        the first one. Symbols are codes (`TokenEmbedding`) or one-hot columns, numbers are themselves. A network
+        without a state to carry, such as one of ``TransformerBlock(…, causal=True)``, reads at each step all that is
+        there so far, but no more steps than sequences had in the fit: the last ones, since it knows nothing of longer
+        sequences.
 
         Parameters
         ----------
@@ -554,7 +549,7 @@ class Network:
         Raises
         ------
         ValueError
-            When what is drawn cannot be the next step of x, or the network has no stream.
+            When what is drawn cannot be the next step of x, or a layer looks at later steps; it is named.
 
         Examples
         --------
@@ -569,11 +564,8 @@ class Network:
         array([2, 1, 0, 1, 2, 1, 0, 1])
         """
         steps, seed = check_integer("steps", steps, 1), check_seed(seed)
-        program, likelihood = self.program, self.likelihood.of_step
-        step = one_step(program)
-        return draw(
-            lambda n: self._stream(self._built(), step, {}, n), step.shape, likelihood, start, steps, temperature, seed
-        )
+        shape, likelihood = self.program.form.shape[1:], self.likelihood.of_step
+        return draw(lambda n: stream_of(self, n), shape, likelihood, start, steps, temperature, seed)
 
     def predict_dist(self, X: Any, *, lengths: Any = None, threads: int | None = None) -> Distribution:
         """The distribution of y for each example, with the method names of SciPy's: ``mean``, ``ppf``, ``interval`` ….
@@ -607,6 +599,7 @@ class Network:
         per_example: bool = False,
         sample_weight: Any = None,
         threads: int | None = None,
+        consecutive: bool = False,
     ) -> Any:
         """LL(θ) = Σ_i w_i log P(y_i | x_i), the handout's equation (3).
 
@@ -624,6 +617,9 @@ class Network:
             w, ones by default.
         threads : int, optional
             As in `fit`.
+        consecutive : bool
+            Whether each row goes on where the one before it ends, as in `fit`, here in one stream: the sum is then that
+            of the whole sequence which they were cut from.
 
         Returns
         -------
@@ -632,12 +628,29 @@ class Network:
         self._built()
         X, count = self._examples(X, threads, lengths), self._threads(threads)
         y, log_prob = self._targets(X, y), np.empty(len(X))
-        for rows, engine, examples in self._blocks(X):
-            log_prob[rows] = engine.log_likelihood(examples, self._of_block(y[rows], engine), count)
+        if consecutive:
+            check_arguments(lengths=isinstance(X, Ragged))
+            engine = self._apart(X)
+            for row in range(len(X)):
+                here = slice(row, row + 1)
+                log_prob[here] = engine.log_likelihood(X[here], y[here], count, row > 0)
+        else:
+            for rows, engine, examples in self._blocks(X):
+                log_prob[rows] = engine.log_likelihood(examples, self._of_block(y[rows], engine), count)
         weights = as_weights(sample_weight, len(X))
         if weights is not None:
             log_prob = weights * log_prob
         return log_prob if per_example else float(log_prob.sum())
+
+    def _apart(self, X: Array) -> Engine:
+        """An engine of its own for examples of this shape, whose state nobody else changes meanwhile."""
+        main, likelihood = self._engine_for(Form(X.shape[1:])), self._likelihood_of(X)
+        check_program(main.program)
+        check_carries(self.engine)
+        apart = make_engine(self.engine, main.program, likelihood, self.dtype)
+        for name in main.program.parameters:
+            apart.set(name, main.get(name))
+        return apart
 
     def log_prior(self) -> float:
         """Log P(θ), the sum over the parameters that have a prior; 0 without any."""
@@ -720,7 +733,7 @@ class Network:
         """Where divergence shows in the forward pass of X (n, ...), for messages."""
         engine = self._built()
         theta = {name: engine.get(name) for name in engine.program.parameters}
-        return tracing.diagnose(engine.program, theta, X, self.dtype)
+        return tracing.diagnose(engine.program, theta, X, kept_in(self.dtype))
 
     def _threads(self, threads: int | None) -> int:
         """The number of threads; what the environment says is read once, since a prediction takes microseconds."""
@@ -735,7 +748,8 @@ class Network:
         examples = as_sequences(X, lengths)
         if isinstance(examples, Ragged):
             self._engine_for(Form(examples.shape, True), "X")
-            examples.check(self.dtype, "X")
+            examples.check(kept_in(self.dtype), "X")
+            examples.check_codes(self.program, "X")
         else:
             self._check_examples(examples, "X", self._threads(threads))
         return examples
@@ -762,13 +776,13 @@ class Network:
             yield slice(None), self._engine_for(Form(X.shape[1:])), X
             return
         for rows, T in X.blocks():
-            yield rows, self._engine_for(Form((T, *X.step), True)), X.pack(T, self.dtype, rows)
+            yield rows, self._engine_for(Form((T, *X.step), True)), X.pack(T, kept_in(self.dtype), rows)
 
     def _at_once(self, X: Any) -> tuple[Engine, Array, Likelihood]:
         """All examples in one array, with the engine and the likelihood for them."""
         if isinstance(X, Ragged):
             engine = self._engine_for(Form(X.shape, True))
-            return engine, X.pack(X.longest, self.dtype), self._likelihood_of(X)
+            return engine, X.pack(X.longest, kept_in(self.dtype)), self._likelihood_of(X)
         return self._engine_for(Form(X.shape[1:])), X, self._likelihood_of(X)
 
     def _likelihood_of(self, X: Any) -> Likelihood:
@@ -884,17 +898,3 @@ class Network:
             self._engine = self._make_engine(program)
             position = self._position
             put(self._engine, places(program, position.optimizer, position.averaged), values, position.optimizer)
-
-
-@dataclass(frozen=True)
-class _NoLikelihood(Likelihood):
-    """For an engine that only computes values."""
-
-    columns: int
-
-    @property
-    def width(self) -> int:
-        return self.columns
-
-    def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
-        raise NotImplementedError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 import operator
 import warnings
@@ -14,12 +15,14 @@ import numpy.typing as npt
 
 from likeliest import random
 from likeliest.augmentation import Augmentation, Composition, Mixup, compose
+from likeliest.consecutive import streams_of_held_out
 from likeliest.data import as_examples
 from likeliest.engines.base import Engine
 from likeliest.fit import Validation
 from likeliest.likelihoods import Likelihood
 from likeliest.ops import RECURRENCES
 from likeliest.optimizers import Optimizer
+from likeliest.optimizers.base import check_positive
 from likeliest.program import Program
 from likeliest.schedules import Constant, Schedule
 
@@ -46,11 +49,24 @@ def start_output(engine: Engine, likelihood: Likelihood, y: Array, weights: Arra
 
 
 def hold_out(
-    X: Array, y: Array, weights: Array | None, validation: Any, seed: int, targets: Callable[..., Array]
+    X: Array,
+    y: Array,
+    weights: Array | None,
+    validation: Any,
+    seed: int,
+    targets: Callable[..., Array],
+    streams: int = 0,
 ) -> tuple[npt.NDArray[np.uint32] | None, Validation | None]:
-    """The rows to train on (None for all) and what is held out; ``targets`` checks y that is given for that."""
+    """The rows to train on (None for all) and what is held out; ``targets`` checks y that is given for that.
+
+    Of consecutive rows, which are read as so many ``streams``, a fraction is that of the last ones.
+    """
     if validation is None:
         return None, None
+
+    def held(X: Array, y: Array, rows: Array, weights: Array | None) -> Validation:
+        return Validation(X, y, rows, weights, streams_of_held_out(len(rows), streams) if streams else 0)
+
     if isinstance(validation, numbers.Real) and not isinstance(validation, bool):
         fraction = float(validation)
         count = round(fraction * len(X)) if 0 < fraction < 1 else 0
@@ -60,16 +76,23 @@ def hold_out(
                 f"found {validation!r}"
             )
         order = np.argsort(random.uniform(random.stream(seed, random.SPLIT), (len(X),)), kind="stable")
+        if streams:
+            order = np.arange(len(X))[::-1]
         held_out, rows = (np.sort(part).astype(np.uint32) for part in (order[:count], order[count:]))
-        return rows, Validation(X, y, held_out, weights)
+        return rows, held(X, y, held_out, weights)
     if isinstance(validation, np.ndarray) and validation.dtype == bool:
         if validation.shape != (len(X),) or validation.all() or not validation.any():
             raise ValueError(
                 f"validation: expected a mask of shape ({len(X)},) that leaves some examples on both sides, found "
                 f"{validation.sum()} of shape {validation.shape}"
             )
+        if streams and (cuts := np.count_nonzero(validation[1:] != validation[:-1])) != 1:
+            raise ValueError(
+                "validation: with consecutive=True, expected a mask of the first rows or of the last ones, so that "
+                f"those left go on from each other; found one that changes {cuts} times"
+            )
         rows, held_out = (np.flatnonzero(mask).astype(np.uint32) for mask in (~validation, validation))
-        return rows, Validation(X, y, held_out, weights)
+        return rows, held(X, y, held_out, weights)
     if not isinstance(validation, tuple | list) or len(validation) != 2:
         raise ValueError(
             f"validation: expected (X, y), a fraction such as 0.1 or a mask, found {type(validation).__name__}"
@@ -78,7 +101,7 @@ def hold_out(
     if X_val.shape[1:] != X.shape[1:]:
         raise ValueError(f"validation X: expected examples of shape {X.shape[1:]} as in X, found {X_val.shape[1:]}")
     y_val = targets(X_val, validation[1], "validation X", "validation y")
-    return None, Validation(X_val, y_val, np.arange(len(X_val), dtype=np.uint32), None)
+    return None, held(X_val, y_val, np.arange(len(X_val), dtype=np.uint32), None)
 
 
 def warn_of_symmetry(engine: Engine) -> None:
@@ -153,6 +176,16 @@ def compose_for(augment: tuple[Augmentation, ...], program: Program) -> Composit
             axes = len(sizes)
             break
     return compose(augment, program.input_shape, axes)
+
+
+def check_clip_norm(value: Any) -> float | str | None:
+    """A positive number, "auto", or None for no bound; a ValueError otherwise."""
+    if value is None or value == math.inf:
+        return None
+    if isinstance(value, str) and value == "auto":
+        return value
+    check_positive("clip_norm", value, "1.0 is usual for a gradient of the mean")
+    return float(value)
 
 
 def check_seed(seed: Any) -> int:

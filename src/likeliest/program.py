@@ -206,7 +206,9 @@ class Builder:
         self._expected = expected
         self.input = Value(INPUT, self.values[INPUT])
         self.lengths: Value | None = None
-        self.context: Value | None = None  # what an encoder says, while its decoder is built
+        # What an encoder says, while its decoder is built: in one row, and at every step, with how many steps count.
+        self.context: Value | None = None
+        self.memory: tuple[Value, ...] = ()
         if lengths:
             x = self.input
             self.input = self.emit("slice", x, name=SEQUENCE, begin=0, end=size, shape=input_shape)

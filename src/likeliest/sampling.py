@@ -103,8 +103,7 @@ def draw(
         )
     stream = make(len(X))
     read = reader(likelihood, shape, stream.codes)
-    for t in range(X.shape[1]):
-        eta = stream.output(X[:, t])
+    eta = stream.read(X)
     drawn = []
     for t in range(steps):
         y = one_draw(likelihood, eta, temperature, random.stream(seed, random.SAMPLES, t))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,23 +11,34 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest import random
+from likeliest.assembly import assemble
+from likeliest.causality import check_causal
 from likeliest.data import check_same_length
+from likeliest.engines import kept_in
+from likeliest.engines.base import Engine
 from likeliest.history import History
 from likeliest.initializers import Initializer
-from likeliest.layers import EncoderDecoder, Layer, TokenEmbedding
-from likeliest.layers.base import check_width
+from likeliest.layers import EncoderDecoder, Layer, Positions, TokenEmbedding
+from likeliest.layers.base import all_of, check_width
 from likeliest.layers.encoder_decoder import PREVIOUS
 from likeliest.likelihoods import Categorical
 from likeliest.network import Network
 from likeliest.network_file import write_network
+from likeliest.one_step import beginning, is_carried, one_step
 from likeliest.preparation import check_integer, check_seed
 from likeliest.priors import Prior
+from likeliest.program import Program
+from likeliest.rereading import Rereading, remainder
 from likeliest.sampling import check_temperature, log_probabilities, one_draw
-from likeliest.sequences import Ragged, as_sequences
-from likeliest.stream import Stream, beginning, one_step
+from likeliest.sequences import Ragged, as_sequences, rounded
+from likeliest.stream import Stream
+from likeliest.streaming import carried
+from likeliest.twins import twin_of
 
 Array = npt.NDArray[Any]
 
+WRITTEN = f"encoder_decoder_1.{PREVIOUS}"
+"""What the decoder reads."""
 METHODS = ("greedy", "beam", "sample")
 
 
@@ -41,7 +53,8 @@ class SequenceToSequence:
     encoder : sequence of Layer
         What reads the source: for symbols a `TokenEmbedding` first.
     decoder : sequence of Layer
-        What writes, with at least one recurrence; what comes before it, a table of the symbols, is made here.
+        What writes, with at least one recurrence or ``TransformerBlock(…, causal=True)``; what comes before it, a table
+        of the symbols, is made here.
     symbols : int
         K, how many symbols targets have: codes 0 … K − 1.
     width : int
@@ -151,6 +164,7 @@ class SequenceToSequence:
         S, U = network.layers[0].source[0], network.layers[0].steps  # type: ignore[attr-defined]
         if held_out:
             validation = self._rows(*held_out, S, U)
+        check_causal(self._assembled(network), WRITTEN)
         history = network.fit(*self._rows(sources, targets, S, U), validation=validation, seed=seed, **options)
         self.network, self._layer = network, network.layers[0]  # type: ignore[assignment]
         return history
@@ -196,7 +210,13 @@ class SequenceToSequence:
         if method not in METHODS:
             raise ValueError(f"method: expected one of {', '.join(METHODS)}; found {method!r}")
         beams, seed = check_integer("beams", beams, 1), check_seed(seed)
-        most = check_integer("longest", 2 * self._layer.steps if longest is None else longest, 1)
+        places = self._most_steps() - 1  # one symbol more is read: the start
+        most = check_integer("longest", min(2 * self._layer.steps, places) if longest is None else longest, 1)
+        if most > places:
+            raise ValueError(
+                f"longest: the positions of the decoder are for {places} symbols and the start, found {longest}; give "
+                "Positions a larger number, before the fit"
+            )
         temperature = check_temperature(temperature, network.likelihood.of_step)
         sources = self._sources(X)
         if method == "beam":
@@ -297,6 +317,14 @@ class SequenceToSequence:
                 network.parameters[name] = value
         return network
 
+    def _assembled(self, network: Network) -> Program:
+        """The program that a network has or will have."""
+        if network._is_built:
+            return network.program
+        layer = network.layers[0]
+        assert isinstance(layer, EncoderDecoder)
+        return assemble([layer], network.likelihood, None, (int(np.prod(layer.source)) + 1 + layer.steps,))[0]
+
     def _at(self, S: int, U: int) -> Network:
         """The network where it takes so many steps, else one of the same θ that does."""
         network = self._fitted()
@@ -308,12 +336,41 @@ class SequenceToSequence:
         empty: list[Array] = [np.empty(0)] * len(sources)
         examples = self._rows(sources, empty, *_sizes(network))[0][rows]
         program = network.program
-        step = one_step(program, f"encoder_decoder_1.{PREVIOUS}")
-        before = beginning(program, step.given)
-        values = network._twin(before, network._built()).output(examples.astype(network.dtype), 1)
+        if not is_carried(program, WRITTEN):
+            names = tuple(one.name for one in remainder(program, WRITTEN)[1])
+            memory = twin_of(network, beginning(program, names)).output(examples.astype(kept_in(network.dtype)), 1)
+            return self._reread(network, memory)
+        step = one_step(program, WRITTEN)
+        values = twin_of(network, beginning(program, step.given)).output(examples.astype(kept_in(network.dtype)), 1)
         widths = [int(np.prod(program.values[name])) for name in step.given]
         given = dict(zip(step.given, np.split(values, np.cumsum(widths)[:-1], axis=1), strict=True))
-        return network._stream(network._built(), step, given, len(rows))
+        return carried(network, step, given, len(rows))
+
+    def _reread(self, network: Network, memory: Array) -> Stream:
+        """A decoder that reads all that is written so far at every step; what it knows of its sources is computed."""
+        most, width = self._most_steps(), network.likelihood.of_step.width
+        last: dict[int, Engine] = {}
+
+        def read(steps: Array, memory: Array | None) -> Array:
+            n, t = steps.shape
+            U = min(rounded(t), most)
+            if U not in last:
+                last.clear()
+                other = self._at(_sizes(network)[0], U)
+                last[U] = twin_of(other, remainder(other.program, WRITTEN)[0])
+            rows = np.zeros((n, U), steps.dtype)
+            rows[:, :t] = steps
+            assert memory is not None
+            eta = last[U].output(np.column_stack([rows, memory]), network._threads(None))
+            return eta[:, (t - 1) * width : t * width]
+
+        likelihood, codes = network.likelihood.of_step, self.symbols + 1
+        return Rereading(read, most, kept_in(network.dtype), likelihood, (), len(memory), codes, memory)
+
+    def _most_steps(self) -> int:
+        """How many steps the decoder can read: as many as its positions are."""
+        longest = [one.longest for one in all_of(self._layer.decoder) if isinstance(one, Positions) and one.longest]
+        return min(longest, default=sys.maxsize)
 
     def _sources(self, X: Any, argument: str = "X") -> Ragged:
         """Sources as sequences, which fit the encoder."""
@@ -322,7 +379,7 @@ class SequenceToSequence:
             if sources.ndim not in (2, 3):
                 raise ValueError(f"{argument}: expected sequences (n, S) or (n, S, p), found shape {sources.shape}")
             sources = Ragged(sources, np.full(len(sources), sources.shape[1]), True)
-        sources.check(self._settings["dtype"], argument)
+        sources.check(kept_in(self._settings["dtype"]), argument)
         if self.network is not None and sources.step != self._layer.source[1:]:
             raise ValueError(
                 f"{argument}: this model takes steps of shape {self._layer.source[1:]}, found {sources.step}"
@@ -361,7 +418,7 @@ class SequenceToSequence:
             u = len(target)
             previous[i, 1 : u + 1] = target
             wanted[i, :u], wanted[i, u] = target, end
-        dtype = self._settings["dtype"]
+        dtype = kept_in(self._settings["dtype"])
         return np.hstack([sources.pack(S, dtype), previous.astype(dtype)]), wanted
 
 

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from likeliest import random
 from likeliest.data import as_examples, non_finite_message
+
+if TYPE_CHECKING:
+    from likeliest.program import Program
 
 Array = npt.NDArray[Any]
 Order = npt.NDArray[np.uint32]
@@ -82,6 +85,21 @@ class Ragged:
                 at = tuple(int(k) for k in wrong[0])
                 column = int(np.ravel_multi_index(at, part.shape))
                 raise ValueError(non_finite_message(_One(part, i), i, column, argument))  # type: ignore[arg-type]
+
+    def check_codes(self, program: Program, argument: str) -> None:
+        """A ValueError that names the first symbol that is none of those the program has a table for."""
+        tables = [step.parameters[0] for step in program.steps if step.operation == "token_embedding"]
+        for table in tables:
+            count = program.parameters[table][0]
+            for i, t in enumerate(self.lengths):
+                codes = np.ravel(self.parts[i][:t])
+                wrong = ~((codes >= 0) & (codes < count) & (codes == np.floor(codes)))
+                if wrong.any():
+                    at = int(np.argmax(wrong))
+                    raise ValueError(
+                        f"{argument}: {table} takes codes 0 to {count - 1}, found {codes[at]:g} in row {i}, step {at}; "
+                        "number the symbols from 0, and give unknown ones a code of their own"
+                    )
 
     def blocks(self) -> Iterator[tuple[npt.NDArray[np.int64], int]]:
         """All sequences, those of like lengths together and the longest first: their numbers, and T enough for them.

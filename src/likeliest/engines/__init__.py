@@ -17,7 +17,7 @@ from likeliest.priors import Prior
 from likeliest.program import Program
 
 ENGINES = ("native", "reference", "jax")
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64", "bfloat16")
 
 
 def check_engine(engine: Any, dtype: Any = "float32") -> str:
@@ -25,14 +25,27 @@ def check_engine(engine: Any, dtype: Any = "float32") -> str:
     if engine not in ENGINES:
         raise ValueError(f"engine: expected one of {ENGINES}, found {engine!r}")
     try:
-        name = str(np.dtype(dtype))
+        name = dtype if isinstance(dtype, str) and dtype == "bfloat16" else str(np.dtype(dtype))
     except TypeError:
         name = ""
+    if name == "bfloat16" and engine != "jax":
+        raise ValueError(f'dtype: "bfloat16" is for engine="jax" only, found engine={engine!r}; use "float32"')
     if name not in DTYPES:
-        raise ValueError(f'dtype: expected "float32" or "float64", found {dtype!r}')
+        raise ValueError(f'dtype: expected "float32" or "float64", or with engine="jax" "bfloat16"; found {dtype!r}')
     if engine == "jax" and find_spec("jax") is None:
         raise ImportError('engine: "jax" needs JAX, which is not installed: pip install "likeliest[jax]"')
     return name
+
+
+def check_carries(engine: str) -> None:
+    """A ValueError unless the engine carries the states of recurrences from row to row."""
+    if engine == "jax":
+        raise ValueError('consecutive: engine="jax" begins every row anew; use engine="native" to carry states over')
+
+
+def kept_in(dtype: str) -> str:
+    """The precision of θ and of what goes in and comes out, where ``dtype`` is what is computed in."""
+    return "float32" if dtype == "bfloat16" else dtype
 
 
 def make_engine(

@@ -20,12 +20,16 @@ class Chunk(NamedTuple):
 
     ``order`` is (m,) uint32, ``bounds`` (steps + 1,) int64 from 0 to m. ``factors`` (steps,) float64 multiply the
     learning rate. After each step the average of θ, if one is kept, goes ``rates`` (steps,) float64 of its way to θ.
+
+    ``carries`` (steps,) bool says of each step whether recurrences begin, row by row, where they ended at the step
+    before, with a state that is then a constant; else they begin as the program says. None: the state is not kept.
     """
 
     order: npt.NDArray[np.uint32]
     bounds: npt.NDArray[np.int64]
     factors: npt.NDArray[np.float64]
     rates: npt.NDArray[np.float64] | None = None
+    carries: npt.NDArray[np.bool_] | None = None
 
 
 class Terms(NamedTuple):
@@ -62,7 +66,7 @@ class Engine(Protocol):
         """Replaces one parameter, the optimizer's state for it, or its average."""
 
     def keep(self) -> None:
-        """Keeps θ, the optimizer's state and the average aside."""
+        """Keeps θ, the optimizer's state, the average, and the state of recurrences that is carried, aside."""
 
     def restore(self) -> None:
         """Brings back what was kept last."""
@@ -95,8 +99,8 @@ class Engine(Protocol):
     def forget(self) -> None:
         """A fit is over: lets go of what is kept of its examples, which may be others when they are seen again."""
 
-    def log_likelihood(self, X: Array, y: Array, threads: int) -> Array:
-        """Log P(y_i | x_i): (n,) float64."""
+    def log_likelihood(self, X: Array, y: Array, threads: int, carries: bool | None = None) -> Array:
+        """Log P(y_i | x_i): (n,) float64. ``carries`` is as of a step of a `Chunk`, after a step or such a call."""
 
     def gradient(self, X: Array, y: Array, w: Array | None, threads: int) -> dict[str, Array]:
         """∂/∂θ Σ_i w_i log P(y_i | x_i), by parameter name."""

@@ -522,8 +522,9 @@ class Jax:
             keys[:, k] = np.stack(words, axis=1)
         return keys
 
-    def log_likelihood(self, X: Array, y: Array, threads: int) -> Array:
+    def log_likelihood(self, X: Array, y: Array, threads: int, carries: bool | None = None) -> Array:
         """Log P(y_i | x_i): (n,) float64."""
+        assert carries is None, "no state is carried here"
         return self._by_blocks(self._model.log_prob, X, self._targets(y)).astype(np.float64)
 
     def gradient(self, X: Array, y: Array, w: Array | None, threads: int) -> dict[str, Array]:

@@ -116,7 +116,7 @@ class Native:
 
     def permutations(self, seed: int, epochs: range, n: int, threads: int) -> npt.NDArray[np.uint32]:
         """The order of the n examples in each of the epochs: (len(epochs), n)."""
-        return _native.permutations(*random.stream(seed, random.ORDER), epochs.start, epochs.stop, n, threads)
+        return _native.permutations(*random.stream(seed, random.ORDER), epochs.start, epochs.stop, n, threads, instruction_set())
 
     def forget(self) -> None:
         """Nothing: examples are read where they are."""
@@ -139,6 +139,7 @@ class Native:
             self._custom(y),
             threads,
             _augmentation(terms, t, chunk),
+            chunk.carries,
         )
 
     def _custom(self, y: Array) -> Callable[[Array, Array], tuple[Array, Array]] | None:
@@ -153,12 +154,13 @@ class Native:
             log_prob, score = log_prob_of(likelihood, eta, y), score_of(likelihood, eta, y)
         return np.ascontiguousarray(log_prob, self.dtype), np.ascontiguousarray(score, self.dtype)
 
-    def log_likelihood(self, X: Array, y: Array, threads: int) -> Array:
-        """Log P(y_i | x_i): (n,) float64."""
+    def log_likelihood(self, X: Array, y: Array, threads: int, carries: bool | None = None) -> Array:
+        """Log P(y_i | x_i): (n,) float64; see `Engine.log_likelihood`."""
         if not self._has_kernel:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                return np.asarray(log_prob_of(self.likelihood, self.output(X, threads), y), np.float64)
-        return self._core.log_likelihood(self._rows(X), self._numbers(y), threads)
+                eta = self._core.output(self._rows(X), threads, carries)
+                return np.asarray(log_prob_of(self.likelihood, eta, y), np.float64)
+        return self._core.log_likelihood(self._rows(X), self._numbers(y), threads, carries)
 
     def gradient(self, X: Array, y: Array, w: Array | None, threads: int) -> dict[str, Array]:
         """∂/∂θ Σ_i w_i log P(y_i | x_i), by parameter name."""

@@ -14,7 +14,7 @@ from likeliest.augmentation import mix
 from likeliest.engines.base import AVERAGE, Array, Chunk, Terms
 from likeliest.engines.finite import first_non_finite
 from likeliest.likelihoods import Likelihood, log_prob_of, score_of
-from likeliest.ops import OPERATIONS
+from likeliest.ops import OPERATIONS, RECURRENCES
 from likeliest.optimizers import Optimizer
 from likeliest.optimizers.base import State
 from likeliest.priors import Prior
@@ -30,18 +30,39 @@ class Training(NamedTuple):
     t: int
 
 
-def forward(program: Program, theta: Values, X: Array, training: Training | None = None) -> Values:
-    """Every value of the forward pass by name, from x to η."""
+def forward(
+    program: Program, theta: Values, X: Array, training: Training | None = None, carried: Values | None = None
+) -> Values:
+    """Every value of the forward pass by name, from x to η; recurrences begin in the state that is carried, if any."""
     values: Values = {INPUT: X}
     for index, step in enumerate(program.steps):
-        values[step.output] = OPERATIONS[step.operation].forward(
-            xp, *_arguments(step, values, theta), **_attributes(index, step, values, training)
-        )
+        arguments, attributes = _called(index, step, values, theta, training, carried)
+        values[step.output] = OPERATIONS[step.operation].forward(xp, *arguments, **attributes)
     return values
 
 
+def last_states(program: Program, theta: Values, values: Values, carried: Values | None) -> Values:
+    """The state (n, k) in which each recurrence has ended, by the name of its value."""
+    states: Values = {}
+    for index, step in enumerate(program.steps):
+        if step.operation in RECURRENCES:
+            arguments, attributes = _called(
+                index, step, values, theta, None, carried
+            )  # they have no noise of their own
+            attributes["every"] = False
+            if "cell" in attributes:
+                attributes["cell"] = True
+            states[step.output] = OPERATIONS[step.operation].forward(xp, *arguments, **attributes)
+    return states
+
+
 def backward(
-    program: Program, theta: Values, values: Values, score: Array, training: Training | None = None
+    program: Program,
+    theta: Values,
+    values: Values,
+    score: Array,
+    training: Training | None = None,
+    carried: Values | None = None,
 ) -> tuple[Values, Values]:
     """Backpropagation: from ∂LL/∂η to ∂LL/∂value for every value and ∂LL/∂θ for every parameter.
 
@@ -50,12 +71,32 @@ def backward(
     """
     g: Values = {OUTPUT: score}
     for index, step in reversed(list(enumerate(program.steps))):
-        arguments, attributes = _arguments(step, values, theta), _attributes(index, step, values, training)
+        arguments, attributes = _called(index, step, values, theta, training, carried)
         page = OPERATIONS[step.operation]
-        gradients = page.backward(g[step.output], values[step.output], *arguments, **attributes)
+        gradients = list(page.backward(g[step.output], values[step.output], *arguments, **attributes))
+        if carried and step.output in carried:  # a constant: the gradient ends here
+            place = _place_of_state(step)
+            gradients[place : place + 1] = [np.zeros_like(gradients[place])] if step.attributes["state"] else []
         for name, gradient in zip((*step.inputs, *step.parameters), gradients, strict=True):
             g[name] = g[name] + gradient if name in g else gradient
     return {name: g[name] for name in values}, {name: g[name] for name in theta}
+
+
+def _called(
+    index: int, step: Step, values: Values, theta: Values, training: Training | None, carried: Values | None
+) -> tuple[list[Array], dict[str, Any]]:
+    """What a page is called with: its values and parameters, with the state that is carried; its attributes."""
+    arguments, attributes = _arguments(step, values, theta), _attributes(index, step, values, training)
+    if carried and step.output in carried:
+        place = _place_of_state(step)
+        arguments[place : place + bool(step.attributes["state"])] = [carried[step.output]]
+        attributes["state"] = True
+    return arguments, attributes
+
+
+def _place_of_state(step: Step) -> int:
+    """Where the first state of a recurrence stands among its values."""
+    return 1 + bool(step.attributes["lengths"])
 
 
 def _arguments(step: Step, values: Values, theta: Values) -> list[Array]:
@@ -84,7 +125,8 @@ class Reference:
         self.optimizer: Optimizer | None = None
         self.state: dict[str, State] = {}
         self.averages: Values = {}
-        self._kept = dict(self.theta), dict(self.state), dict(self.averages)
+        self.carried: Values = {}  # the state in which recurrences ended, where it is to be carried
+        self.keep()
 
     def get(self, name: str, slot: int = 0) -> Array:
         """A copy of one parameter, of the optimizer's state for it (slots 1, 2, ...), or of its average."""
@@ -104,12 +146,13 @@ class Reference:
             self.theta[name] = value
 
     def keep(self) -> None:
-        """Keeps θ, the optimizer's state and the average aside; nothing here is ever changed in place."""
-        self._kept = dict(self.theta), dict(self.state), dict(self.averages)
+        """Keeps aside all that training changes; nothing here is ever changed in place."""
+        self._kept = dict(self.theta), dict(self.state), dict(self.averages), dict(self.carried)
 
     def restore(self) -> None:
         """Brings back what was kept last."""
-        self.theta, self.state, self.averages = (dict(kept) for kept in self._kept)  # type: ignore[assignment]
+        theta, state, averages, carried = self._kept
+        self.theta, self.state, self.averages, self.carried = dict(theta), dict(state), dict(averages), dict(carried)
 
     def first_non_finite(self, X: Array, threads: int) -> tuple[int, int] | None:
         """The row and the column (of the flattened example) of the first NaN or infinity in X, if there is one."""
@@ -144,7 +187,11 @@ class Reference:
             batch = chunk.order[chunk.bounds[k] : chunk.bounds[k + 1]]
             training = Training(terms.seed, t + k)
             x, shares = self._augmented(X[batch], terms, t + k)
-            total, gradient, values = self._score(x, y[batch], None if w is None else w[batch], training, shares)
+            carries = None if chunk.carries is None else bool(chunk.carries[k])
+            carried = self._carried(carries, len(batch))
+            weights = None if w is None else w[batch]
+            total, gradient, values = self._score(x, y[batch], weights, training, shares, carried)
+            self._carry(carries, values, carried)
             totals.append(total)
             if not total >= floor * len(batch):
                 break
@@ -201,22 +248,41 @@ class Reference:
                 for name, value in zip(step.parameters[-len(seen) :], seen, strict=True):
                     self.theta[name] = value.astype(self.dtype)
 
-    def log_likelihood(self, X: Array, y: Array, threads: int) -> Array:
-        """Log P(y_i | x_i): (n,) float64."""
+    def _carried(self, carries: bool | None, n: int) -> Values | None:
+        """The state in which n rows begin, where they go on from the last ones."""
+        return {name: state[:n] for name, state in self.carried.items()} if carries else None
+
+    def _carry(self, carries: bool | None, values: Values, carried: Values | None) -> None:
+        """Takes down the state in which rows end, where others may go on."""
+        if carries is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                self.carried = last_states(self.program, self.theta, values, carried)
+
+    def log_likelihood(self, X: Array, y: Array, threads: int, carries: bool | None = None) -> Array:
+        """Log P(y_i | x_i): (n,) float64; see `Engine.log_likelihood`."""
+        carried = self._carried(carries, len(X))
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.asarray(log_prob_of(self.likelihood, self.output(X, threads), y), np.float64)
+            values = forward(self.program, self.theta, np.asarray(X).astype(self.dtype), None, carried)
+            self._carry(carries, values, carried)
+            return np.asarray(log_prob_of(self.likelihood, values[OUTPUT], y), np.float64)
 
     def gradient(self, X: Array, y: Array, w: Array | None, threads: int) -> Values:
         """∂/∂θ Σ_i w_i log P(y_i | x_i), by parameter name."""
         return self._score(X, y, w, None)[1]
 
     def _score(
-        self, X: Array, y: Array, w: Array | None, training: Training | None, shares: Array | None = None
+        self,
+        X: Array,
+        y: Array,
+        w: Array | None,
+        training: Training | None,
+        shares: Array | None = None,
+        carried: Values | None = None,
     ) -> tuple[float, Values, Values]:
         """LL, ∂LL/∂θ and the values of the forward pass; with shares (n,) each row counts for the next target, too."""
         likelihood = self.likelihood if training is None else self.likelihood.training()
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            values = forward(self.program, self.theta, np.asarray(X).astype(self.dtype), training)
+            values = forward(self.program, self.theta, np.asarray(X).astype(self.dtype), training, carried)
             if shares is None:
                 score, log_prob = _scored(likelihood, values[OUTPUT], y, w)
             else:
@@ -224,7 +290,7 @@ class Reference:
                 score, log_prob = _scored(likelihood, values[OUTPUT], y, shares * w)
                 after = _scored(likelihood, values[OUTPUT], np.roll(y, -1, axis=0), (1 - shares) * np.roll(w, -1))
                 score, log_prob = score + after[0], log_prob + after[1]
-            gradient = backward(self.program, self.theta, values, score, training)[1]
+            gradient = backward(self.program, self.theta, values, score, training, carried)[1]
         return float(log_prob.sum(dtype=np.float64)), gradient, values
 
     def output(self, X: Array, threads: int) -> Array:

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
+from likeliest.layers.padding import has_padding
 from likeliest.ops import ACTIVATIONS
 from likeliest.program import Builder, Value
 
@@ -85,11 +86,12 @@ def as_layers(argument: str, given: Any) -> Layer | tuple[Layer, ...]:
     return given if isinstance(given, Layer) else tuple(layers)
 
 
-def check_no_padding(net: Builder, x: Value, cure: str = "") -> None:
+NO_PADDING = "put Last(), GlobalAvgPool() or a recurrence such as LSTM(32) before it, or cut all to one length"
+
+
+def check_no_padding(net: Builder, x: Value, cure: str = NO_PADDING) -> None:
     """A ValueError when x is a sequence with padding at its end, which this layer would take for numbers."""
-    sequence = x.name == net.input.name or (len(x.shape) > 1 and x.shape[0] == net.input.shape[0])
-    if net.lengths is not None and sequence:
-        cure = cure or "put a recurrence such as LSTM(32) before it, or Last(); or cut all sequences to one length"
+    if has_padding(net, x):
         raise ValueError(
             f"{net.layer} would mix what stands beyond the end of shorter sequences into its numbers: {cure}"
         )

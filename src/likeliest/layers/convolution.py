@@ -9,8 +9,18 @@ from typing import Any, ClassVar
 from likeliest import initializers
 from likeliest.initializers import Initializer, Zeros
 from likeliest.layers.base import Layer, check_activation, check_positive, check_width
-from likeliest.layers.space import check_padding, check_reach, check_sizes, pairs, per_axis, with_channels, written
-from likeliest.ops.windows import Sizes
+from likeliest.layers.padding import with_zero_padding
+from likeliest.layers.space import (
+    check_padding,
+    check_reach,
+    check_sizes,
+    keeps_steps,
+    pairs,
+    per_axis,
+    with_channels,
+    written,
+)
+from likeliest.ops.windows import Padding, Sizes
 from likeliest.program import Builder, Value
 
 
@@ -55,7 +65,9 @@ class Convolution(Layer):
 
     def build(self, net: Builder, x: Value) -> Value:
         """Z = x ∗ W + b, then h = f(z)."""
-        x, d, q = with_channels(net, x, self.d), self.d, int(self.width)
+        d, q = self.d, int(self.width)
+        kernel, stride, dilation = (per_axis(one, d) for one in (self.kernel, self.stride, self.dilation))
+        x, padding = bordered(net, x, kernel, stride, self.padding, dilation)
         c = x.shape[-1]
         groups = c if isinstance(self.groups, str) else int(self.groups)
         if c % groups or q % groups:
@@ -63,8 +75,6 @@ class Convolution(Layer):
                 f"{net.layer}: {groups} groups must divide the {c} channels of x {written(x.shape)} and the {q} cells: "
                 "change groups or the width"
             )
-        kernel, stride, dilation = (per_axis(one, d) for one in (self.kernel, self.stride, self.dilation))
-        padding = pairs(self.padding, x.shape[:-1], kernel, stride, dilation)
         check_reach(net, x, "kernel", kernel, stride, padding, dilation)
         chosen = net.initializer if self.initializer is None else self.initializer
         start = initializers.resolve(chosen, "initializer", initializers.for_activation(self.activation))
@@ -76,6 +86,18 @@ class Convolution(Layer):
             parameters.append(net.parameter("b", (q,), bias))
         attributes = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
         return activated(net, "convolution", x, parameters, attributes, self.activation)
+
+
+def bordered(
+    net: Builder, x: Value, kernel: Sizes, stride: Sizes, padding: Any, dilation: Sizes
+) -> tuple[Value, Padding]:
+    """X with channels, and its border as pairs; sequences that end before the others have zeros behind their ends."""
+    keeps, comes_in = keeps_steps(net, x, kernel, stride, padding, dilation), x.name == net.input.name
+    x = with_channels(net, x, len(kernel), keeps)
+    border = pairs(padding, x.shape[:-1], kernel, stride, dilation)
+    if keeps and not comes_in and border[0][1]:  # a causal one does not look there, and what comes in has zeros
+        x = with_zero_padding(net, x)
+    return x, border
 
 
 def activated(
@@ -93,7 +115,8 @@ class Conv1D(Convolution):
     """Cells that look at a few steps of a signal at a time: x (n, T, c), h (n, T', q).
 
     Signals (n, T) without channels count as having one. The parameters are those of `Conv2D`, with one number for the
-    axis of time where there are two.
+    axis of time where there are two. Sequences that differ in length keep their lengths with ``padding="same"``, or
+    with ``padding=((k − 1, 0),)``, which is causal: h_t then does not hang on what comes after t.
 
     Examples
     --------

@@ -12,8 +12,10 @@ from likeliest.layers.base import Layer, as_layers, chain, numbered
 from likeliest.layers.dense import Dense
 from likeliest.layers.recurrent import Recurrent, check_count
 from likeliest.layers.space import written
+from likeliest.layers.transformer_block import TransformerBlock
 from likeliest.program import INPUT, Builder, Value
 
+KINDS = TransformerBlock, Recurrent
 PREVIOUS = "previous"
 """The name of the value that the decoder reads, within the layer."""
 
@@ -26,7 +28,9 @@ class EncoderDecoder(Layer):
     decoder begin with states c W + b; at each step the decoder reads the symbol before (in training that of the target:
     teacher forcing). With attention, it also looks at every step of the encoder: h'_t = tanh([h_t, a_t] W + b), where
     a_t is what the heads give for the query h_t. Cho et al. 2014, https://arxiv.org/abs/1406.1078; Sutskever, Vinyals
-    and Le 2014, https://arxiv.org/abs/1409.3215; Luong, Pham and Manning 2015, https://arxiv.org/abs/1508.04025.
+    and Le 2014, https://arxiv.org/abs/1409.3215; Luong, Pham and Manning 2015, https://arxiv.org/abs/1508.04025. A
+    `TransformerBlock` of the decoder looks at every step of the encoder by itself, after those that are written
+    (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762).
 
     An example is a row: the source with zeros after its end, its length, and the U symbols that the decoder reads.
     `SequenceToSequence` makes these rows, and reads such a network step by step.
@@ -34,8 +38,8 @@ class EncoderDecoder(Layer):
     Parameters
     ----------
     encoder, decoder : sequence of Layer
-        What reads, and what writes; the decoder begins with a `TokenEmbedding`, and its recurrences, at least one, are
-        made to return sequences and to begin with what the encoder says.
+        What reads, and what writes; the decoder begins with a `TokenEmbedding`. It has at least one recurrence or
+        `TransformerBlock`; recurrences are made to return sequences and to begin with what the encoder says.
     source : tuple of int
         (S, p), or (S,) for numbers or codes: the longest source.
     steps : int
@@ -76,9 +80,10 @@ class EncoderDecoder(Layer):
         check_count("steps", self.steps)
         if self.attention is not None:
             check_count("attention", self.attention)
-        if not any(isinstance(layer, Recurrent) for layer in self.decoder):
+        if not any(isinstance(layer, Recurrent | TransformerBlock) for layer in self.decoder):
             raise ValueError(
-                "decoder: expected at least one recurrence, such as LSTM(64), which knows what was written"
+                "decoder: expected at least one layer that knows what was written: a recurrence, such as LSTM(64), or "
+                "TransformerBlock(4, 256, causal=True)"
             )
         object.__setattr__(self, "decoder", tuple(map(_begun_by_context, self.decoder)))
 
@@ -101,19 +106,22 @@ class EncoderDecoder(Layer):
         source = net.emit("slice", x, name="source", begin=0, end=size, shape=self.source)
         lengths = net.emit("slice", x, name="source_lengths", begin=size, end=size + 1, shape=(1,))
         previous = net.emit("slice", x, name=PREVIOUS, begin=size + 1, end=size + 1 + U, shape=(U,))
-        outside = net.input, net.lengths, net.context
+        outside = net.input, net.lengths, net.context, net.memory
+        blocks, recurrences = (any(isinstance(one, kind) for one in self.decoder) for kind in KINDS)
         try:
             net.input, net.lengths = source, lengths
             with net.within("encoder"):
                 memory = chain(net, self.encoder, source)
             net.context = memory
-            if len(memory.shape) == 2:
+            if len(memory.shape) == 2 and recurrences:
                 net.context = net.emit("last_step", memory, lengths, name="context", lengths=True)
-            elif self.attention:
+            elif len(memory.shape) != 2 and (self.attention or blocks):
+                what = "attention" if self.attention else "a TransformerBlock"
                 raise ValueError(
-                    f"{net.layer}: attention looks at every step of the encoder, which gives {written(memory.shape)}: "
-                    "set return_sequences=True in its last recurrence"
+                    f"{net.layer}: {what} looks at every step of the encoder, which gives {written(memory.shape)}: "
+                    "set return_sequences=True in its last recurrence, and leave out what makes a row of its steps"
                 )
+            net.memory = (memory, lengths) if blocks else ()
             net.input, net.lengths = previous, None
             with net.within("decoder"):
                 h = chain(net, self.decoder, previous)
@@ -126,12 +134,14 @@ class EncoderDecoder(Layer):
                 with net.within("combined"):
                     h = Dense(h.shape[1], "tanh").build(net, both)
         finally:
-            net.input, net.lengths, net.context = outside
+            net.input, net.lengths, net.context, net.memory = outside
         return h
 
 
 def _begun_by_context(layer: Layer) -> Layer:
     """A layer of the decoder; a recurrence keeps every step, and begins with what the encoder says."""
+    if isinstance(layer, Attention | TransformerBlock) and not layer.causal:
+        raise ValueError(f"decoder: {layer!r} looks at symbols that are not written yet; set causal=True")
     if not isinstance(layer, Recurrent):
         return layer
     if layer.bidirectional:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from likeliest.layers.base import Layer, check_no_padding
-from likeliest.layers.space import check_padding, check_reach, check_sizes, pairs, per_axis, with_channels, written
+from likeliest.layers.base import Layer
+from likeliest.layers.padding import has_padding, mean_before_end, with_low_padding, with_zero_padding
+from likeliest.layers.space import (
+    check_padding,
+    check_reach,
+    check_sizes,
+    keeps_steps,
+    pairs,
+    per_axis,
+    with_channels,
+    written,
+)
 from likeliest.ops.windows import Sizes
 from likeliest.program import Builder, Value
 
@@ -30,16 +41,20 @@ class Pooling(Layer):
 
     def build(self, net: Builder, x: Value) -> Value:
         """One operation."""
-        x, once = with_channels(net, x, self.d), (1,) * self.d
-        window = per_axis(self.window, self.d)
+        once, window = (1,) * self.d, per_axis(self.window, self.d)
         stride = window if self.stride is None else per_axis(self.stride, self.d)
+        keeps = self.operation == "max_pool" and keeps_steps(net, x, window, stride, self.padding, once)
+        x = with_channels(net, x, self.d, keeps)
         padding = pairs(self.padding, x.shape[:-1], window, stride, once)
         check_reach(net, x, "window", window, stride, padding, once)
         if any(max(pad) >= size for pad, size in zip(padding, window, strict=True)):
             raise ValueError(
                 f"{net.layer}: padding {padding} must be less than the window {window}, or a window has nothing to see"
             )
-        return net.emit(self.operation, x, name="h", window=window, stride=stride, padding=padding)
+        how: dict[str, Any] = {"window": window, "stride": stride, "padding": padding}
+        if not keeps:
+            return net.emit(self.operation, x, name="h", **how)
+        return with_zero_padding(net, net.emit(self.operation, with_low_padding(net, x), name="h", **how))
 
 
 @dataclass(frozen=True)
@@ -59,6 +74,8 @@ class AvgPooling(Pooling):
 @dataclass(frozen=True)
 class MaxPool1D(MaxPooling):
     """The largest number of each window in time: x (n, T, c), h (n, T', c); see `MaxPool2D`.
+
+    Of sequences that differ in length, with ``stride=1, padding="same"`` only, which keeps their lengths.
 
     Examples
     --------
@@ -176,15 +193,19 @@ class GlobalPooling(Layer):
                 f"{net.layer} expects channels and at least one axis of space, such as (n, H, W, c); "
                 f"got {written(x.shape)}: leave it out"
             )
-        check_no_padding(net, x)
-        return net.emit(self.operation, x, name="h")
+        return self.over_steps(net, x) if has_padding(net, x) else net.emit(self.operation, x, name="h")
+
+    @abstractmethod
+    def over_steps(self, net: Builder, x: Value) -> Value:
+        """The same over the steps of sequences that differ in length."""
 
 
 @dataclass(frozen=True)
 class GlobalMaxPool(GlobalPooling):
     """The largest number of each channel: x (n, *space, c), h (n, c), for signals, images and volumes.
 
-    The last axis has the channels; X without one needs it, ``X[..., None]``.
+    Of sequences that differ in length, the largest up to each one's end. The last axis has the channels; X without one
+    needs it, ``X[..., None]``.
 
     Raises
     ------
@@ -200,14 +221,18 @@ class GlobalMaxPool(GlobalPooling):
 
     operation = "global_max_pool"
 
+    def over_steps(self, net: Builder, x: Value) -> Value:
+        """Steps beyond an end are brought so low that they are never the largest."""
+        return net.emit(self.operation, with_low_padding(net, x), name="h")
+
 
 @dataclass(frozen=True)
 class GlobalAvgPool(GlobalPooling):
     """The mean of each channel: x (n, *space, c), h (n, c), for signals, images and volumes.
 
     Between the last convolution and the output it takes the place of Flatten, with far fewer weights after it (Lin,
-    Chen and Yan 2014, https://arxiv.org/abs/1312.4400). The last axis has the channels; X without one needs it,
-    ``X[..., None]``.
+    Chen and Yan 2014, https://arxiv.org/abs/1312.4400). Of sequences that differ in length, the mean of each one's own
+    steps. The last axis has the channels; X without one needs it, ``X[..., None]``.
 
     Raises
     ------
@@ -222,3 +247,7 @@ class GlobalAvgPool(GlobalPooling):
     """
 
     operation = "global_average_pool"
+
+    def over_steps(self, net: Builder, x: Value) -> Value:
+        """Attention to all steps alike, and to none beyond an end."""
+        return mean_before_end(net, x)

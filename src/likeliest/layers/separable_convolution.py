@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from likeliest import initializers
 from likeliest.initializers import Initializer, Zeros
 from likeliest.layers.base import Layer, check_activation, check_positive, check_width
-from likeliest.layers.convolution import activated
-from likeliest.layers.space import check_padding, check_reach, check_sizes, pairs, per_axis, with_channels
+from likeliest.layers.convolution import activated, bordered
+from likeliest.layers.space import check_padding, check_reach, check_sizes, per_axis
 from likeliest.ops.windows import Sizes
 from likeliest.program import Builder, Value
 
@@ -45,10 +45,10 @@ class SeparableConvolution(Layer):
 
     def build(self, net: Builder, x: Value) -> Value:
         """Each channel by itself, then all channels at each place."""
-        x, d, q = with_channels(net, x, self.d), self.d, int(self.width)
-        c, once = x.shape[-1], (1,) * d
+        d, q, once = self.d, int(self.width), (1,) * self.d
         kernel, stride, dilation = (per_axis(one, d) for one in (self.kernel, self.stride, self.dilation))
-        padding = pairs(self.padding, x.shape[:-1], kernel, stride, dilation)
+        x, padding = bordered(net, x, kernel, stride, self.padding, dilation)
+        c = x.shape[-1]
         check_reach(net, x, "kernel", kernel, stride, padding, dilation)
         chosen = net.initializer if self.initializer is None else self.initializer
         linear = initializers.resolve(chosen, "initializer", initializers.for_activation("identity"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from likeliest.layers.base import check_no_padding
+from likeliest.layers.base import NO_PADDING, check_no_padding
+from likeliest.layers.padding import has_padding
 from likeliest.ops.windows import Padding, Sizes, out_sizes
 from likeliest.program import INPUT, Builder, Shape, Value
 
@@ -71,15 +72,27 @@ def pairs(padding: Any, space: Shape, kernel: Sizes, stride: Sizes, dilation: Si
     return tuple(one if isinstance(one, tuple) else (one, one) for one in each)
 
 
-def with_channels(net: Builder, x: Value, d: int) -> Value:
+def keeps_steps(net: Builder, x: Value, kernel: Sizes, stride: Sizes, padding: Any, dilation: Sizes) -> bool:
+    """Whether a window in time goes over sequences with padding, and gives as many steps as there are."""
+    if not has_padding(net, x) or len(kernel) > 1:
+        return False
+    border = sum(pairs(padding, x.shape[:1], kernel, stride, dilation)[0])
+    return stride == (1,) and border == dilation[0] * (kernel[0] - 1)
+
+
+def with_channels(net: Builder, x: Value, d: int, keeps: bool = False) -> Value:
     """X as (n, *space, c), d sizes of space; an axis for one channel is added to what has none.
+
+    A layer that does not keep the padding of sequences out of its numbers gets none.
 
     Raises
     ------
     ValueError
         When x is neither, or the images that a network gets seem to have their channels first.
     """
-    check_no_padding(net, x)
+    if not keeps:
+        cure = 'a convolution and MaxPool1D keep it out with stride=1 and padding="same"; or ' if d == 1 else ""
+        check_no_padding(net, x, cure + NO_PADDING)
     shape = x.shape
     if len(shape) == d:
         return net.emit("reshape", x, name="x", shape=(*shape, 1))

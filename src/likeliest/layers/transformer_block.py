@@ -22,8 +22,9 @@ class TransformerBlock(Merge):
     https://arxiv.org/abs/1706.03762). The norm stands before f, not after the sum, which trains without a warm-up
     (Xiong et al. 2020, https://arxiv.org/abs/2002.04745); a last ``LayerNorm()`` belongs after the last block.
 
-    In a `Graph`, with the inputs ``["x", "memory"]``, it looks at the memory after it has looked at itself: the decoder
-    of a network from sequence to sequence. A third input (n, 1) tells how many steps of the memory count.
+    In the decoder of a `SequenceToSequence` it looks at the steps of the encoder after it has looked at itself; so it
+    does in a `Graph` with the inputs ``["x", "memory"]``, where a third one (n, 1) tells how many steps of the memory
+    count.
 
     Parameters
     ----------
@@ -71,8 +72,8 @@ class TransformerBlock(Merge):
         return Attention(self.heads, causal=causal, rotary=rotary, dropout=self.dropout)
 
     def build(self, net: Builder, x: Value) -> Value:
-        """Without a memory."""
-        return self.merge(net, x)
+        """Without a memory; in a decoder, with the encoder's."""
+        return self.merge(net, x, *net.memory)
 
     def merge(self, net: Builder, *values: Value) -> Value:
         """Self-attention, attention to the memory if there is one, and the cells."""
