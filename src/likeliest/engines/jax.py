@@ -7,8 +7,11 @@ and a minibatch, with θ by name.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -27,7 +30,7 @@ from likeliest.likelihoods.custom import check_shape
 from likeliest.ops import OPERATIONS
 from likeliest.optimizers import Optimizer
 from likeliest.priors import Prior
-from likeliest.program import INPUT, OUTPUT, Program, Step
+from likeliest.program import INPUT, OUTPUT, Program
 from likeliest.xp import Namespace
 
 Values = dict[str, Any]
@@ -36,6 +39,7 @@ Values = dict[str, Any]
 ROWS_IN_A_LOOP = 1 << 16  # how many places for examples a compiled loop has, and
 STEPS_IN_A_LOOP = 1 << 12  # how many steps at most; a chunk takes several loops, or leaves the rest of one alone
 CONTINUED = 80  # terms of the continued fraction of E₁: enough for float64 at 1
+GATHERED = 1 << 25  # bytes of rows that are gathered at a time, where the data are not on the device
 BLOCK = 1 << 22  # numbers of X that a prediction takes at a time
 
 
@@ -197,7 +201,8 @@ class Model:
             else:
                 after = following(batch)
                 total = (shares * w * log_prob_of(likelihood, eta, batch.y)).sum()
-                total += ((1 - shares) * w[after] * log_prob_of(likelihood, eta, batch.y[after])).sum()
+                counts = jnp.arange(len(w)) < batch.count
+                total += (jnp.where(counts, (1 - shares) * w[after], 0.0) * log_prob_of(likelihood, eta, batch.y[after])).sum()
             return total, {name: values[name] for step in self.observing for name in step.inputs}
 
         (total, values), gradient = jax.value_and_grad(LL, has_aux=True)(self.learned(theta))
@@ -443,12 +448,12 @@ class Jax:
         optimizer, rate = _unit(self._optimizer)
         loop = self._model.loop(optimizer, terms.clip_norm < math.inf)
         with precision(self.dtype):
-            data = self._resident(X, y, w)
+            pieces = self._loops(X, y, w, chunk, t, rate, terms)
             now, alive = _copies(self._now) if self._shared else self._now, jnp.array(True)
             self._shared = False
             climb = Climb(*(self.dtype.type(one) for one in (terms.prior_scale, terms.clip_norm, floor)))
             seen = []
-            for steps, many in self._loops(chunk, t, rate, terms):
+            for data, steps, many in pieces:
                 now, alive, taken, totals = loop(now, alive, data, steps, np.int32(many), climb)
                 self._now = now
                 seen.append((taken, totals))
@@ -475,8 +480,40 @@ class Jax:
         small = a.dtype.itemsize <= 2 or (a.dtype.kind == "i" and a.dtype.itemsize <= 4)
         return a if small or a.dtype in (self.dtype, np.float32) else a.astype(self.dtype)
 
-    def _loops(self, chunk: Chunk, t: int, rate: float, terms: Terms) -> Iterator[tuple[Steps, int]]:
-        """The steps of a chunk in loops of one shape, so that one program serves: and how many are in each.
+    def _loops(
+        self, X: Array, y: Array, w: Array | None, chunk: Chunk, t: int, rate: float, terms: Terms
+    ) -> Iterator[tuple[tuple[Any, Any, Any], Steps, int]]:
+        """The steps of a chunk: loops on data that are on the device, or on some rows at a time, gathered meanwhile."""
+        augmentation = terms.augmentation
+        if streams(X) or (augmentation is not None and augmentation.parts):
+            self._data = None
+            yield from ahead(
+                (self._gathered(X, y, w, steps, many, terms, at), _in_a_row(steps), many)
+                for steps, many, at in self._steps(chunk, t, rate, terms, _room(X))
+            )
+            return
+        data = self._resident(X, y, w)
+        for steps, many, _ in self._steps(chunk, t, rate, terms, ROWS_IN_A_LOOP):
+            yield data, steps, many
+
+    def _gathered(
+        self, X: Array, y: Array, w: Array | None, steps: Steps, many: int, terms: Terms, t: int
+    ) -> tuple[Array, Array, Array | None]:
+        """The rows of some steps, the first of which is step t, one after the other, as training is to see them."""
+        rows = steps.order.reshape(-1)
+        x, targets, weights = self._arrays(X[rows], y[rows], None if w is None else w[rows])
+        if terms.augmentation is not None and terms.augmentation.parts:
+            x = x.astype(self.dtype)
+            m = steps.order.shape[1]
+            for k in range(many):
+                own = slice(k * m, k * m + int(steps.count[k]))
+                x[own] = terms.augmentation.forward(x[own], terms.seed, t + k)
+        return x, targets, weights
+
+    def _steps(
+        self, chunk: Chunk, t: int, rate: float, terms: Terms, room: int
+    ) -> Iterator[tuple[Steps, int, int]]:
+        """The steps of a chunk in loops of one shape, so that one program serves; how many are in each, and its first.
 
         Minibatches are filled up to the same number of rows, with copies of their last row of weight 0. Not where
         an operation looks at all rows of a minibatch: those of a size are together then.
@@ -487,9 +524,10 @@ class Jax:
         else:
             self._rows, ends = max(self._rows, int(sizes.max())), [0, len(sizes)]
         keys, dtype = self._keys(t + np.arange(len(sizes), dtype=np.uint64), terms), self.dtype
+        shares = None if terms.augmentation is None else terms.augmentation.shares(terms.seed, t, chunk.bounds)
         for begin, end in zip(ends, ends[1:], strict=False):
             m = int(sizes[begin]) if self._model.observing else self._rows
-            length = max(1, min(ROWS_IN_A_LOOP // m, STEPS_IN_A_LOOP))
+            length = max(1, min(room // m, STEPS_IN_A_LOOP))
             for first in range(begin, end, length):
                 part = slice(first, min(first + length, end))
                 many = part.stop - first
@@ -504,13 +542,14 @@ class Jax:
                     Steps(
                         filled(chunk.order[places], np.int32),
                         filled(sizes[part], np.int32),
-                        None,
+                        None if shares is None else filled(shares[places], dtype),
                         filled(keys[part], np.uint32),
                         filled(t + np.arange(first, part.stop), dtype),
                         filled(rate * chunk.factors[part], dtype),
                         filled(0.0 if chunk.rates is None else chunk.rates[part], dtype),
                     ),
                     many,
+                    t + first,
                 )
 
     def _keys(self, t: npt.NDArray[np.uint64], terms: Terms) -> npt.NDArray[np.uint32]:
@@ -570,17 +609,59 @@ class Jax:
             yield slice(first, last), np.arange(first, first + (1 << (size - 1).bit_length() if size else 0))
 
 
+def streams(X: Array) -> bool:
+    """Whether X is not to be on the device as a whole: it is in a file, or would fill the device."""
+    base: Any = X
+    while base is not None:
+        if isinstance(base, np.memmap):
+            return True
+        base = getattr(base, "base", None)
+    return X.nbytes > resident_bytes()
+
+
+@lru_cache(maxsize=1)
+def resident_bytes() -> int:
+    """How large data may be to be kept on the device: LIKELIEST_JAX_RESIDENT_BYTES, or half of the device's memory."""
+    if given := os.environ.get("LIKELIEST_JAX_RESIDENT_BYTES"):
+        if not given.isdigit():
+            raise ValueError(f"LIKELIEST_JAX_RESIDENT_BYTES: expected a number of bytes, found {given!r}")
+        return int(given)
+    found = jax.local_devices()[0].memory_stats() or {}
+    if "bytes_limit" in found:
+        return int(found["bytes_limit"]) // 2
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    return 1 << 32
+
+
+def ahead(pieces: Iterator[Any]) -> Iterator[Any]:
+    """The same pieces, of which the next is made on a thread while one is being worked on."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, pieces, None)
+        while (piece := coming.result()) is not None:
+            coming = pool.submit(next, pieces, None)
+            yield piece
+
+
+def _room(X: Array) -> int:
+    """How many rows of X are gathered at a time."""
+    return max(1, min(ROWS_IN_A_LOOP, GATHERED // max(1, X[:1].nbytes)))
+
+
+def _in_a_row(steps: Steps) -> Steps:
+    """The same steps on rows that stand in their order."""
+    return steps._replace(order=np.arange(steps.order.size, dtype=np.int32).reshape(steps.order.shape))
+
+
 def _copies(tree: Any) -> Any:
     return jax.tree.map(jnp.copy, tree)
 
 
 def _unit(optimizer: Optimizer) -> tuple[Optimizer, float]:
     """The optimizer with a learning rate of 1, and its own to multiply by: one program serves for any."""
-    from dataclasses import replace
-
     rate = getattr(optimizer, "learning_rate", None)
     changes: dict[str, Any] = {"learning_rate": 1.0}
     return (optimizer, 1.0) if rate is None else (replace(optimizer, **changes), float(rate))
 
 
-__all__ = ["Jax", "Step"]
+__all__ = ["Jax"]
