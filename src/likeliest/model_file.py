@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from likeliest.engines import check_engine, kept_in
 from likeliest.network import Network
 from likeliest.network_file import check_format, network_from
 from likeliest.tensor_file import ModelFileError, Tensors, damaged, read
@@ -14,7 +15,7 @@ __all__ = ["ModelFileError", "load", "read_description"]
 KINDS = ("Network", "Classifier", "Regressor", "SequenceToSequence", "CharacterModel")
 
 
-def load(path: str | os.PathLike[str], *, memory_map: bool = False) -> Any:
+def load(path: str | os.PathLike[str], *, memory_map: bool = False, engine: str | None = None) -> Any:
     """The Network, Classifier or Regressor that ``save`` wrote to a file.
 
     It predicts the same bits, and goes on as if it had never been saved: fitting again, ``partial_fit`` and
@@ -39,6 +40,10 @@ def load(path: str | os.PathLike[str], *, memory_map: bool = False) -> Any:
         When it is no model file, is damaged, or was made by a newer likeliest. A ValueError.
     OSError
         When it cannot be read.
+    ImportError
+        When the engine is JAX and it is not installed.
+    ValueError
+        When there is no such engine.
 
     Examples
     --------
@@ -56,9 +61,19 @@ def load(path: str | os.PathLike[str], *, memory_map: bool = False) -> Any:
     >>> bool((twin.predict_proba(X) == clf.predict_proba(X)).all())
     True
     """
+    if engine is not None:
+        check_engine(engine)
     tensors = _open(path, memory_map)
     description = tensors.description
     try:
+        if engine is not None:
+            description["network"]["engine"] = engine
+            if engine != "jax":
+                description["network"]["dtype"] = kept_in(description["network"]["dtype"])
+            if "settings" in description:
+                description["settings"]["engine"] = engine
+        if description["network"]["engine"] == "jax":
+            check_engine("jax")
         kind = description["kind"]
         network, program = network_from(Network, tensors, description["network"])
         if kind == "Network":
@@ -75,6 +90,8 @@ def load(path: str | os.PathLike[str], *, memory_map: bool = False) -> Any:
             from likeliest.estimators.saving import estimator_from
 
             model = estimator_from(kind, description, network, program)
+    except ImportError as error:
+        raise ImportError(f'{tensors.path}: {error}; or load it with engine="native"') from error
     except Exception as error:  # whatever it is: each constructor of what may be in a file had its say
         raise damaged(tensors.path, f"{type(error).__name__}: {str(error)[:300]}") from error
     if not memory_map:
