@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from likeliest.engines.base import Engine
+from likeliest.engines.base import Engine, kept_in
 from likeliest.likelihoods import Likelihood
 from likeliest.priors import Prior
 from likeliest.program import Program
@@ -43,11 +43,6 @@ def check_carries(engine: str) -> None:
         raise ValueError('consecutive: engine="jax" begins every row anew; use engine="native" to carry states over')
 
 
-def kept_in(dtype: str) -> str:
-    """The precision of θ and of what goes in and comes out, where ``dtype`` is what is computed in."""
-    return "float32" if dtype == "bfloat16" else dtype
-
-
 def make_engine(
     name: str, program: Program, likelihood: Likelihood, dtype: str, priors: Mapping[str, Prior] | None = None
 ) -> Engine:
@@ -69,3 +64,6 @@ def make_engine(
     from likeliest.engines.reference import Reference
 
     return Reference(program, likelihood, dtype, priors or {})
+
+
+__all__ = ["DTYPES", "ENGINES", "Engine", "check_carries", "check_engine", "kept_in", "make_engine"]

@@ -46,6 +46,11 @@ class Terms(NamedTuple):
     augmentation: Composition | None = None
 
 
+def kept_in(dtype: str) -> str:
+    """The precision of θ and of what goes in and comes out, where ``dtype`` is what is computed in."""
+    return "float32" if dtype == "bfloat16" else dtype
+
+
 AVERAGE = -2  # the slot of the average of θ
 
 

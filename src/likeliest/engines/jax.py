@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -22,15 +22,17 @@ import numpy.typing as npt
 from jax import lax
 
 from likeliest import random
-from likeliest.engines.base import AVERAGE, Array, Chunk, Terms
+from likeliest.engines.base import AVERAGE, Array, Chunk, Terms, kept_in
+from likeliest.engines.cache import cache_folder
 from likeliest.engines.finite import first_non_finite
 from likeliest.likelihoods import Likelihood
 from likeliest.likelihoods.base import has_score_on
 from likeliest.likelihoods.custom import check_shape
 from likeliest.ops import OPERATIONS
+from likeliest.ops.windows import Padding, Sizes, out_sizes, pad, taps
 from likeliest.optimizers import Optimizer
 from likeliest.priors import Prior
-from likeliest.program import INPUT, OUTPUT, Program
+from likeliest.program import INPUT, OUTPUT, Program, Step
 from likeliest.xp import Namespace
 
 Values = dict[str, Any]
@@ -89,6 +91,60 @@ def _scaled_exp1_slope(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Any, 
 xp = Numbers()
 
 
+def convolution(
+    xp: Any, x: Any, W: Any, b: Any = None, *, stride: Sizes, padding: Padding, dilation: Sizes, groups: int
+) -> Any:
+    """As the page says: by XLA's own convolution; on a processor, where that is slow, as one product of all patches.
+
+    A depthwise convolution is a sum of products there.
+    """
+    kernel, (c, q) = W.shape[:-2], W.shape[-2:]
+    on_processor = jax.default_backend() == "cpu"
+    if on_processor and groups > 1 and c > 1:
+        return OPERATIONS["convolution"].forward(
+            xp, x, W, b, stride=stride, padding=padding, dilation=dilation, groups=groups
+        )
+    if on_processor:
+        padded, out = pad(xp, x, padding), out_sizes(x.shape[1:-1], kernel, stride, padding, dilation)
+        seen = [padded[under] for _, under in taps(kernel, out, stride, dilation)]
+        if groups == 1:
+            z = jnp.concatenate(seen, axis=-1) @ W.reshape(-1, q)
+        else:
+            each = W.reshape(-1, q)
+            z = sum(jnp.repeat(one, q // groups, axis=-1) * each[k] for k, one in enumerate(seen))
+    else:
+        space = "DHW"[-len(kernel) :]
+        names = (f"N{space}C", f"{space}IO", f"N{space}C")
+        z = lax.conv_general_dilated(x, W, stride, padding, None, dilation, names, groups)
+    return z if b is None else z + b
+
+
+def global_max_pool(xp: Any, x: Any) -> Any:
+    """As the page says; its derivative by machine goes to the first of the largest only."""
+    rows = x.reshape(x.shape[0], -1, x.shape[-1])
+    return jnp.take_along_axis(rows, rows.argmax(axis=1, keepdims=True), axis=1)[:, 0]
+
+
+OWN: dict[str, Callable[..., Any]] = {"convolution": convolution, "global_max_pool": global_max_pool}
+"""What stands in for a page's forward pass, and equals it."""
+NORMS = ("batch_norm", "layer_norm", "group_norm", "rms_norm")
+
+
+@lru_cache(maxsize=1)
+def use_cache() -> None:
+    """Has JAX keep compiled programs in the user's folder, unless the user has said where, or that it is not to."""
+    if jax.config.jax_compilation_cache_dir is not None or not jax.config.jax_enable_compilation_cache:
+        return
+    folder = cache_folder()
+    if folder is None:
+        return
+    from jax.experimental.compilation_cache import compilation_cache
+
+    jax.config.update("jax_compilation_cache_dir", folder)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    compilation_cache.reset_cache()  # for whoever has compiled something already
+
+
 class Learner(NamedTuple):
     """What training changes: θ, the optimizer's state for each parameter, and an average of θ if one is kept."""
 
@@ -142,7 +198,8 @@ class Model:
 
     def __init__(self, program: Program, likelihood: Likelihood, dtype: str, priors: Mapping[str, Prior]) -> None:
         self.program, self.likelihood, self.priors = program, likelihood, dict(priors)
-        self.dtype = np.dtype(dtype)
+        self.dtype = np.dtype(kept_in(dtype))
+        self.compute = jnp.dtype(dtype)
         self.noisy = [k for k, step in enumerate(program.steps) if hasattr(OPERATIONS[step.operation], "draw")]
         self.observing = [step for step in program.steps if hasattr(OPERATIONS[step.operation], "observe")]
         self.output = jax.jit(self._output)
@@ -158,15 +215,34 @@ class Model:
         for index, step in enumerate(self.program.steps):
             page, attributes = OPERATIONS[step.operation], dict(step.attributes)
             arguments = [*(values[name] for name in step.inputs), *(theta[name] for name in step.parameters)]
+            if self.compute != self.dtype:
+                arguments = self._rounded(step, arguments)
             if keys is not None and index in self.noisy:
                 key = keys[self.noisy.index(index)]
                 attributes["noise"] = page.draw(
                     (key[0], key[1]), arguments[0].shape, **step.attributes, xp=xp, dtype=self.dtype
-                )
+                ).astype(arguments[0].dtype)
             if keys is not None and step in self.observing:
                 attributes["training"] = True
-            values[step.output] = page.forward(xp, *arguments, **attributes)
-        return values
+            h = OWN.get(step.operation, page.forward)(xp, *arguments, **attributes)
+            values[step.output] = h.astype(self.compute) if step.operation in NORMS else h
+        return {**values, OUTPUT: values[OUTPUT].astype(self.dtype)}
+
+    def _rounded(self, step: Step, arguments: list[Any]) -> list[Any]:
+        """The arguments of a step in the precision of layers, where that is not the one of θ.
+
+        X stays as it is on its way to where codes and lengths are taken from it, which must be exact; and norms look at
+        more numbers than so few digits can add up.
+        """
+        if step.operation in NORMS:
+            return [one.astype(self.dtype) for one in arguments]
+        exact = arguments[0].dtype == self.dtype
+        if exact and step.operation in ("slice", "reshape", "identity", "rescale", "embedding"):
+            return arguments
+        kept = {0} if step.operation == "token_embedding" else set()
+        if step.attributes.get("lengths"):
+            kept = {k for k, name in enumerate(step.inputs) if k and self.program.values[name] == (1,)}
+        return [one if k in kept else one.astype(self.compute) for k, one in enumerate(arguments)]
 
     def _output(self, theta: Values, x: Any) -> Any:
         return self.forward(theta, x)[OUTPUT]
@@ -237,7 +313,8 @@ class Model:
         """θ with the running statistics brought up to date with a minibatch."""
         theta = dict(theta)
         for step in self.observing:
-            arguments = [*(values[name] for name in step.inputs), *(theta[name] for name in step.parameters)]
+            arguments = [values[name].astype(self.dtype) for name in step.inputs]
+            arguments += [theta[name] for name in step.parameters]
             seen = OPERATIONS[step.operation].observe(*arguments, **step.attributes)
             theta.update(zip(step.parameters[-len(seen) :], seen, strict=True))
         return theta
@@ -360,20 +437,25 @@ def model_of(program: Program, likelihood: Likelihood, dtype: str, priors: Mappi
         return Model(program, likelihood, dtype, priors)
 
 
-def precision(dtype: np.dtype[Any]) -> AbstractContextManager[Any]:
-    """Within it, JAX has float64 if that is what is computed in, whatever it has outside."""
+@contextmanager
+def precision(dtype: np.dtype[Any]) -> Iterator[None]:
+    """Within it, JAX has float64 if that is what is computed in, whatever it has outside; and float32 means that.
+
+    GPUs and TPUs would multiply float32 in fewer digits; who wants that takes bfloat16.
+    """
     enable: Any = getattr(jax, "enable_x64", None)
-    if enable is None:  # up to JAX 0.7
+    if enable is None:  # in older JAX
         from jax.experimental import enable_x64 as enable
-    context: AbstractContextManager[Any] = enable(dtype == np.float64)
-    return context
+    with enable(dtype == np.float64), jax.default_matmul_precision("highest"):
+        yield
 
 
 class Jax:
     """Holds θ as arrays of JAX by name, on its default device."""
 
     def __init__(self, program: Program, likelihood: Likelihood, dtype: str, priors: Mapping[str, Prior]) -> None:
-        self.program, self.likelihood, self.dtype = program, likelihood, np.dtype(dtype)
+        use_cache()
+        self.program, self.likelihood, self.dtype = program, likelihood, np.dtype(kept_in(dtype))
         self._model = model_of(program, likelihood, dtype, priors)
         with precision(self.dtype):
             theta = {name: jnp.zeros(shape, self.dtype) for name, shape in program.parameters.items()}
