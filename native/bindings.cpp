@@ -319,7 +319,7 @@ class PyEngine {
 std::optional<std::pair<std::ptrdiff_t, std::ptrdiff_t>> first_non_finite_of(const Any& x, bool double_precision,
                                                                              int threads) {
   const Source source = source_of(x);
-  constexpr std::ptrdiff_t numbers_worth_a_thread = 1 << 16;
+  constexpr std::ptrdiff_t numbers_worth_a_thread = 1 << 22;  // which must be woken up
   const std::ptrdiff_t worth = source.rows * source.columns / numbers_worth_a_thread + 1;
   std::vector<Position> found(std::size_t(threads), Position{-1, -1});
   nb::gil_scoped_release release;

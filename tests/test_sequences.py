@@ -344,12 +344,17 @@ def test_targets_that_do_not_fit_are_refused(engine: str) -> None:
 def test_gradients_are_clipped_by_default(engine: str) -> None:
     def theta(**options: Any) -> Any:
         net = network(engine=engine)
-        net.fit(X, Y * 0 + (np.arange(12) > 2), epochs=1, batch_size=4, seed=0, sample_weight=SKEWED, **options)
+        options = {"batch_size": 4, **options}
+        large = [30 * x for x in X]
+        net.fit(large, Y * 0 + (np.arange(12) > 2), epochs=1, seed=0, sample_weight=SKEWED, **options)
         return net.parameters["lstm_1.W"]
 
     how = {"optimizer": ll.optimizers.GradientAscent(5.0)}
-    assert np.array_equal(theta(**how), theta(**how, clip_norm=1.0))
+    assert np.array_equal(theta(**how), theta(**how, clip_norm=4.0))  # 8/√m
     assert not np.array_equal(theta(**how), theta(**how, clip_norm=None))
+    many = {**how, "batch_size": 100}
+    assert np.array_equal(theta(**many), theta(**many, clip_norm=8 / np.sqrt(12)))
+    assert not np.array_equal(theta(**many), theta(**many, clip_norm=1.0))
     assert np.array_equal(theta(**how, clip_norm=np.inf), theta(**how, clip_norm=None))
     assert "clip_norm" in fitted(engine=engine).summary()
 

@@ -29,8 +29,9 @@ constexpr std::ptrdiff_t kSmall = 1 << 15;  // numbers of theta
 constexpr std::ptrdiff_t kPiece = 4096;     // numbers of the gradient whose squares are added up by one thread
 constexpr std::size_t kMaxHyperparameters = 16;
 constexpr int kChunksAlone = 8;  // how long a crowded machine is left to others
-constexpr double kWorthAThread =
-    2.5e5;  // floating-point operations a step, below which a thread costs more than it brings
+// Floating-point operations, below which a thread costs more than it brings: a step, where the thread is at hand, and
+// once, where it sleeps and has to be woken up.
+constexpr double kWorthAThread = 2.5e5, kWorthWaking = 2.5e6;
 
 template <class T>
 class EngineOf final : public Engine {
@@ -461,7 +462,7 @@ class EngineOf final : public Engine {
       if (goes_on) std::fill_n(goes_on.get(), n, true);
     }
     const double work = network_.operations() * double(n) / 3;
-    const int team_size = int(std::min({double(threads), double(count), std::max(1.0, work / kWorthAThread)}));
+    const int team_size = int(std::min({double(threads), double(count), std::max(1.0, work / kWorthWaking)}));
     while (int(spaces_.size()) < team_size - 1) spaces_.emplace_back(network_, 1, predict_rows_, false);
     auto job = [&](int thread, Team& team) noexcept {
       // Alone, the caller takes all blocks; the result is the same, since blocks do not depend on each other.

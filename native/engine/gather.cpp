@@ -1,7 +1,9 @@
 #include "engine/gather.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <type_traits>
 
 namespace likeliest {
 namespace {
@@ -104,6 +106,30 @@ bool are_rows(const std::uint32_t* order, std::ptrdiff_t count, std::ptrdiff_t r
   return count == 0 || std::ptrdiff_t(last) < rows;
 }
 
+namespace {
+
+// x - x is 0 for a finite number and NaN for any other; several sums at a time, since one waits for itself.
+template <class S, class F, class Stride>
+bool are_finite(const char* from, std::ptrdiff_t count, Stride stride) noexcept {
+  constexpr std::ptrdiff_t together = 16;
+  F sums[together] = {};
+  std::ptrdiff_t j = 0;
+  for (; j + together <= count; j += together)
+    for (std::ptrdiff_t k = 0; k < together; ++k) {
+      const F x = F(read<S>(from + (j + k) * stride));
+      sums[k] += x - x;
+    }
+  for (; j < count; ++j) {
+    const F x = F(read<S>(from + j * stride));
+    sums[0] += x - x;
+  }
+  F total = 0;
+  for (const F sum : sums) total += sum;
+  return total == 0;
+}
+
+}  // namespace
+
 template <class T>
 Position first_non_finite(const Source& source, std::ptrdiff_t begin, std::ptrdiff_t end) noexcept {
   return dispatch(source.type, [&]<class S>(const S*) -> Position {
@@ -111,27 +137,25 @@ Position first_non_finite(const Source& source, std::ptrdiff_t begin, std::ptrdi
       return {-1, -1};
     } else {
       using F = std::conditional_t<std::is_same_v<S, double>, T, float>;
-      for (std::ptrdiff_t i = begin; i < end; ++i) {
-        const char* row = static_cast<const char*>(source.data) + i * source.row_stride;
-        // x - x is 0 for a finite number and NaN for any other; the sum is checked once a row.
-        F sums[8] = {};
-        std::ptrdiff_t j = 0;
-        if (source.column_stride == std::ptrdiff_t(sizeof(S)))
-          for (; j + 8 <= source.columns; j += 8)
-            for (std::ptrdiff_t k = 0; k < 8; ++k) {
-              const F x = F(read<S>(row + (j + k) * std::ptrdiff_t(sizeof(S))));
-              sums[k] += x - x;
-            }
-        for (; j < source.columns; ++j) {
-          const F x = F(read<S>(row + j * source.column_stride));
-          sums[0] += x - x;
-        }
-        F total = 0;
-        for (const F sum : sums) total += sum;
-        if (total == 0) continue;
-        for (j = 0;; ++j) {
-          const F x = F(read<S>(row + j * source.column_stride));
-          if (!(x - x == 0)) return {i, j};
+      constexpr auto size = std::ptrdiff_t(sizeof(S));
+      constexpr std::ptrdiff_t most = 4096;
+      const bool contiguous = source.column_stride == size;
+      // Rows without anything between them are one long row.
+      const bool one = contiguous && source.row_stride == source.columns * size;
+      const std::ptrdiff_t rows = one ? 1 : end - begin,
+                           columns = one ? (end - begin) * source.columns : source.columns;
+      for (std::ptrdiff_t i = 0; i < rows; ++i) {
+        const char* row = static_cast<const char*>(source.data) + (begin + i) * source.row_stride;
+        for (std::ptrdiff_t first = 0; first < columns; first += most) {
+          const std::ptrdiff_t count = std::min(most, columns - first);
+          const char* from = row + first * source.column_stride;
+          if (contiguous ? are_finite<S, F>(from, count, std::integral_constant<std::ptrdiff_t, size>())
+                         : are_finite<S, F>(from, count, source.column_stride))
+            continue;
+          for (std::ptrdiff_t j = first;; ++j) {
+            const F x = F(read<S>(row + j * source.column_stride));
+            if (!(x - x == 0)) return {begin + i + j / source.columns, j % source.columns};
+          }
         }
       }
       return {-1, -1};

@@ -1,5 +1,5 @@
-// Random numbers for masks, noise and the order of the examples: the words that likeliest/random.py draws, a register of
-// counters at a time.
+// Random numbers for masks, noise and the order of the examples: the words that likeliest/random.py draws, a register
+// of counters at a time.
 #pragma once
 #include "engine/kernels.hpp"
 #include "kernels/mathematics.hpp"

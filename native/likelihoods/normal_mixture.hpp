@@ -34,8 +34,8 @@ struct NormalMixture {
     Vector<T> inverse[kept];
     const bool fixed = constants.scale.given > T(0);
     const auto scale = [&](std::ptrdiff_t k) __attribute__((always_inline)) { return constants.scale(r + k); };
-    // Of e^L = e^x / s the same: first x, without log(all), then e^(x - highest) / s, where the score of mu will be. As r
-    // is bounded, 1 / s is no further from 1 than e^20, and may stay a factor: that takes no logarithm.
+    // Of e^L = e^x / s the same: first x, without log(all), then e^(x - highest) / s, where the score of mu will be. As
+    // r is bounded, 1 / s is no further from 1 than e^20, and may stay a factor: that takes no logarithm.
     Vector<T> highest = broadcast(T(-__builtin_inf())), some{};
     for (std::ptrdiff_t k = 0; k < K; ++k) {
       const SquaredScale<T> s = scale(k);

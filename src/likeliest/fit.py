@@ -38,6 +38,10 @@ class DivergenceError(ArithmeticError):
         super().__init__(message)
         self.history = history
 
+    def __reduce__(self) -> Any:
+        """The whole of it, so that it comes back from workers: a pickle of an exception has the message only."""
+        return type(self), (*self.args, self.history)
+
 
 class Epoch(NamedTuple):
     """What a callback is told after each epoch. It returns True to stop.

@@ -21,7 +21,7 @@ from likeliest.engines.base import Terms
 from likeliest.fit import Callback, Position, climb, fit
 from likeliest.history import History
 from likeliest.layers.base import all_of
-from likeliest.layers.recurrent import CLIP_NORM, Recurrent
+from likeliest.layers.recurrent import Recurrent, clip_norm_for
 from likeliest.optimizers import Optimizer
 from likeliest.preparation import check_full_batch, compose_for, hold_out, start_output, warn_of_symmetry
 from likeliest.program import Form
@@ -77,7 +77,7 @@ def fit_network(
         weights = weights / highest  # so that no sum of them overflows
     if network.likelihood.classes is not None and len(labels := np.unique(y[y == y])) == 1:  # a NaN is not itself
         raise ValueError(f"y: there is one class only, {labels[0]:g}; a network learns to tell at least two apart")
-    longest = longest_gradient(network, clip_norm, optimizer)
+    longest = longest_gradient(network, clip_norm, optimizer, min(batch_size or len(X), len(X)))
     check_held_out = partial(examples.check_targets, network.likelihood)
     if checkpoints is not None:
         if optimizer.full_batch:
@@ -209,11 +209,11 @@ def fit_network(
             network._last_call = checkpoints.place, checkpoints.start, digest_of_state(engine, position)
 
 
-def longest_gradient(network: Any, clip_norm: float | str | None, optimizer: Optimizer) -> float:
+def longest_gradient(network: Any, clip_norm: float | str | None, optimizer: Optimizer, batch_size: int) -> float:
     """How long a gradient may be: what was asked for, or what is right for the layers; infinity for no bound."""
     if isinstance(clip_norm, str):
         recurrent = any(isinstance(layer, Recurrent) for layer in all_of(network.layers))
-        return CLIP_NORM if recurrent and not optimizer.full_batch else math.inf
+        return clip_norm_for(batch_size) if recurrent and not optimizer.full_batch else math.inf
     return math.inf if clip_norm is None else clip_norm
 
 

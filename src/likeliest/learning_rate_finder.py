@@ -156,7 +156,7 @@ def find_learning_rate(
         order = gathered(order, of_each, m, seed, epochs)
     order = order[:, : whole * m].ravel()[: steps * m]
     chunk = Chunk(order, np.arange(steps + 1) * m, rates)
-    terms = Terms(1 / len(X), longest_gradient(twin, clip_norm, optimizer), seed)
+    terms = Terms(1 / len(X), longest_gradient(twin, clip_norm, optimizer, m), seed)
     mean = engine.train(X, y, None, chunk, 1, -math.inf, terms, threads) / m
     good = mean[: np.argmin(np.append(np.isfinite(mean), False))]  # up to the first that is no number
     if len(good) == 0:

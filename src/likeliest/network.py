@@ -345,8 +345,8 @@ class Network:
             ``EMA()`` or ``SWA()`` of `likeliest.averaging`: what the network keeps in the end (and what is validated)
             is an average of θ over the steps. Fitting again goes on from the θ that was averaged.
         clip_norm : float, "auto" or None
-            A gradient longer than this is scaled back to it. ``"auto"`` is 1.0 for networks with recurrent layers,
-            whose gradients may explode over many steps (Pascanu, Mikolov and Bengio 2013,
+            A gradient longer than this is scaled back to it. ``"auto"`` is max(1, 8/√m) for networks with recurrent
+            layers, whose gradients may explode over many steps (Pascanu, Mikolov and Bengio 2013,
             https://arxiv.org/abs/1211.5063), and none for others; None or infinity: never.
         validation : (X, y), (X, y, lengths), float or (n,) array of bool, optional
             Held-out data, or the fraction of the examples to hold out, or which of them.

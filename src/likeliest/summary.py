@@ -36,7 +36,9 @@ def summary(program: Program, likelihood: Likelihood, optimizer: Optimizer, engi
         for rail, (value, form, what, many) in zip(drawn, table, strict=True)
     ]
     recurrent = any("U" in name.rpartition(".")[2] for step in program.steps for name in step.parameters)
-    clipping = ["fit scales gradients longer than 1 back to it, unless clip_norm says otherwise"] * recurrent
+    clipping = [
+        "fit scales gradients longer than max(1, 8/√batch_size) back to it, unless clip_norm says otherwise"
+    ] * recurrent
     rule = "─" * max(map(len, lines))
     example = sum(math.prod(shape) for shape in program.values.values())
     theta, state = program.size * size, program.size * size * optimizer.slots

@@ -138,7 +138,7 @@ def test_each_member_is_what_it_would_be_alone(kind: Any) -> None:
 @BOTH
 def test_bootstrap_samples(kind: Any) -> None:
     w = np.where(np.arange(N) < 90, 0.5, 0.0)
-    found = [_bootstrap(np.random.RandomState(s), make(kind).estimator, Y[kind], w) for s in range(300)]
+    found = [_bootstrap(np.random.RandomState(s), make(kind).estimator, X, Y[kind], w) for s in range(300)]
     assert all(one.sum() == 45 and not one[90:].any() for one in found)  # 90 draws of rows that weigh a half
     counts = np.array(found)[:, :90] / 0.5
     assert (counts == np.round(counts)).all()
@@ -150,7 +150,7 @@ def test_bootstrap_samples(kind: Any) -> None:
 def test_a_sample_has_more_than_one_class() -> None:
     y = np.array([0, 1])
     for seed in range(50):
-        assert (_bootstrap(np.random.RandomState(seed), ll.Classifier(), y, None) == 1).all()
+        assert (_bootstrap(np.random.RandomState(seed), ll.Classifier(), y, y, None) == 1).all()
 
 
 @BOTH
@@ -293,9 +293,8 @@ def test_a_file_that_is_damaged_or_of_members_that_are_not_alike(tmp_path: Path)
         with pytest.raises(ll.ModelFileError):
             ll.load(path)
     path.write_bytes(b"mine")
-    ensemble.estimators_[1].network_.parameters["output.b"] = np.full(1, np.nan)
-    with pytest.raises(ValueError, match="not finite"):
-        ensemble.save(path)
+    with pytest.raises(ValueError, match="max_iter: expected a whole number"):
+        ensemble.set_params(estimator__max_iter=-1).save(path)
     with pytest.raises(NotFittedError, match="nothing to save yet"):
         make(ll.Regressor).save(path)
 
@@ -357,8 +356,10 @@ def test_data_that_do_not_fit_leave_the_last_fit(kind: Any, bootstrap: bool) -> 
 def test_a_member_that_diverges() -> None:
     bad = {"optimizer": ll.optimizers.GradientAscent(1e30), "schedule": None, "activation": "relu", "max_iter": 50}
     ensemble = make(ll.Regressor, likelihood="normal", **bad).set_params(n_jobs=2)
-    with pytest.raises(ll.DivergenceError, match="training diverged"):
+    with pytest.raises(ll.DivergenceError, match="training diverged") as raised:
         ensemble.fit(X, Y[ll.Regressor])
+    again = pickle.loads(pickle.dumps(raised.value))
+    assert (str(again), again.history) == (str(raised.value), raised.value.history)
     start = time.monotonic()
     while threads._fits and time.monotonic() < start + 20:
         time.sleep(0.01)

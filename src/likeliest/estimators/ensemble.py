@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, Reg
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from likeliest.data import as_weights
 from likeliest.estimators.arguments import blaming, check_weights
@@ -281,7 +281,7 @@ def _fit_member(
     """A copy of the estimator, fitted from a seed, to a bootstrap sample if there is a seed for one."""
     member = clone(estimator).set_params(random_state=seed)
     if sample is not None:
-        sample_weight = _bootstrap(np.random.RandomState(sample), member, y, sample_weight)
+        sample_weight = _bootstrap(np.random.RandomState(sample), member, X, y, sample_weight)
     warnings.filterwarnings("ignore", "fit was stopped by Ctrl-C")  # until the end of this task, see `delayed`
     with part_of(call):
         member.fit(X, y, sample_weight=sample_weight, X_val=X_val, y_val=y_val)
@@ -290,10 +290,13 @@ def _fit_member(
     return member
 
 
-def _bootstrap(rng: np.random.RandomState, member: Any, y: Any, sample_weight: Any) -> Array:
+def _bootstrap(rng: np.random.RandomState, member: Any, X: Any, y: Any, sample_weight: Any) -> Any:
     """The weights (n,) of a sample of the rows that have any, as many as there are, drawn with replacement."""
+    with blaming("X"):
+        n = _num_samples(X)
     with blaming("y"):
-        n = len(y)
+        if np.shape(y)[:1] != (n,):
+            return sample_weight  # the member says what is wrong
     weights = as_weights(sample_weight, n)
     weights = np.ones(n) if weights is None else weights
     rows = np.flatnonzero(weights)

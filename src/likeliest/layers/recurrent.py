@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from contextlib import nullcontext
 from dataclasses import dataclass, field, fields
@@ -17,8 +18,17 @@ from likeliest.layers.space import written
 from likeliest.ops import ACTIVATIONS
 from likeliest.program import INPUT, Builder, Value
 
-CLIP_NORM = 1.0
-"""How long a gradient may be in the fit of a network with such a layer, if nothing else is said."""
+
+def clip_norm_for(batch_size: int) -> float:
+    """How long a gradient may be in the fit of a network with such a layer, if nothing else is said: max(1, 8/√m).
+
+    The mean of m scores strays from its expectation by 1/√m of what one score does. A bound that is right for many
+    would cut nearly every gradient of one, and the more, the worse the example is predicted.
+
+    >>> [round(clip_norm_for(m), 1) for m in (1, 16, 64, 128)]
+    [8.0, 2.0, 1.0, 1.0]
+    """
+    return max(1.0, 8.0 / math.sqrt(batch_size))
 
 
 @dataclass(frozen=True, repr=False)
