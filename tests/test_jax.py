@@ -12,7 +12,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import AWKWARD, LIKELIHOODS, LIKELY, OPTIMIZERS, Array, LikelihoodCase, NetworkCase, huge_eta, ordinary_targets
+from cases import (
+    AWKWARD,
+    LIKELIHOODS,
+    LIKELY,
+    OPTIMIZERS,
+    Array,
+    LikelihoodCase,
+    NetworkCase,
+    huge_eta,
+    ordinary_targets,
+)
 from test_gradients import difference, sizes
 
 import likeliest as ll
@@ -256,10 +266,7 @@ def test_codes_and_lengths_stay_exact_in_bfloat16() -> None:
     """257 is no number of bfloat16."""
     layers = [ll.layers.TokenEmbedding(400, 4), LSTM(3)]
     codes = [np.arange(n) % 400 for n in (300, 259)]
-    nets = [
-        ll.Network(layers, likelihood="bernoulli", engine="jax", dtype=dtype)
-        for dtype in ("bfloat16", "float32")
-    ]
+    nets = [ll.Network(layers, likelihood="bernoulli", engine="jax", dtype=dtype) for dtype in ("bfloat16", "float32")]
     for net in nets:
         net.fit(codes, [0, 1], epochs=1, batch_size=2, seed=0, optimizer=GradientAscent(1e-9))
     a, b = (net.predict_proba(codes)[:, 1] for net in nets)

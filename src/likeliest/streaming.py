@@ -89,4 +89,6 @@ def _reread(network: Network, program: Program, examples: int | None) -> Stream:
         rows = np.column_stack([rows.reshape(n, -1), np.full(n, t, rows.dtype)])
         return last[T].output(rows, twin._threads(None))
 
-    return Rereading(read, most, kept_in(network.dtype), network.likelihood.of_step, tuple(step), examples, codes_of(program))
+    return Rereading(
+        read, most, kept_in(network.dtype), network.likelihood.of_step, tuple(step), examples, codes_of(program)
+    )

@@ -116,7 +116,9 @@ class Native:
 
     def permutations(self, seed: int, epochs: range, n: int, threads: int) -> npt.NDArray[np.uint32]:
         """The order of the n examples in each of the epochs: (len(epochs), n)."""
-        return _native.permutations(*random.stream(seed, random.ORDER), epochs.start, epochs.stop, n, threads, instruction_set())
+        return _native.permutations(
+            *random.stream(seed, random.ORDER), epochs.start, epochs.stop, n, threads, instruction_set()
+        )
 
     def forget(self) -> None:
         """Nothing: examples are read where they are."""

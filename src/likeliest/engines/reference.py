@@ -23,6 +23,7 @@ from likeliest.xp import numpy_namespace as xp
 
 Values = dict[str, Array]
 
+
 class Training(NamedTuple):
     """That a forward pass is for training, and at which step: what the noise of operations depends on."""
 
