@@ -142,7 +142,10 @@ RUNS: dict[str, tuple[Any, dict[str, Any]]] = {
     "max norm": ((Dense(7, "tanh", max_norm=0.4),), {}),
     "schedule": (TANH, {"optimizer": AdamW(0.05, weight_decay=0.3), "schedule": "cosine"}),
     "smoothing": (TANH, {"likelihood": likelihoods.Categorical(3, label_smoothing=0.1)}),
-    "early stopping": (TANH, {"y": X[:, 0] + 0.1 * X[:, 1], "likelihood": "normal", "validation": 0.2, "early_stopping": 2}),
+    "early stopping": (
+        TANH,
+        {"y": X[:, 0] + 0.1 * X[:, 1], "likelihood": "normal", "validation": 0.2, "early_stopping": 2},
+    ),
     "full batch": (TANH, {"batch_size": None, "epochs": 20}),
     "LBFGS": (TANH, {"batch_size": None, "optimizer": LBFGS(), "epochs": 8}),
     "convolution": ((Conv2D(4, 3, "relu"), MaxPool2D(2), Flatten()), {"X": IMAGES, "y": LABELS}),

@@ -29,6 +29,9 @@ def load(path: str | os.PathLike[str], *, memory_map: bool = False, engine: str 
         Whether to leave the arrays in the file until θ is first needed: loading then takes milliseconds, whatever the
         size. They are checked at that time. Until then the file may be replaced or removed, but nobody may write into
         it (``save`` never does).
+    engine : {"native", "reference", "jax"}, optional
+        What is to compute; by default what did when the model was saved. What was fitted on JAX predicts without it on
+        another engine, alike but for rounding.
 
     Returns
     -------
