@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache, partial
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -606,7 +607,7 @@ class Jax:
             self._rows, ends = max(self._rows, int(sizes.max())), [0, len(sizes)]
         keys, dtype = self._keys(t + np.arange(len(sizes), dtype=np.uint64), terms), self.dtype
         shares = None if terms.augmentation is None else terms.augmentation.shares(terms.seed, t, chunk.bounds)
-        for begin, end in zip(ends, ends[1:], strict=False):
+        for begin, end in pairwise(ends):
             m = int(sizes[begin]) if self._model.observing else self._rows
             length = max(1, min(room // m, STEPS_IN_A_LOOP))
             for first in range(begin, end, length):
