@@ -35,7 +35,7 @@ from likeliest.optimizers import LBFGS, Adam, AdamW, GradientAscent
 from likeliest.priors import PRIORS, Normal
 from likeliest.xp import numpy_namespace
 
-jax = pytest.importorskip("jax")
+jax = pytest.importorskip("jax", reason="needs JAX: make test-jax")
 engine = pytest.importorskip("likeliest.engines.jax")
 
 # Every case compiles programs of its own, which takes a second: a few of them are in the fast tests.

@@ -31,7 +31,8 @@ def load(path: str | os.PathLike[str], *, memory_map: bool = False, engine: str 
         size. They are checked at that time. Until then the file may be replaced or removed, but nobody may write into
         it (``save`` never does).
     engine : {"native", "reference", "jax"}, optional
-        On which engine it is to be, by default that on which it was.
+        What is to compute; by default what did when the model was saved. What was fitted on JAX predicts without it on
+        another engine, alike but for rounding.
 
     Returns
     -------

@@ -86,7 +86,7 @@ class Namespace:
         return self._special("log_ndtr")(z)
 
     def hazard(self, z: Any) -> Any:
-        """φ(z) / Φ(−z), the derivative of −log Φ(−z); for z > 4 by its continued fraction z + 1/(z + 2/(z + …."""
+        """φ(z) / Φ(−z), the slope of −log Φ(−z); for z > 4 by the continued fraction z + 1/(z + 2/(z + 3/(z + …."""
         far = self.library.maximum(z, 4.0)
         fraction = far
         for k in range(40, 0, -1):

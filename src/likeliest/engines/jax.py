@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
+import jax.experimental
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ from likeliest.engines.base import AVERAGE, Array, Chunk, Terms, kept_in
 from likeliest.engines.cache import cache_folder
 from likeliest.engines.finite import first_non_finite
 from likeliest.likelihoods import Likelihood
-from likeliest.likelihoods.base import has_score_on
+from likeliest.likelihoods.base import has_score_on, score_on
 from likeliest.likelihoods.custom import check_shape
 from likeliest.ops import OPERATIONS
 from likeliest.ops.windows import Padding, Sizes, out_sizes, pad, taps
@@ -134,15 +135,16 @@ NORMS = ("batch_norm", "layer_norm", "group_norm", "rms_norm")
 @lru_cache(maxsize=1)
 def use_cache() -> None:
     """Has JAX keep compiled programs in the user's folder, unless the user has said where, or that it is not to."""
-    if jax.config.jax_compilation_cache_dir is not None or not jax.config.jax_enable_compilation_cache:
+    settings: Any = jax.config
+    if settings.jax_compilation_cache_dir is not None or not settings.jax_enable_compilation_cache:
         return
     folder = cache_folder()
     if folder is None:
         return
     from jax.experimental.compilation_cache import compilation_cache
 
-    jax.config.update("jax_compilation_cache_dir", folder)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    settings.update("jax_compilation_cache_dir", folder)
+    settings.update("jax_persistent_cache_min_compile_time_secs", 0.2)
     compilation_cache.reset_cache()  # for whoever has compiled something already
 
 
@@ -258,7 +260,8 @@ class Model:
         def LL(learned: Values) -> Any:
             return (w * log_prob_of(self.likelihood, self._output({**theta, **learned}, x), y)).sum()
 
-        return jax.grad(LL)(self.learned(theta))
+        gradient: Values = jax.grad(LL)(self.learned(theta))
+        return gradient
 
     def learned(self, theta: Values) -> Values:
         """Those of θ that are learned, not observed."""
@@ -418,7 +421,7 @@ def _scored_forward(likelihood: Likelihood, eta: Any, y: Any) -> tuple[Any, Any]
 
 def _scored_backward(likelihood: Likelihood, kept: Any, g: Any) -> tuple[Any, None]:
     eta, y = kept
-    return g[:, None] * likelihood.score(eta, y, xp), None
+    return g[:, None] * score_on(xp, likelihood, eta, y), None
 
 
 scored.defvjp(_scored_forward, _scored_backward)
@@ -444,9 +447,7 @@ def precision(dtype: np.dtype[Any]) -> Iterator[None]:
 
     GPUs and TPUs would multiply float32 in fewer digits; who wants that takes bfloat16.
     """
-    enable: Any = getattr(jax, "enable_x64", None)
-    if enable is None:  # in older JAX
-        from jax.experimental import enable_x64 as enable
+    enable: Any = getattr(jax if hasattr(jax, "enable_x64") else jax.experimental, "enable_x64")  # noqa: B009
     with enable(dtype == np.float64), jax.default_matmul_precision("highest"):
         yield
 
