@@ -9,7 +9,7 @@ PARALLEL := -n 2
 SANITIZE_FLAGS := -DCMAKE_BUILD_TYPE=Debug -DLIKELIEST_NATIVE_TESTS=ON
 
 .DEFAULT_GOAL := help
-.PHONY: help digits test test-fast test-native lint format types sanitize wheel bench bench-mnist bench-uci bench-classifiers .venv-bench clean
+.PHONY: help digits test test-fast test-jax test-native lint format types sanitize wheel bench bench-mnist bench-uci bench-classifiers .venv-bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,11 @@ test: $(VENV)/.test test-native ## all tests
 
 test-fast: $(VENV)/.test ## the tests that take under two seconds each
 	@$(BIN)/python -m pytest -q $(PARALLEL) -m 'not slow'
+
+test-jax: $(VENV)/.test ## the tests of the JAX engine, with JAX
+	@echo "installing JAX"
+	@$(PIP) install -qq --group jax
+	@$(BIN)/python -m pytest -q $(PARALLEL) tests/test_jax.py
 
 test-native: $(VENV)/.build ## the C++ core by itself, on every instruction set of this processor
 	@echo "building and running the native tests"

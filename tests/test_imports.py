@@ -85,9 +85,8 @@ def test_layers_and_engines_do_not_know_each_other() -> None:
             assert "engines" not in own(path)
         if name_of(path) == "engines":
             assert "layers" not in own(path)
-            assert path.stem == "__init__" or not {
-                "likeliest.engines.native", "likeliest.engines.reference"
-            } & imported(path)  # fmt: skip
+            others = {"likeliest.engines.native", "likeliest.engines.reference", "likeliest.engines.jax"}
+            assert path.stem == "__init__" or not others & imported(path)
 
 
 def test_the_handout_stands_alone() -> None:
@@ -103,7 +102,7 @@ def test_the_native_module_is_imported_in_one_place() -> None:
 @pytest.mark.parametrize(
     ("library", "places"),
     [
-        ("jax", set()),
+        ("jax", {"engines"}),
         ("torch", set()),
         ("sklearn", {"estimators", "datasets", "cli"}),
         ("matplotlib", {"plots", "cli"}),
@@ -124,6 +123,11 @@ def test_the_native_module_is_imported_in_one_place() -> None:
 def test_each_library_has_its_place(library: str, places: set[str]) -> None:
     users = {name_of(path) for path in modules() if any(name.split(".")[0] == library for name in imported(path))}
     assert users <= places
+
+
+def test_jax_is_imported_in_one_place() -> None:
+    users = [path.relative_to(ROOT) for path in modules() if "jax" in {name.split(".")[0] for name in imported(path)}]
+    assert users == [Path("engines/jax.py")]
 
 
 def test_onnx_is_imported_in_one_place() -> None:

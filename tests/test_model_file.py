@@ -306,7 +306,7 @@ def change(description: Any, place: str, value: Any) -> None:
         ("network.likelihood", {"type": "likelihoods.Categorical", "classes": 10**9}, "damaged"),
         ("network.prior", {"type": "layers.Flatten"}, "prior: expected one of likeliest.priors"),
         ("network.prior", {"type": "dict", "items": [["no", {"type": "priors.Flat"}]]}, "no layer or parameter 'no'"),
-        ("network.engine", "jax", "engine: expected one of"),
+        ("network.engine", "cuda", "engine: expected one of"),
         ("network.dtype", "float64", "its arrays are not those of its layers"),
         ("network.input_shape", [3], r"dense_1.W: expected shape \(3, 2\), found \(2, 2\)"),
         ("network.input_shape", [10**9, 10**9], "too large for its arrays"),

@@ -137,7 +137,7 @@ def check_length(n: int, batch_size: int | None) -> None:
         )
 
 
-def check_engine(engine: Engine) -> None:
+def check_carrying(engine: Engine) -> None:
     """A ValueError unless the engine carries states, and its program has recurrences that can all go on."""
     program = engine.program
     if not getattr(engine, "carries_states", False):

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.data import check_codes, check_same_length, non_finite_message
-from likeliest.engines.base import Engine
+from likeliest.engines.base import Engine, kept_in
 from likeliest.likelihoods import Likelihood, PerStep
 from likeliest.program import Form
 from likeliest.sequences import Ragged, as_sequences, as_step_targets, as_user_had, laid, step_targets
@@ -30,7 +30,7 @@ def checked(network: Network, X: Any, threads: int | None, lengths: Any = None) 
     given = as_sequences(X, lengths)
     if isinstance(given, Ragged):
         network._engine_for(Form(given.shape, True), "X")
-        given.check(network.dtype, "X")
+        given.check(kept_in(network.dtype), "X")
         given.check_codes(network.program, "X")
     else:
         check(network, given, "X", network._threads(threads))
@@ -52,14 +52,14 @@ def blocks(network: Network, X: Any) -> Iterator[tuple[Any, Engine, Array]]:
         yield slice(None), network._engine_for(Form(X.shape[1:])), X
         return
     for rows, T in X.blocks():
-        yield rows, network._engine_for(Form((T, *X.step), True)), X.pack(T, network.dtype, rows)
+        yield rows, network._engine_for(Form((T, *X.step), True)), X.pack(T, kept_in(network.dtype), rows)
 
 
 def at_once(network: Network, X: Any) -> tuple[Engine, Array, Likelihood]:
     """All examples in one array, with the engine and the likelihood for them."""
     if isinstance(X, Ragged):
         engine = network._engine_for(Form(X.shape, True))
-        return engine, X.pack(X.longest, network.dtype), likelihood_of(network, X)
+        return engine, X.pack(X.longest, kept_in(network.dtype)), likelihood_of(network, X)
     return network._engine_for(Form(X.shape[1:])), X, likelihood_of(network, X)
 
 
@@ -91,7 +91,7 @@ def eta(network: Network, X: Any, threads: int) -> Array:
     if not isinstance(X, Ragged) or not isinstance(network.likelihood, PerStep):
         return np.asarray(each(network, X, lambda engine, rows: engine.output(rows, threads)))
     k = network.likelihood.of_step.width
-    made = np.zeros((len(X), X.longest, k), network.dtype)
+    made = np.zeros((len(X), X.longest, k), kept_in(network.dtype))
     for rows, engine, block in blocks(network, X):
         T = engine.program.form.shape[0]
         values = engine.output(block, threads).reshape(len(rows), T, k)

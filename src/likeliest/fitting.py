@@ -14,8 +14,9 @@ from likeliest import examples
 from likeliest.augmentation import Augmentation
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import FRESH, Checkpoints, describe_call, digest_of_state
-from likeliest.consecutive import Consecutive, check_arguments, check_engine, check_length
+from likeliest.consecutive import Consecutive, check_arguments, check_carrying, check_length
 from likeliest.data import as_weights, check_codes
+from likeliest.engines import kept_in
 from likeliest.engines.base import Terms
 from likeliest.fit import Callback, Position, climb, fit
 from likeliest.history import History
@@ -133,7 +134,7 @@ def fit_network(
         if held_out is not None and held_out.X is not X:
             check_read(network, held_out.X, threads, "validation X")
         if consecutive:
-            check_engine(network._built())
+            check_carrying(network._built())
         augmentation = compose_for(augment, network._built().program)
         if found is not None:
             assert checkpoints is not None
@@ -203,6 +204,7 @@ def fit_network(
         raise
     finally:
         progress.close()
+        engine.forget()
         if checkpoints is not None:
             network._last_call = checkpoints.place, checkpoints.start, digest_of_state(engine, position)
 
@@ -265,8 +267,8 @@ def read(
         if steps:
             targets[name] = as_step_targets(targets[name], one, T or steps, "y" if name == "X" else "validation y")
         if isinstance(one, Ragged):
-            one.check(network.dtype, name)
-            read[name] = one.pack(T, network.dtype)
+            one.check(kept_in(network.dtype), name)
+            read[name] = one.pack(T, kept_in(network.dtype))
         else:
             read[name] = one
     if not network._is_built:

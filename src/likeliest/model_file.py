@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from likeliest.engines import check_engine, kept_in
 from likeliest.network import Network
 from likeliest.network_file import check_format, member_prefix, network_from
 from likeliest.program import Program
@@ -15,7 +16,7 @@ __all__ = ["ModelFileError", "load", "read_description"]
 KINDS = ("Network", "Classifier", "Regressor", "Ensemble", "SequenceToSequence", "CharacterModel")
 
 
-def load(path: str | os.PathLike[str], *, memory_map: bool = False) -> Any:
+def load(path: str | os.PathLike[str], *, memory_map: bool = False, engine: str | None = None) -> Any:
     """The Network, Classifier, Regressor or Ensemble that ``save`` wrote to a file.
 
     It predicts the same bits, and goes on as if it had never been saved: fitting again, ``partial_fit`` and
@@ -29,6 +30,9 @@ def load(path: str | os.PathLike[str], *, memory_map: bool = False) -> Any:
         Whether to leave the arrays in the file until θ is first needed: loading then takes milliseconds, whatever the
         size. They are checked at that time. Until then the file may be replaced or removed, but nobody may write into
         it (``save`` never does).
+    engine : {"native", "reference", "jax"}, optional
+        What is to compute; by default what did when the model was saved. What was fitted on JAX predicts without it on
+        another engine, alike but for rounding.
 
     Returns
     -------
@@ -40,6 +44,10 @@ def load(path: str | os.PathLike[str], *, memory_map: bool = False) -> Any:
         When it is no model file, is damaged, or was made by a newer likeliest. A ValueError.
     OSError
         When it cannot be read.
+    ImportError
+        When the engine is JAX and it is not installed.
+    ValueError
+        When there is no such engine.
 
     Examples
     --------
@@ -57,21 +65,41 @@ def load(path: str | os.PathLike[str], *, memory_map: bool = False) -> Any:
     >>> bool((twin.predict_proba(X) == clf.predict_proba(X)).all())
     True
     """
+    if engine is not None:
+        check_engine(engine)
     tensors = _open(path, memory_map)
     description = tensors.description
     try:
+        ones = description["members"] if description["kind"] == "Ensemble" else [description]
+        for one in ones:
+            if engine is not None:
+                _put_on(one, engine)
+            if one["network"]["engine"] == "jax":
+                check_engine("jax")
         kind = description["kind"]
         if kind == "Ensemble":
             model, networks = _ensemble(tensors)
         else:
             network, program = network_from(Network, tensors, description["network"])
             model, networks = _of_network(kind, description, network, program), [network]
+    except ImportError as error:
+        raise ImportError(f'{tensors.path}: {error}; or load it with engine="native"') from error
     except Exception as error:  # whatever it is: each constructor of what may be in a file had its say
         raise damaged(tensors.path, f"{type(error).__name__}: {str(error)[:300]}") from error
     if not memory_map:
         for network in networks:
             network._built()
     return model
+
+
+def _put_on(description: dict[str, Any], engine: str) -> None:
+    """Makes a description that of the same model on an engine."""
+    network = description["network"]
+    network["engine"] = engine
+    if engine != "jax":
+        network["dtype"] = kept_in(network["dtype"])
+    if "settings" in description:
+        description["settings"]["engine"] = engine
 
 
 def _of_network(kind: str, description: dict[str, Any], network: Network, program: Program) -> Any:

@@ -27,9 +27,9 @@ from likeliest.augmentation import Augmentation
 from likeliest.augmentation import check as check_augment
 from likeliest.averaging import Averaging
 from likeliest.checkpoint import Checkpoints
-from likeliest.consecutive import check_arguments, check_engine
+from likeliest.consecutive import check_arguments, check_carrying
 from likeliest.data import as_weights
-from likeliest.engines import ENGINES, make_engine
+from likeliest.engines import check_engine, kept_in, make_engine
 from likeliest.engines.base import Engine
 from likeliest.engines.other_lengths import OtherLengths
 from likeliest.fit import Callback, Position
@@ -90,10 +90,12 @@ class Network:
     initializer : Initializer, str or mapping, optional
         Where the weights of layers that do not say otherwise start, the output layer included; by default each layer's
         own choice. A mapping has the names of layers: ``{"output": "zeros"}``.
-    engine : {"native", "reference"}
-        What computes: the C++ core, or NumPy to be read and to check against.
-    dtype : {"float32", "float64"}
-        The precision of θ and of all that is computed.
+    engine : {"native", "reference", "jax"}
+        What computes: the C++ core; NumPy, to be read and to check against; or JAX, for GPUs and TPUs, which
+        ``pip install "likeliest[jax]"`` brings.
+    dtype : {"float32", "float64", "bfloat16"}
+        The precision of θ and of all that is computed. With "bfloat16", for JAX only, the layers compute in it, and θ,
+        its gradient and the likelihood stay in float32.
 
     Attributes
     ----------
@@ -104,6 +106,8 @@ class Network:
     ------
     ValueError
         When an argument is none of these.
+    ImportError
+        When the engine is JAX and it is not installed.
 
     Examples
     --------
@@ -139,17 +143,14 @@ class Network:
         named = prior if isinstance(prior, Mapping) else {} if prior is None else {"prior": prior}
         for wrong in (value for value in named.values() if not isinstance(value, Prior)):
             raise ValueError(f"prior: expected one of likeliest.priors, such as Normal(1.0); found {wrong!r}")
-        if engine not in ENGINES:
-            raise ValueError(f"engine: expected one of {ENGINES}, found {engine!r}")
-        if str(np.dtype(dtype)) not in ("float32", "float64"):
-            raise ValueError(f'dtype: expected "float32" or "float64", found {dtype!r}')
+        dtype = check_engine(engine, dtype)
         for one in initializer.values() if isinstance(initializer, Mapping) else [initializer]:
             initializers.resolve(one, "initializer", initializers.Zeros())
         self.likelihood: Likelihood = likelihoods.resolve(likelihood)
         self.prior = prior
         self.initializer = initializer
         self.engine = engine
-        self.dtype = str(np.dtype(dtype))
+        self.dtype = dtype
         self.history: History | None = None
         self._engine: Engine | None = None
         self._later: Callable[[], Engine] | None = None  # makes the engine when it is needed
@@ -657,7 +658,7 @@ class Network:
     def _apart(self, X: Array) -> Engine:
         """An engine of its own for examples of this shape, whose state nobody else changes meanwhile."""
         main, likelihood = self._engine_for(Form(X.shape[1:])), examples.likelihood_of(self, X)
-        check_engine(main)
+        check_carrying(main)
         apart = make_engine(self.engine, main.program, likelihood, self.dtype)
         for name in main.program.parameters:
             apart.set(name, main.get(name))
@@ -746,7 +747,7 @@ class Network:
         """Where divergence shows in the forward pass of X (n, ...), for messages."""
         engine = self._built()
         theta = {name: engine.get(name) for name in engine.program.parameters}
-        return tracing.diagnose(engine.program, theta, X, self.dtype)
+        return tracing.diagnose(engine.program, theta, X, kept_in(self.dtype))
 
     def _threads(self, threads: int | None) -> int:
         """The number of threads; what the environment says is read once, since a prediction takes microseconds."""

@@ -13,6 +13,7 @@ import numpy as np
 import likeliest
 from likeliest.assembly import assemble
 from likeliest.encoding import decode, encode
+from likeliest.engines import kept_in
 from likeliest.engines.base import AVERAGE, Engine
 from likeliest.program import Program, priors_by_name
 from likeliest.state import (
@@ -160,7 +161,7 @@ def network_from(make: Any, tensors: Tensors | Part, data: Mapping[str, Any]) ->
     position = decode_position(data["position"])
     names = places(program, position.optimizer, position.averaged)
     expected = shapes(program, names)
-    if tensors.dtype != network.dtype or list(tensors.shapes.items()) != list(expected.items()):
+    if tensors.dtype != kept_in(network.dtype) or list(tensors.shapes.items()) != list(expected.items()):
         different = dict(set(tensors.shapes.items()) ^ set(expected.items())) or "another order or type"
         raise ValueError(f"its arrays are not those of its layers: {str(different)[:200]}")
 

@@ -26,7 +26,7 @@ _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
 
 
-def threefry(key: tuple[Any, Any], c0: npt.NDArray[np.uint32], c1: npt.NDArray[np.uint32]) -> tuple[Any, Any]:
+def threefry(key: tuple[Any, Any], c0: Any, c1: Any, xp: Any = np) -> tuple[Any, Any]:
     """Threefry-2x32-20: two words of counter to two words of random bits, elementwise.
 
     Parameters
@@ -34,7 +34,9 @@ def threefry(key: tuple[Any, Any], c0: npt.NDArray[np.uint32], c1: npt.NDArray[n
     key : two ints, or two uint32 arrays that broadcast with the counters
         The stream, or one stream a row.
     c0, c1 : (n,) uint32
-        The counters.
+        The counters; or arrays that broadcast with each other.
+    xp : module
+        The array namespace.
 
     Returns
     -------
@@ -48,7 +50,7 @@ def threefry(key: tuple[Any, Any], c0: npt.NDArray[np.uint32], c1: npt.NDArray[n
     >>> [hex(word[0]) for word in threefry((0, 0), zero, zero)]
     ['0x6b200159', '0x99ba4efe']
     """
-    k = [np.atleast_1d(np.asarray(word, np.uint32)) for word in key]  # arrays wrap around without a warning
+    k = [xp.atleast_1d(xp.asarray(word, np.uint32)) for word in key]  # arrays wrap around without a warning
     k.append(k[0] ^ k[1] ^ np.uint32(_PARITY))
     x0, x1 = c0 + k[0], c1 + k[1]
     for block in range(5):
@@ -136,35 +138,34 @@ def permutations(seed: int, epochs: range, n: int) -> npt.NDArray[np.uint32]:
     return ranked.astype(np.uint32)
 
 
-def words(key: Key, shape: tuple[int, ...], first: int = 0) -> npt.NDArray[np.uint32]:
+def words(key: tuple[Any, Any], shape: tuple[int, ...], first: int = 0, xp: Any = np) -> Any:
     """32 random bits for each number of a minibatch (n, p): the two words of a counter serve both halves of a row.
 
     ``first`` is the place of the first row in its minibatch, for engines that take a minibatch in pieces.
     """
     n, p = shape[0], int(np.prod(shape[1:]))
-    half = (p + 1) // 2
-    i, j = np.arange(first, first + n, dtype=np.uint32), np.arange(half, dtype=np.uint32)
-    x = threefry(key, np.repeat(i, half), np.tile(j, n))
-    return np.concatenate([word.reshape(n, half) for word in x], axis=1)[:, :p].reshape(shape)
+    i, j = xp.arange(first, first + n, dtype=np.uint32), xp.arange((p + 1) // 2, dtype=np.uint32)
+    x = threefry(key, i[:, None], j, xp)
+    return xp.reshape(xp.concatenate(x, axis=1)[:, :p], shape)
 
 
-def keep(key: Key, shape: tuple[int, ...], *, rate: float) -> npt.NDArray[np.float64]:
+def keep(key: tuple[Any, Any], shape: tuple[int, ...], *, rate: float, xp: Any = np, dtype: Any = np.float64) -> Any:
     """1 with probability 1 − rate, else 0: the mask of dropout.
 
     >>> keep(stream(0, NOISE), (2, 4), rate=0.5)
     array([[0., 1., 1., 1.],
            [1., 1., 1., 0.]])
     """
-    return (words(key, shape) >= np.uint32(min(round(rate * 2**32), 2**32 - 1))).astype(np.float64)
+    return (words(key, shape, xp=xp) >= np.uint32(min(round(rate * 2**32), 2**32 - 1))).astype(dtype)
 
 
-def noise(key: Key, shape: tuple[int, ...], *, scale: float) -> npt.NDArray[np.float64]:
+def noise(key: tuple[Any, Any], shape: tuple[int, ...], *, scale: float, xp: Any = np, dtype: Any = np.float64) -> Any:
     """Standard normal numbers for a minibatch (n, p), by Box and Muller: both of a pair are used, one in each half.
 
     The scale is applied by the operation.
     """
     n, p = shape[0], int(np.prod(shape[1:]))
     half = (p + 1) // 2
-    u = (words(key, (n, 2 * half)).astype(np.float64) + 0.5) * 2.0**-32
-    radius, angle = np.sqrt(-2 * np.log(u[:, :half])), 2 * np.pi * u[:, half:]
-    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)[:, :p].reshape(shape)
+    u = (words(key, (n, 2 * half), xp=xp).astype(dtype) + 0.5) * 2.0**-32
+    radius, angle = xp.sqrt(-2 * xp.log(u[:, :half])), 2 * np.pi * u[:, half:]
+    return xp.reshape(xp.concatenate([radius * xp.cos(angle), radius * xp.sin(angle)], axis=1)[:, :p], shape)

@@ -14,6 +14,7 @@ from likeliest import random
 from likeliest.assembly import assemble
 from likeliest.causality import check_causal
 from likeliest.data import check_same_length
+from likeliest.engines import kept_in
 from likeliest.engines.base import Engine
 from likeliest.history import History
 from likeliest.initializers import Initializer
@@ -337,10 +338,10 @@ class SequenceToSequence:
         program = network.program
         if not is_carried(program, WRITTEN):
             names = tuple(one.name for one in remainder(program, WRITTEN)[1])
-            memory = twin_of(network, beginning(program, names)).output(examples.astype(network.dtype), 1)
+            memory = twin_of(network, beginning(program, names)).output(examples.astype(kept_in(network.dtype)), 1)
             return self._reread(network, memory)
         step = one_step(program, WRITTEN)
-        values = twin_of(network, beginning(program, step.given)).output(examples.astype(network.dtype), 1)
+        values = twin_of(network, beginning(program, step.given)).output(examples.astype(kept_in(network.dtype)), 1)
         widths = [int(np.prod(program.values[name])) for name in step.given]
         given = dict(zip(step.given, np.split(values, np.cumsum(widths)[:-1], axis=1), strict=True))
         return carried(network, step, given, len(rows))
@@ -364,7 +365,7 @@ class SequenceToSequence:
             return eta[:, (t - 1) * width : t * width]
 
         likelihood, codes = network.likelihood.of_step, self.symbols + 1
-        return Rereading(read, most, network.dtype, likelihood, (), len(memory), codes, memory)
+        return Rereading(read, most, kept_in(network.dtype), likelihood, (), len(memory), codes, memory)
 
     def _most_steps(self) -> int:
         """How many steps the decoder can read: as many as its positions are."""
@@ -378,7 +379,7 @@ class SequenceToSequence:
             if sources.ndim not in (2, 3):
                 raise ValueError(f"{argument}: expected sequences (n, S) or (n, S, p), found shape {sources.shape}")
             sources = Ragged(sources, np.full(len(sources), sources.shape[1]), True)
-        sources.check(self._settings["dtype"], argument)
+        sources.check(kept_in(self._settings["dtype"]), argument)
         if self.network is not None and sources.step != self._layer.source[1:]:
             raise ValueError(
                 f"{argument}: this model takes steps of shape {self._layer.source[1:]}, found {sources.step}"
@@ -417,7 +418,7 @@ class SequenceToSequence:
             u = len(target)
             previous[i, 1 : u + 1] = target
             wanted[i, :u], wanted[i, u] = target, end
-        dtype = self._settings["dtype"]
+        dtype = kept_in(self._settings["dtype"])
         return np.hstack([sources.pack(S, dtype), previous.astype(dtype)]), wanted
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from likeliest.assembly import assemble
 from likeliest.causality import check_causal
+from likeliest.engines import kept_in
 from likeliest.engines.base import Engine
 from likeliest.likelihoods import PerStep
 from likeliest.one_step import OneStep, is_carried, one_step
@@ -88,4 +89,6 @@ def _reread(network: Network, program: Program, examples: int | None) -> Stream:
         rows = np.column_stack([rows.reshape(n, -1), np.full(n, t, rows.dtype)])
         return last[T].output(rows, twin._threads(None))
 
-    return Rereading(read, most, network.dtype, network.likelihood.of_step, tuple(step), examples, codes_of(program))
+    return Rereading(
+        read, most, kept_in(network.dtype), network.likelihood.of_step, tuple(step), examples, codes_of(program)
+    )

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from likeliest.engines import kept_in
 from likeliest.likelihoods import Likelihood
 from likeliest.optimizers import Optimizer
 from likeliest.program import INPUT, Program
@@ -18,7 +19,7 @@ def summary(program: Program, likelihood: Likelihood, optimizer: Optimizer, engi
 
     Where the program branches, lines on the left lead from each value to those that take it.
     """
-    size = np.dtype(dtype).itemsize
+    size = np.dtype(kept_in(dtype)).itemsize
     table = [("value", "shape", "operation", "parameters"), (INPUT, _shape(program.input_shape), "", "")]
     for step in program.steps:
         count = sum(math.prod(program.parameters[name]) for name in step.parameters)

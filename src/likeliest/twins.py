@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from likeliest.engines import make_engine
+from likeliest.engines import kept_in, make_engine
 from likeliest.engines.base import Engine
 from likeliest.likelihoods import Likelihood
 from likeliest.program import OUTPUT, Program
@@ -49,6 +49,6 @@ def hidden(network: Network, engine: Engine, X: Array, threads: int) -> Array:
     """The values that the output layer of one of the network's engines takes: (n, m_h), or (n, T, m_h)."""
     program = engine.program.hidden()
     if all(step.operation == "reshape" for step in program.steps):
-        return np.asarray(X.reshape(len(X), -1), network.dtype)
+        return np.asarray(X.reshape(len(X), -1), kept_in(network.dtype))
     twin = twin_of(network, program.flat(), engine)
     return twin.output(X, threads).reshape(-1, *program.values[OUTPUT])

@@ -48,7 +48,7 @@ class Namespace:
 
     def log_sum_exp(self, z: Any) -> Any:
         """Log Σ_k e^(z_k) over the last axis, which is kept; without overflow."""
-        top = self.library.max(z, axis=-1, keepdims=True)
+        top = self.stop_gradient(self.library.max(z, axis=-1, keepdims=True))
         return top + self.library.log(self.library.sum(self.library.exp(z - top), axis=-1, keepdims=True))
 
     def scan(self, step: Any, carry: Any, xs: Any, reverse: bool = False) -> tuple[Any, Any]:
@@ -84,6 +84,16 @@ class Namespace:
     def log_ndtr(self, z: Any) -> Any:
         """Log Φ(z): the log of the probability that a standard Normal is below z."""
         return self._special("log_ndtr")(z)
+
+    def hazard(self, z: Any) -> Any:
+        """φ(z) / Φ(−z), the slope of −log Φ(−z); for z > 4 by the continued fraction z + 1/(z + 2/(z + 3/(z + …."""
+        far = self.library.maximum(z, 4.0)
+        fraction = far
+        for k in range(40, 0, -1):
+            fraction = far + k / fraction
+        near = self.library.minimum(z, 4.0)
+        density = self.library.exp(-0.5 * near * near - self.log_ndtr(-near)) * (0.5 / numpy.pi) ** 0.5
+        return self.library.where(z > 4.0, fraction, density)
 
     def stirling(self, a: Any) -> Any:
         """Log Γ(a) − (a log a − a), a > 0: what Stirling's formula leaves, ½ log(2π/a) + 1/(12a) − … for large a.

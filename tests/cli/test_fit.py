@@ -132,11 +132,13 @@ def test_every_likelihood(run: Any, tmp_path: Path, likelihood: str) -> None:
 
 
 def test_the_names_that_help_knows_are_those_of_the_library() -> None:
+    from likeliest.engines import ENGINES
     from likeliest.likelihoods import LIKELIHOODS
     from likeliest.ops import ACTIVATIONS
 
     assert {*options.LIKELIHOODS, "independent", "multivariate_normal", "normal_mixture", "per_step"} == {*LIKELIHOODS}
     assert set(options.ACTIVATIONS) == set(ACTIVATIONS)
+    assert options.ENGINES == ENGINES
 
 
 def test_keep_drop_and_categorical(run: Any, table: Path) -> None:

@@ -58,6 +58,7 @@ def make(choices: FitChoices, task: str, X: Any) -> Classifier | Regressor:
         "max_iter": choices.epochs,
         "random_state": choices.seed,
         "n_jobs": choices.threads,
+        "engine": choices.engine,
         "verbose": False if choices.quiet or choices.json else "auto",
     }
     hidden = (64, 64) if choices.hidden is None else choices.hidden

@@ -20,6 +20,7 @@ LIKELIHOODS = (
 )  # fmt: skip
 ACTIVATIONS = ("identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "softplus", "gelu", "silu")
 TASKS = ("classification", "regression")
+ENGINES = ("native", "reference", "jax")
 
 
 class BadData(ValueError):
@@ -363,6 +364,16 @@ Activation = Annotated[
         help=f"Of the hidden cells: {', '.join(ACTIVATIONS)}.",
     ),
 ]
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        callback=_word(ENGINES),
+        autocompletion=_completes(ENGINES),
+        help="What computes: native, jax (for GPUs and TPUs) or reference (NumPy).",
+    ),
+]
 Keep = Annotated[
     list[str] | None, typer.Option("--keep", metavar="COLUMN", help="Use a column that would be left out.")
 ]
@@ -439,6 +450,7 @@ class FitChoices:
     likelihood: str | None = None
     hidden: tuple[int, ...] | None = None
     activation: str = "gelu"
+    engine: str = "native"
     epochs: int | None = None
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()

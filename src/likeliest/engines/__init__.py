@@ -1,15 +1,40 @@
-"""The engines: they hold θ and run a program. ``reference`` is NumPy, to be read; ``native`` is C++, to be used."""
+"""The engines: they hold θ and run a program.
+
+``reference`` is NumPy, to be read; ``native`` is C++, to be used; ``jax`` is for GPUs, TPUs and many machines.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any
 
-from likeliest.engines.base import Engine
+import numpy as np
+
+from likeliest.engines.base import Engine, kept_in
 from likeliest.likelihoods import Likelihood
 from likeliest.priors import Prior
 from likeliest.program import Program
 
-ENGINES = ("native", "reference")
+ENGINES = ("native", "reference", "jax")
+DTYPES = ("float32", "float64", "bfloat16")
+
+
+def check_engine(engine: Any, dtype: Any = "float32") -> str:
+    """The name of the precision; a ValueError when there is no such engine, or an ImportError when JAX is not there."""
+    if engine not in ENGINES:
+        raise ValueError(f"engine: expected one of {ENGINES}, found {engine!r}")
+    try:
+        name = dtype if isinstance(dtype, str) and dtype == "bfloat16" else str(np.dtype(dtype))
+    except TypeError:
+        name = ""
+    if name == "bfloat16" and engine != "jax":
+        raise ValueError(f'dtype: "bfloat16" is for engine="jax" only, found engine={engine!r}; use "float32"')
+    if name not in DTYPES:
+        raise ValueError(f'dtype: expected "float32" or "float64", or with engine="jax" "bfloat16"; found {dtype!r}')
+    if engine == "jax" and find_spec("jax") is None:
+        raise ImportError('engine: "jax" needs JAX, which is not installed: pip install "likeliest[jax]"')
+    return name
 
 
 def make_engine(
@@ -26,6 +51,13 @@ def make_engine(
         from likeliest.engines.native import Native
 
         return Native(program, likelihood, dtype, priors or {})
+    if name == "jax":
+        from likeliest.engines.jax import Jax
+
+        return Jax(program, likelihood, dtype, priors or {})
     from likeliest.engines.reference import Reference
 
     return Reference(program, likelihood, dtype, priors or {})
+
+
+__all__ = ["DTYPES", "ENGINES", "Engine", "check_engine", "kept_in", "make_engine"]

@@ -47,6 +47,11 @@ class Terms(NamedTuple):
     augmentation: Composition | None = None
 
 
+def kept_in(dtype: str) -> str:
+    """The precision of θ and of what goes in and comes out, where ``dtype`` is what is computed in."""
+    return "float32" if dtype == "bfloat16" else dtype
+
+
 AVERAGE = -2  # the slot of the average of θ
 
 
@@ -96,6 +101,9 @@ class Engine(Protocol):
         step's batch, before its update: (steps,) float64. It stops early, without that update, at a step whose mean is
         below ``floor`` or not a number, and returns up to that step.
         """
+
+    def forget(self) -> None:
+        """A fit is over: lets go of what is kept of its examples, which may be others when they are seen again."""
 
     def log_likelihood(self, X: Array, y: Array, threads: int, carries: bool | None = None) -> Array:
         """Log P(y_i | x_i): (n,) float64; ``carries`` says of all rows what it says of each in a `Chunk`."""

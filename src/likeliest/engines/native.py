@@ -121,6 +121,9 @@ class Native:
         key = random.stream(seed, random.ORDER)
         return _native.permutations(*key, epochs.start, epochs.stop, n, threads, instruction_set())
 
+    def forget(self) -> None:
+        """Nothing: examples are read where they are."""
+
     def train(
         self, X: Array, y: Array, w: Array | None, chunk: Chunk, t: int, floor: float, terms: Terms, threads: int
     ) -> Array:

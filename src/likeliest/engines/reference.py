@@ -12,6 +12,7 @@ import numpy.typing as npt
 from likeliest import random
 from likeliest.augmentation import mix
 from likeliest.engines.base import AVERAGE, Array, Chunk, Terms
+from likeliest.engines.finite import first_non_finite
 from likeliest.likelihoods import Likelihood, log_prob_of, score_of
 from likeliest.ops import OPERATIONS, RECURRENCES
 from likeliest.optimizers import Optimizer
@@ -23,7 +24,6 @@ from likeliest.xp import numpy_namespace as xp
 Values = dict[str, Array]
 
 GOES_ON = "goes on"  # beside the states that are carried: (n, 1) whether a row begins in them
-ROWS_WORTH = 1 << 20  # numbers, that a search through X takes at a time
 
 
 class Training(NamedTuple):
@@ -164,14 +164,7 @@ class Reference:
 
     def first_non_finite(self, X: Array, threads: int) -> tuple[int, int] | None:
         """The row and the column (of the flattened example) of the first NaN or infinity in X, if there is one."""
-        X = X.reshape(X.shape[0], -1)
-        rows = max(1, ROWS_WORTH // X.shape[1])
-        for first in range(0, len(X), rows):  # some at a time: X may be larger than the memory
-            with np.errstate(over="ignore"):
-                wrong = np.argwhere(~np.isfinite(X[first : first + rows].astype(self.dtype)))
-            if len(wrong):
-                return first + int(wrong[0][0]), int(wrong[0][1])
-        return None
+        return first_non_finite(X, self.dtype)
 
     def start(self, optimizer: Optimizer) -> None:
         """Takes an optimizer, with its state before the first step."""
@@ -189,6 +182,9 @@ class Reference:
     def permutations(self, seed: int, epochs: range, n: int, threads: int) -> npt.NDArray[np.uint32]:
         """The order of the n examples in each of the epochs: (len(epochs), n)."""
         return random.permutations(seed, epochs, n)
+
+    def forget(self) -> None:
+        """Nothing: examples are taken from where they are."""
 
     def train(
         self, X: Array, y: Array, w: Array | None, chunk: Chunk, t: int, floor: float, terms: Terms, threads: int

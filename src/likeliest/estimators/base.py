@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from likeliest import optimizers, schedules, structures
 from likeliest.data import as_weights, check_same_length
+from likeliest.engines import kept_in
 from likeliest.estimators import defaults, shapes
 from likeliest.estimators.arguments import blaming, held_out_rows, holds_strings, is_frame, merged, ragged, renamed
 from likeliest.estimators.callbacks import CallbackSupportMixin, Hooks, with_callbacks
@@ -143,13 +144,13 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         network = self.network_ if goes_on else self._network(likelihood, table, recipe)
         state = self._state(table, learned)
         hooks = Hooks(self, recipe.epochs, data, state)
-        Z = table.transform(X, network.dtype)
+        Z = table.transform(X, kept_in(network.dtype))
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         held_out: Any = None
         chosen = recipe.holds_out and validation is None  # by us
         if validation is not None:
             with renamed("X", "X_val"):
-                X_val = table.transform(validation[0], network.dtype)
+                X_val = table.transform(validation[0], kept_in(network.dtype))
             with renamed("y", "y_val"):
                 y_val = self._targets_like(validation[1], likelihood, learned)
             check_same_length(X_val, y_val, "X_val", "y_val")
@@ -254,7 +255,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             optimizer = optimizers.Adam(0.003) if is_word(self.optimizer, "auto") else recipe.optimizer
             again = {"optimizer": optimizer, "seed": int(check_random_state(self.random_state).randint(2**31 - 1))}
         history = network.fit(
-            table.transform(X, network.dtype),
+            table.transform(X, kept_in(network.dtype)),
             targets,
             epochs=1,
             batch_size=recipe.batch_size,
@@ -502,7 +503,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
     def _prepared(self, X: Any) -> Array:
         """X as the network takes it."""
         check_is_fitted(self)
-        return self.table_.transform(self._examples(X, reset=False), self.network_.dtype)
+        return self.table_.transform(self._examples(X, reset=False), kept_in(self.network_.dtype))
 
     # What a fitted estimator gives -----------------------------------------------------------------------------------
 

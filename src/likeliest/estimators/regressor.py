@@ -79,9 +79,9 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         The same number gives the same network.
     n_jobs : int, optional
         Threads; all CPUs by default. The result does not depend on it.
-    engine : {"native", "reference"}
-        What computes.
-    dtype : {"float32", "float64"}, optional
+    engine : {"native", "reference", "jax"}
+        What computes; see `Network`.
+    dtype : {"float32", "float64", "bfloat16"}, optional
         The precision; by default single, and double for few rows.
     verbose : bool or "auto"
         Whether to show progress.

@@ -11,7 +11,7 @@ import numpy as np
 from likeliest import optimizers, schedules, structures
 from likeliest.augmentation import check as check_augment
 from likeliest.averaging import Averaging
-from likeliest.engines import ENGINES
+from likeliest.engines import ENGINES, check_engine
 from likeliest.layers import Dense, Layer
 from likeliest.likelihoods.smoothed import check_smoothing
 from likeliest.optimizers.base import check_fraction, check_positive
@@ -61,10 +61,9 @@ def check_settings(estimator: Any) -> None:
         schedules.resolve(it.schedule)
     if not is_word(it.optimizer, "auto"):
         optimizers.resolve(it.optimizer)
-    if not is_word(it.engine, *ENGINES):
+    if not isinstance(it.engine, str):
         raise ValueError(f"engine: expected one of {ENGINES}, found {it.engine!r}")
-    if it.dtype is not None and _dtype(it.dtype) not in ("float32", "float64"):
-        raise ValueError(f'dtype: expected "float32", "float64" or None, found {it.dtype!r}')
+    check_engine(it.engine, "float32" if it.dtype is None else it.dtype)
     _check_n_jobs(it.n_jobs)
     check_seed(it.random_state)
 
@@ -96,13 +95,6 @@ def _check_n_jobs(n_jobs: Any) -> None:
         resolve_threads(n_jobs)
     except ValueError as error:
         raise ValueError(str(error).replace("threads:", "n_jobs:", 1)) from None
-
-
-def _dtype(value: Any) -> str:
-    try:
-        return str(np.dtype(value))
-    except TypeError:
-        return repr(value)
 
 
 def is_word(value: Any, *words: str) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.atomic import replacing, write_all
+from likeliest.engines import kept_in
 from likeliest.export import translations
 from likeliest.export.graph import Graph, Rows, Symbol
 from likeliest.export.library import onnx_namespace
@@ -119,7 +120,7 @@ def described(model: Any) -> tuple[Graph, str, str, dict[str, str]]:
 def network_graph(network: Network) -> Graph:
     """From ``x`` to what the likelihood makes of η, all in the network's dtype."""
     program = network.program
-    graph = Graph(np.dtype(network.dtype))
+    graph = Graph(np.dtype(kept_in(network.dtype)))
     eta = _eta(network, graph.input(INPUT, (Rows(), *program.input_shape), graph.dtype))
     for name, symbol in _heads(network.likelihood, eta).items():
         graph.output(name, symbol)
@@ -131,7 +132,7 @@ def estimator_graph(model: Any) -> Graph:
     network: Network = model.network_
     likelihood = network.likelihood
     labels = hasattr(model, "classes_")
-    graph = Graph(np.dtype(network.dtype))
+    graph = Graph(np.dtype(kept_in(network.dtype)))
     taken = {"label", "probabilities"} if labels else set(_promised(likelihood))
     eta = _eta(network, prepared(graph, model.table_, network.program.input_shape, taken))
     if not labels:

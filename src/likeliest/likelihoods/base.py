@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
+from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -193,6 +194,19 @@ class Likelihood(ABC):
 
     def _missing(self, method: str) -> NotImplementedError:
         return NotImplementedError(f"{type(self).__name__} has no {method}: write one to use what needs it")
+
+
+def score_on(xp: Any, likelihood: Likelihood, eta: Any, y: Any) -> Any:
+    """The score on an array namespace; one of the user's may know NumPy only."""
+    score: Any = likelihood.score
+    return score(eta, y) if xp is numpy_namespace else score(eta, y, xp)
+
+
+def has_score_on(likelihood: Likelihood) -> bool:
+    """Whether its score, and that of what it is made of, is written on any array namespace."""
+    base = getattr(likelihood, "base", None)
+    own = "xp" in signature(type(likelihood).score).parameters
+    return own and (not isinstance(base, Likelihood) or has_score_on(base))
 
 
 def check_numbers(

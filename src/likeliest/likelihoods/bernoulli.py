@@ -59,11 +59,11 @@ class Bernoulli(Likelihood):
         """Y log ŷ + (1 − y) log(1 − ŷ) = −softplus(η) where y = 0, −softplus(−η) where y = 1; never log 0."""
         return -xp.softplus((1 - 2 * y) * eta[:, 0])
 
-    def score(self, eta: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
         """∂LL/∂ŷ · ∂ŷ/∂η = (y/ŷ − (1−y)/(1−ŷ)) · ŷ(1−ŷ) = y − ŷ."""
         # As ±σ(∓η), which keeps its relative precision when ŷ is within rounding of y.
         sign = (2 * y[:, None] - 1).astype(eta.dtype)
-        return np.asarray(sign * numpy_namespace.logistic(-sign * eta))
+        return sign * xp.logistic(-sign * eta)
 
     def fisher(self, eta: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """ŷ (1 − ŷ)."""

@@ -85,14 +85,13 @@ class Beta(Shaped):
         s = xp.stirling(phi) - xp.stirling(a) - xp.stirling(b)
         return a * (log_y - log_mu) + b * (log_z - log_rest) - log_y - log_z + s
 
-    def score(self, eta: Array, y: Array) -> Array:
+    def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
         """(φ μ (1 − μ) (A − B − S'(a) + S'(b)), a (A − S'(a)) + b (B − S'(b)) + φ S'(φ))."""
-        xp = numpy_namespace
         log_mu, log_rest, phi, a, b = self.parts(xp, eta)
-        A = np.log(y) - log_mu - xp.stirling_slope(a)
-        B = np.log1p(-y) - log_rest - xp.stirling_slope(b)
+        A = xp.log(y) - log_mu - xp.stirling_slope(a)
+        B = xp.log1p(-y) - log_rest - xp.stirling_slope(b)
         # φ μ (1 − μ) is a (1 − μ); a times S'(a) stays finite where a alone is all but 0.
-        return self.columns(eta, a * np.exp(log_rest) * (A - B), a * A + b * B + phi * xp.stirling_slope(phi))
+        return self.columns(xp, eta, a * xp.exp(log_rest) * (A - B), a * A + b * B + phi * xp.stirling_slope(phi))
 
     def fisher(self, eta: Array) -> Array:
         """Jᵀ I J, I = diag(ψ'(a), ψ'(b)) − ψ'(φ) of (a, b), J = ∂(a, b)/∂η = [[w, a], [−w, b]], w = φμ(1 − μ)."""

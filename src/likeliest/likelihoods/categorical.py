@@ -57,10 +57,9 @@ class Categorical(Likelihood):
         chosen = xp.take_along_axis(eta, y[:, None], axis=-1)
         return (chosen - xp.log_sum_exp(eta))[:, 0]
 
-    def score(self, eta: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
         """∂ log P(y | η) / ∂η_k = [k = y] − P(Y = k)."""
-        p = self.probabilities(numpy_namespace, eta)
-        return np.asarray((np.arange(self.width) == y[:, None]).astype(eta.dtype) - p)
+        return (y[:, None] == np.arange(self.width)).astype(eta.dtype) - self.probabilities(xp, eta)
 
     def fisher(self, eta: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """diag(p) − p pᵀ."""

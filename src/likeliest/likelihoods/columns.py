@@ -61,9 +61,9 @@ def cut(xp: Any, column: Any, bound: float) -> Any:
     return xp.clip(column, -bound, bound)
 
 
-def uncut(column: Array, bound: float) -> Array:
+def uncut(column: Any, bound: float) -> Any:
     """1 where the column is not cut off, else 0: the derivative of ``cut``."""
-    return (np.abs(column) <= bound).astype(column.dtype)
+    return (abs(column) <= bound).astype(column.dtype)
 
 
 def symmetric(rows: list[list[Any]], width: int) -> Array:
@@ -116,12 +116,12 @@ class LocationScale(Likelihood):
             return xp.zeros_like(eta[:, 0]) + float(self.scale) ** 2
         return float(self.min_scale) ** 2 + xp.exp(cut(xp, eta[:, self.scale_column], LOG_MEAN))
 
-    def slope(self, eta: Array, s2: Array) -> Array:
+    def slope(self, eta: Any, s2: Any, xp: Any = np) -> Any:
         """∂ log scale² / ∂r = e^r / scale², and 0 where r is cut off: (n,)."""
         if not isinstance(self.scale, str):
-            return np.zeros_like(s2)
+            return xp.zeros_like(s2)
         r = eta[:, self.scale_column]
-        return np.asarray(np.exp(cut(np, r, LOG_MEAN)) / s2 * uncut(r, LOG_MEAN))
+        return xp.exp(cut(xp, r, LOG_MEAN)) / s2 * uncut(r, LOG_MEAN)
 
     def standardized(self, scale: Any) -> Likelihood:
         """The likelihood of y / scale: a fixed scale, and the smallest one, are divided by it."""
@@ -159,12 +159,12 @@ class Shaped(Likelihood):
             return xp.zeros_like(eta[:, 0]) + float(np.log(self.setting))
         return cut(xp, eta[:, 1], LOG_SHAPE)
 
-    def columns(self, eta: Array, *columns: Array) -> Array:
+    def columns(self, xp: Any, eta: Any, *columns: Any) -> Any:
         """Derivatives by the location (cut off at ±40) and the log shape (±20), as (n, width)."""
         kept = [columns[0] * uncut(eta[:, 0], LOG_MEAN)]
         if isinstance(self.setting, str):
             kept.append(columns[1] * uncut(eta[:, 1], LOG_SHAPE))
-        return np.stack(kept, axis=1).astype(eta.dtype)
+        return xp.stack(kept, axis=1).astype(eta.dtype)
 
     def start_shape(self, shape: float) -> list[float]:
         """Where the log of the shape starts, within ±5; or nothing when it is fixed."""

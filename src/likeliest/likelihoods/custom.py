@@ -66,12 +66,18 @@ def score_of(likelihood: Likelihood, eta: npt.NDArray[Any], y: npt.NDArray[Any])
 
 def _shaped(likelihood: Likelihood, method: str, values: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     found: npt.NDArray[Any] = np.asarray(values)
-    if found.shape != shape:
-        raise ValueError(
-            f"likelihood: {method} of {getattr(likelihood, 'own', likelihood)!r} gave shape {found.shape} for eta "
-            f"(n, {likelihood.width}) with n = {shape[0]}, expected {shape}; check_likelihood(...) finds such things"
-        )
+    check_shape(likelihood, method, found.shape, shape)
     return found
+
+
+def check_shape(likelihood: Likelihood, method: str, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    """A ValueError unless what a likelihood, which may be the user's, gives is of the expected shape."""
+    if found != expected:
+        raise ValueError(
+            f"likelihood: {method} of {getattr(likelihood, 'own', likelihood)!r} gave shape {found} for eta "
+            f"(n, {likelihood.width}) with n = {expected[0]}, expected {expected}; check_likelihood(...) finds such "
+            "things"
+        )
 
 
 def _method(name: str) -> Callable[..., Any]:

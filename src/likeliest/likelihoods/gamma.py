@@ -71,12 +71,12 @@ class Gamma(Shaped):
         u = log_y - cut(xp, eta[:, 0], LOG_MEAN)
         return a * (u - xp.expm1(u)) - log_y - xp.stirling(a)
 
-    def score(self, eta: Array, y: Array) -> Array:
+    def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
         """(a (e^u − 1), a (u − (e^u − 1) − S'(a)))."""
-        a = np.exp(self.log_shape(np, eta))
-        u = np.log(y) - cut(np, eta[:, 0], LOG_MEAN)
-        e = np.expm1(u)
-        return self.columns(eta, a * e, a * (u - e - numpy_namespace.stirling_slope(a)))
+        a = xp.exp(self.log_shape(xp, eta))
+        u = xp.log(y) - cut(xp, eta[:, 0], LOG_MEAN)
+        e = xp.expm1(u)
+        return self.columns(xp, eta, a * e, a * (u - e - xp.stirling_slope(a)))
 
     def fisher(self, eta: Array) -> Array:
         """diag(a, a² ψ'(a) − a)."""

@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from likeliest.likelihoods.base import Likelihood
+from likeliest.likelihoods.base import Likelihood, score_on
 from likeliest.likelihoods.columns import check_count
+from likeliest.xp import numpy_namespace
 
 Array = npt.NDArray[Any]
 
@@ -97,10 +98,10 @@ class Independent(Likelihood):
         each = self.base.log_prob(xp, self.apart(xp, eta), xp.reshape(y, (-1,)))
         return xp.sum(xp.reshape(each, y.shape), axis=1)
 
-    def score(self, eta: Array, y: Array) -> Array:
+    def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
         """The scores of the targets, each in its columns."""
-        score = self.base.score(self.apart(np, eta), np.reshape(y, -1))
-        return np.reshape(np.reshape(score, (len(eta), self.count, -1)).transpose(0, 2, 1), eta.shape)
+        score = score_on(xp, self.base, self.apart(xp, eta), xp.reshape(y, (-1,)))
+        return xp.reshape(xp.swapaxes(xp.reshape(score, (len(eta), self.count, -1)), 1, 2), eta.shape)
 
     def fisher(self, eta: Array) -> Array:
         """The Fisher informations of the targets, 0 between them."""

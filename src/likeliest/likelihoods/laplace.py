@@ -22,6 +22,7 @@ from likeliest.likelihoods.columns import (
     weighted_quantiles,
     weights_of,
 )
+from likeliest.xp import numpy_namespace
 
 Array = npt.NDArray[Any]
 
@@ -57,12 +58,12 @@ class Laplace(LocationScale):
         b2 = self.squared_scale(xp, eta)
         return -math.log(2) - 0.5 * xp.log(b2) - xp.abs(y - eta[:, 0]) / xp.sqrt(b2)
 
-    def score(self, eta: Array, y: Array) -> Array:
+    def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
         """(sign(z) / b, ½ (|z| − 1) e^r / b²)."""
-        b2 = self.squared_scale(np, eta)
-        z = (y - eta[:, 0]) / np.sqrt(b2)
-        columns = (np.sign(z) / np.sqrt(b2), 0.5 * (np.abs(z) - 1) * self.slope(eta, b2))
-        return np.stack(columns[: self.width], axis=1).astype(eta.dtype)
+        b2 = self.squared_scale(xp, eta)
+        z = (y - eta[:, 0]) / xp.sqrt(b2)
+        columns = (xp.sign(z) / xp.sqrt(b2), 0.5 * (xp.abs(z) - 1) * self.slope(eta, b2, xp))
+        return xp.stack(columns[: self.width], axis=1).astype(eta.dtype)
 
     def fisher(self, eta: Array) -> Array:
         """diag(1 / b², ¼ (e^r / b²)²): |z| is exponential, with variance 1."""

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from likeliest.likelihoods.base import Likelihood
 from likeliest.likelihoods.columns import LocationScale, Setting, constant, moments, symmetric
 from likeliest.likelihoods.positive import check_positive, check_times
+from likeliest.xp import numpy_namespace
 
 Array = npt.NDArray[Any]
 
@@ -77,18 +78,16 @@ class LogNormal(LocationScale):
             return observed
         return xp.where(y[:, 1] > 0, observed, xp.log_ndtr(-d / xp.sqrt(s2)))
 
-    def score(self, eta: Array, y: Array) -> Array:
+    def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
         """(z / s, ½ (z² − 1) e^r / s²); where censored, (h(z) / s, ½ z h(z) e^r / s²)."""
-        s2 = self.squared_scale(np, eta)
-        z = (np.log(y[:, 0] if self.censored else y) - eta[:, 0]) / np.sqrt(s2)
+        s2 = self.squared_scale(xp, eta)
+        z = (xp.log(y[:, 0] if self.censored else y) - eta[:, 0]) / xp.sqrt(s2)
         a, b = z, z * z - 1
         if self.censored:
-            from scipy.special import erfcx
-
-            h = math.sqrt(2 / math.pi) / erfcx(z / math.sqrt(2))
-            a, b = np.where(y[:, 1] > 0, a, h), np.where(y[:, 1] > 0, b, z * h)
-        columns = (a / np.sqrt(s2), 0.5 * b * self.slope(eta, s2))
-        return np.stack(columns[: self.width], axis=1).astype(eta.dtype)
+            h = xp.hazard(z)
+            a, b = xp.where(y[:, 1] > 0, a, h), xp.where(y[:, 1] > 0, b, z * h)
+        columns = (a / xp.sqrt(s2), 0.5 * b * self.slope(eta, s2, xp))
+        return xp.stack(columns[: self.width], axis=1).astype(eta.dtype)
 
     def fisher(self, eta: Array) -> Array:
         """diag(1 / s², ½ (e^r / s²)²), as if nothing were censored: that depends on when the watch ended."""

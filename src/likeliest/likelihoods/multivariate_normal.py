@@ -28,6 +28,7 @@ from likeliest.likelihoods.columns import (
     uncut,
     weights_of,
 )
+from likeliest.xp import numpy_namespace
 
 Array = npt.NDArray[Any]
 
@@ -113,21 +114,20 @@ class MultivariateNormal(Likelihood):
         s2, e = self.squared_scales(xp, eta), self.residuals(xp, eta, y)
         return -0.5 * xp.sum(math.log(2 * math.pi) + xp.log(s2) + e * e / s2, axis=1)
 
-    def score(self, eta: Array, y: Array) -> Array:
+    def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
         """The derivatives by μ, r and a, at the head of this page."""
         d, r = self.count, eta[:, self.count : 2 * self.count]
-        s2, e = self.squared_scales(np, eta), self.residuals(np, eta, y)
+        s2, e = self.squared_scales(xp, eta), self.residuals(xp, eta, y)
         w, D = e / s2, y - eta[:, :d]
-        score = np.empty(eta.shape, eta.dtype)
-        score[:, :d] = w
-        score[:, d : 2 * d] = 0.5 * (e * e / s2 - 1) * np.exp(cut(np, r, LOG_MEAN)) / s2 * uncut(r, LOG_MEAN)
-        first = 2 * d
+        by_mean = [w[:, i] for i in range(d)]
+        by_scale = 0.5 * (e * e / s2 - 1) * xp.exp(cut(xp, r, LOG_MEAN)) / s2 * uncut(r, LOG_MEAN)
+        by_a, first = [], 2 * d
         for i in range(1, d):
-            row = slice(first, first + i)
-            score[:, :i] -= eta[:, row] * w[:, i : i + 1]
-            score[:, row] = w[:, i : i + 1] * D[:, :i]
+            for j in range(i):
+                by_mean[j] = by_mean[j] - eta[:, first + j] * w[:, i]
+            by_a.append(w[:, i : i + 1] * D[:, :i])
             first += i
-        return score
+        return xp.concatenate([xp.stack(by_mean, axis=1), by_scale, *by_a], axis=1).astype(eta.dtype)
 
     def unit_lower(self, eta: Array) -> Array:
         """I − A: (n, d, d)."""

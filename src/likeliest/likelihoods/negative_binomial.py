@@ -76,14 +76,13 @@ class NegativeBinomial(Shaped):
         mixed = (y + r) * (xp.log1p(y / r) - xp.softplus(log_mu - log_r))
         return y * log_mu - y + mixed + xp.stirling(y + r) - xp.stirling(r) - xp.gammaln(y + 1.0)
 
-    def score(self, eta: Array, y: Array) -> Array:
+    def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
         """(y σ(−t) − r σ(t), y − (y + r) σ(t) − r (log(1 + y/r) − log(1 + μ/r) + S'(y + r) − S'(r)))."""
-        xp = numpy_namespace
         log_r = -self.log_shape(xp, eta)
-        r, t = np.exp(log_r), cut(xp, eta[:, 0], LOG_MEAN) - log_r
+        r, t = xp.exp(log_r), cut(xp, eta[:, 0], LOG_MEAN) - log_r
         by_mean = y * xp.logistic(-t) - r * xp.logistic(t)
-        logs = np.log1p(y / r) - xp.softplus(t) + xp.stirling_slope(y + r) - xp.stirling_slope(r)
-        return self.columns(eta, by_mean, by_mean - r * logs)
+        logs = xp.log1p(y / r) - xp.softplus(t) + xp.stirling_slope(y + r) - xp.stirling_slope(r)
+        return self.columns(xp, eta, by_mean, by_mean - r * logs)
 
     def fisher(self, eta: Array) -> Array:
         """diag(μ / (1 + αμ), Σ_y P(y) (∂ log P / ∂ log α)²), the sum over all but 1e-12 of the counts.

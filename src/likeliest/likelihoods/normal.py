@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeliest.likelihoods.columns import LocationScale, Setting, constant, moments, symmetric
+from likeliest.xp import numpy_namespace
 
 Array = npt.NDArray[Any]
 
@@ -51,12 +52,12 @@ class Normal(LocationScale):
         s2 = self.squared_scale(xp, eta)
         return -0.5 * (math.log(2 * math.pi) + xp.log(s2) + (y - eta[:, 0]) ** 2 / s2)
 
-    def score(self, eta: Array, y: Array) -> Array:
+    def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
         """(z / s, ½ (z² − 1) e^r / s²)."""
-        s2 = self.squared_scale(np, eta)
+        s2 = self.squared_scale(xp, eta)
         d = y - eta[:, 0]
-        columns = (d / s2, 0.5 * (d * d / s2 - 1) * self.slope(eta, s2))
-        return np.stack(columns[: self.width], axis=1).astype(eta.dtype)
+        columns = (d / s2, 0.5 * (d * d / s2 - 1) * self.slope(eta, s2, xp))
+        return xp.stack(columns[: self.width], axis=1).astype(eta.dtype)
 
     def fisher(self, eta: Array) -> Array:
         """diag(1 / s², ½ (e^r / s²)²)."""

@@ -98,19 +98,20 @@ class NormalMixture(LocationScale):
         d = y[:, None] - mu
         return xp.log_sum_exp(log_pi - 0.5 * (math.log(2 * math.pi) + xp.log(s2) + d * d / s2))[:, 0]
 
-    def score(self, eta: Array, y: Array) -> Array:
+    def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
         """(ρ − π, ρ z / s, ½ ρ (z² − 1) e^r / s²)."""
-        xp, K = numpy_namespace, int(self.components)
+        K = int(self.components)
         log_pi, mu, s2 = self.parts(xp, eta)
         d = y[:, None] - mu
         L = log_pi - 0.5 * (xp.log(s2) + d * d / s2)
-        rho = xp.exp(L - xp.log_sum_exp(L))
+        rho = xp.exp(L - xp.max(L, axis=1, keepdims=True))
+        rho = rho / xp.sum(rho, axis=1, keepdims=True)
         columns = [rho - xp.exp(log_pi), rho * d / s2]
         if isinstance(self.scale, str):
             r = eta[:, 2 * K :]
             g = xp.exp(cut(xp, r, LOG_MEAN)) / s2 * uncut(r, LOG_MEAN)
             columns.append(0.5 * rho * (d * d / s2 - 1) * g)
-        return np.concatenate(columns, axis=1).astype(eta.dtype)
+        return xp.concatenate(columns, axis=1).astype(eta.dtype)
 
     def fisher(self, eta: Array) -> Array:
         """∫ P(y) s sᵀ dy, s the score: Gauss–Legendre rules with 10 nodes between all points μ_k + i s_k, |i| ≤ 9."""

@@ -83,26 +83,24 @@ class Ordinal(Likelihood):
         """Log σ(c_{y+1} − f) + log σ(f − c_y) + log(1 − e^(−d_{y+1}))."""
         return xp.take_along_axis(self.log_probabilities(xp, eta), y[:, None], axis=-1)[:, 0]
 
-    def score(self, eta: Array, y: Array) -> Array:
+    def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
         """The derivatives by f and t, at the head of this page."""
-        return self.scores(eta)[np.arange(len(eta)), np.asarray(y, np.int64)]
+        return xp.take_along_axis(self.scores(eta, xp), y[:, None, None], axis=1)[:, 0]
 
-    def scores(self, eta: Array) -> Array:
+    def scores(self, eta: Any, xp: Any = numpy_namespace) -> Any:
         """The score for every y: (n, K, width)."""
-        xp, K = numpy_namespace, self.classes
+        K, labels = self.classes, np.arange(self.classes)
         c, _ = self.thresholds(xp, eta)
-        scores = np.zeros((len(eta), K, K))
-        alpha, beta = np.zeros((len(eta), K)), np.zeros((len(eta), K))
-        alpha[:, :-1], beta[:, 1:] = xp.logistic(eta[:, :1] - c), xp.logistic(c - eta[:, :1])
-        scores[:, :, 0], scores[:, :, 1] = beta - alpha, alpha - beta
+        none = xp.zeros_like(eta[:, :1])
+        alpha = xp.concatenate([xp.logistic(eta[:, :1] - c), none], axis=1)
+        beta = xp.concatenate([none, xp.logistic(c - eta[:, :1])], axis=1)
+        columns = [beta - alpha, alpha - beta]
         for j in range(2, K):
-            t = cut(xp, eta[:, j], LOG_MEAN)
-            up, own = xp.logistic(t)[:, None], xp.logistic(-t)
-            labels = np.arange(K)
-            by = up * (alpha * (j <= labels + 1) - beta * (j <= labels))
-            by[:, j - 1] += own
-            scores[:, :, j] = by * uncut(eta[:, j], LOG_MEAN)[:, None]
-        return scores.astype(eta.dtype)
+            t = cut(xp, eta[:, j : j + 1], LOG_MEAN)
+            by = xp.logistic(t) * (xp.where(j <= labels + 1, alpha, 0.0) - xp.where(j <= labels, beta, 0.0))
+            by = by + xp.where(labels == j - 1, xp.logistic(-t), 0.0)
+            columns.append(by * uncut(eta[:, j : j + 1], LOG_MEAN))
+        return xp.stack(columns, axis=2).astype(eta.dtype)
 
     def fisher(self, eta: Array) -> Array:
         """Σ_k P(Y = k) s_k s_kᵀ, s_k the score of k."""

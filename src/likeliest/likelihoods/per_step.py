@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from likeliest.likelihoods.base import Likelihood
+from likeliest.likelihoods.base import Likelihood, score_on
 from likeliest.likelihoods.columns import check_count
+from likeliest.xp import numpy_namespace
 
 if TYPE_CHECKING:
     from likeliest.likelihoods.distribution import Distribution
@@ -167,28 +168,26 @@ class PerStep(Likelihood):
 
     def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
         """Σ_t log P(y_t | η_t), without the steps that have no y_t: (n,)."""
-        rows = xp.reshape(y, (-1, *self.base.row))
-        missing = rows != rows
-        # Some y that any likelihood of such a support allows, so that nothing becomes NaN on the way.
-        safe = xp.where(missing, 0.5 if not self.discrete and np.isfinite(self.support[1]) else 1, rows)
-        if self.classes is not None:
-            safe = safe.astype(int)
-        each = self.base.log_prob(xp, self.apart(xp, eta), safe)
-        if self.base.row:
-            missing = missing[:, 0]
+        rows, missing = self._rows(xp, y)
+        each = self.base.log_prob(xp, self.apart(xp, eta), rows)
         return xp.sum(xp.reshape(xp.where(missing, xp.zeros_like(each), each), (-1, self.T)), axis=1)
 
-    def score(self, eta: Array, y: Array) -> Array:
+    def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
         """The score of each step in its columns, 0 where it does not count: (n, T·k)."""
-        eta_rows, y_rows = self.apart(np, eta), np.reshape(y, (-1, *self.base.row))
-        missing = np.not_equal(y_rows, y_rows).reshape(len(y_rows), -1)[:, 0]
-        if not missing.any():
-            whole = y_rows if self.classes is None else y_rows.astype(np.int64)
-            return np.asarray(self.base.score(eta_rows, whole)).reshape(eta.shape)
-        score, counts = np.zeros_like(eta_rows), ~missing
-        whole = y_rows[counts] if self.classes is None else y_rows[counts].astype(np.int64)
-        score[counts] = self.base.score(eta_rows[counts], whole)
-        return np.reshape(score, eta.shape)
+        rows, missing = self._rows(xp, y)
+        score = score_on(xp, self.base, self.apart(xp, eta), rows)
+        return xp.reshape(xp.where(missing[:, None], xp.zeros_like(score), score), eta.shape)
+
+    def _rows(self, xp: Any, y: Any) -> tuple[Any, Any]:
+        """The y of each step in a row, (n·T,) or (n·T, d), and whether it is missing, (n·T,).
+
+        In place of a missing one stands some y that any likelihood of such a support allows, so that nothing becomes
+        NaN on the way.
+        """
+        rows = xp.reshape(y, (-1, *self.base.row))
+        missing = rows != rows
+        rows = xp.where(missing, 0.5 if not self.discrete and np.isfinite(self.support[1]) else 1, rows)
+        return rows if self.classes is None else rows.astype(int), missing[:, 0] if self.base.row else missing
 
     def fisher(self, eta: Array) -> Array:
         """The Fisher informations of the steps, 0 between them."""

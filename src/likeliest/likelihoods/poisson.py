@@ -15,6 +15,7 @@ import numpy.typing as npt
 from likeliest.likelihoods.base import Likelihood
 from likeliest.likelihoods.columns import LOG_MEAN, cut, uncut, weights_of
 from likeliest.likelihoods.counts import check_counts, check_exposed, smallest_count
+from likeliest.xp import numpy_namespace
 
 Array = npt.NDArray[Any]
 
@@ -60,11 +61,11 @@ class Poisson(Likelihood):
             y, log_mu = y[:, 0], log_mu + xp.log(y[:, 1])
         return y * log_mu - xp.exp(log_mu) - xp.gammaln(y + 1.0)
 
-    def score(self, eta: Array, y: Array) -> Array:
+    def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
         """The count less its mean, y − λE."""
-        rate = self.mean(np, eta)
+        rate = self.mean(xp, eta)
         d = y[:, 0] - rate * y[:, 1] if self.exposure else y - rate
-        return np.asarray((d * uncut(eta[:, 0], LOG_MEAN))[:, None].astype(eta.dtype))
+        return (d * uncut(eta[:, 0], LOG_MEAN))[:, None].astype(eta.dtype)
 
     def fisher(self, eta: Array) -> Array:
         """λ, for an exposure of 1."""

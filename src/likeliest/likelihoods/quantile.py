@@ -95,16 +95,16 @@ class Quantile(Likelihood):
         """Σ_k log(τ_k (1 − τ_k) / s): the log of the densities where y = q_k, all together."""
         return math.fsum(math.log(tau * (1 - tau) / self.scale) for tau in self.probabilities)
 
-    def score(self, eta: Array, y: Array) -> Array:
+    def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
         """∂/∂η_1 = Σ_k D_k and ∂/∂η_j = σ(η_j) Σ_{k ≥ j} D_k, with D_k = (τ_k − [y < q_k]) / s."""
-        q = quantiles(numpy_namespace, eta)
+        q = quantiles(xp, eta)
         D = (np.array(self.probabilities) - (y[:, None] < q) + 0 * q) / self.scale  # 0 q: a NaN must show
-        after = np.cumsum(D[:, ::-1], axis=1)[:, ::-1]
-        return np.asarray(after * self.slopes(eta)).astype(eta.dtype)
+        after = xp.cumsum(D[:, ::-1], axis=1)[:, ::-1]
+        return (after * self.slopes(eta, xp)).astype(eta.dtype)
 
-    def slopes(self, eta: Array) -> Array:
+    def slopes(self, eta: Any, xp: Any = numpy_namespace) -> Any:
         """∂q_k/∂η_j for k ≥ j: 1 for the first column, σ(η_j) for the others."""
-        return np.concatenate([np.ones_like(eta[:, :1]), numpy_namespace.logistic(eta[:, 1:])], axis=1)
+        return xp.concatenate([xp.ones_like(eta[:, :1]), xp.logistic(eta[:, 1:])], axis=1)
 
     def fisher(self, eta: Array) -> Array:
         """Var[score] where q_k are the quantiles of y: Cov[D_j, D_k] = τ_j (1 − τ_k) / s² for j ≤ k."""

@@ -51,10 +51,10 @@ class Smoothed(Likelihood):
         everything = xp.mean(self.base.log_probabilities(xp, eta), axis=1)
         return (1 - self.epsilon) * self.base.log_prob(xp, eta, y) + self.epsilon * everything
 
-    def score(self, eta: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
         """(1 − ε) · score of y + ε (1/K − P(Y = k)), for Bernoulli of k = 1 only."""
-        p = self.base.probabilities(numpy_namespace, eta)[:, -self.width :]
-        return np.asarray((1 - self.epsilon) * self.base.score(eta, y) + self.epsilon * (1 / self.classes - p))
+        p = self.base.probabilities(xp, eta)[:, -self.width :]
+        return (1 - self.epsilon) * self.base.score(eta, y, xp) + self.epsilon * (1 / self.classes - p)
 
     def probabilities(self, xp: Any, eta: Any) -> Any:
         """The probabilities of the likelihood."""

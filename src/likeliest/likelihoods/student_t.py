@@ -102,22 +102,20 @@ class StudentT(LocationScale):
         c = c + xp.stirling(0.5 * (nu + 1)) - xp.stirling(0.5 * nu)
         return c - 0.5 * xp.log(s2) - 0.5 * (nu + 1) * xp.log1p(z2 / nu)
 
-    def score(self, eta: Array, y: Array) -> Array:
+    def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
         """The derivatives by μ, r and v, at the head of this page."""
-        xp = numpy_namespace
         s2, nu = self.squared_scale(xp, eta), self.degrees(xp, eta)
         d = y - eta[:, 0]
         z2 = d * d / s2
         pull = (nu + 1) / (nu + z2)
-        score = np.empty(eta.shape, eta.dtype)
-        score[:, 0] = pull * d / s2
+        columns = {0: pull * d / s2}
         if isinstance(self.scale, str):
-            score[:, self.scale_column] = 0.5 * (pull * z2 - 1) * self.slope(eta, s2)
+            columns[self.scale_column] = 0.5 * (pull * z2 - 1) * self.slope(eta, s2, xp)
         if isinstance(self.df, str):
             c = xp.log1p(1 / nu) - 1 / nu + xp.stirling_slope(0.5 * (nu + 1)) - xp.stirling_slope(0.5 * nu)
             inside = uncut(eta[:, self.df_column], LOG_SHAPE)
-            score[:, self.df_column] = 0.5 * (nu * (c - xp.log1p(z2 / nu)) + pull * z2) * inside
-        return score
+            columns[self.df_column] = 0.5 * (nu * (c - xp.log1p(z2 / nu)) + pull * z2) * inside
+        return xp.stack([columns[k] for k in sorted(columns)], axis=1).astype(eta.dtype)
 
     def fisher(self, eta: Array) -> Array:
         """With g = e^r / s²: I_μμ = (ν+1) / (s²(ν+3)), I_rr = ½ g² ν/(ν+3), I_rv = −g ν / ((ν+1)(ν+3)),

@@ -87,13 +87,13 @@ class Weibull(Shaped):
         observed = y[:, 1] if self.censored else 1.0
         return observed * (log_k + z - log_y) - gone
 
-    def score(self, eta: Array, y: Array) -> Array:
+    def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
         """(−k (δ − E'(z)), δ + z (δ − E'(z)))."""
-        k = np.exp(self.log_shape(np, eta))
-        z = k * (np.log(y[:, 0] if self.censored else y) - cut(np, eta[:, 0], LOG_MEAN))
+        k = xp.exp(self.log_shape(xp, eta))
+        z = k * (xp.log(y[:, 0] if self.censored else y) - cut(xp, eta[:, 0], LOG_MEAN))
         observed = y[:, 1] if self.censored else 1.0
-        left = observed - np.exp(np.minimum(z, TANGENT))
-        return self.columns(eta, -k * left, observed + z * left)
+        left = observed - xp.exp(xp.minimum(z, TANGENT))
+        return self.columns(xp, eta, -k * left, observed + z * left)
 
     def fisher(self, eta: Array) -> Array:
         """[[k², −k (1 − γ)], [−k (1 − γ), π²/6 + (1 − γ)²]] with Euler's γ, as if nothing were censored."""

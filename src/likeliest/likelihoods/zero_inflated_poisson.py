@@ -55,13 +55,13 @@ class ZeroInflatedPoisson(Likelihood):
         zero = xp.logaddexp(-xp.softplus(-g), log_rest - rate)
         return xp.where(y > 0, log_rest + y * log_rate - rate - xp.gammaln(y + 1.0), zero)
 
-    def score(self, eta: Array, y: Array) -> Array:
+    def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
         """(−λ w, 1 − w − π) for 0, else (y − λ, −π)."""
-        g, rate = eta[:, 1], np.exp(cut(np, eta[:, 0], LOG_MEAN))
-        w, v, pi = (numpy_namespace.logistic(z) for z in (-g - rate, g + rate, g))
-        by_rate = np.where(y > 0, y - rate, -rate * w) * uncut(eta[:, 0], LOG_MEAN)
+        g, rate = eta[:, 1], xp.exp(cut(xp, eta[:, 0], LOG_MEAN))
+        w, v, pi = (xp.logistic(z) for z in (-g - rate, g + rate, g))
+        by_rate = xp.where(y > 0, y - rate, -rate * w) * uncut(eta[:, 0], LOG_MEAN)
         # 1 − w − π is σ(g + λ) − σ(g)
-        return np.stack([by_rate, np.where(y > 0, -pi, v - pi)], axis=1).astype(eta.dtype)
+        return xp.stack([by_rate, xp.where(y > 0, -pi, v - pi)], axis=1).astype(eta.dtype)
 
     def fisher(self, eta: Array) -> Array:
         """P(0) s₀ s₀ᵀ + (1 − π) E[(Y − λ, −π)(Y − λ, −π)ᵀ; Y > 0], s₀ the score of 0 and Y ~ Poisson(λ)."""

@@ -8,7 +8,7 @@ from typing import Any
 
 def forward(xp: Any, z: Any, *, alpha: float = 1.0) -> Any:
     """Z where z > 0, α (eᶻ − 1) elsewhere; the exponential never sees a positive number, so it never overflows."""
-    return xp.where(z > 0, z, alpha * xp.expm1(xp.minimum(z, 0)))
+    return xp.where(z > 0, z, alpha * xp.expm1(xp.where(z > 0, 0.0, z)))
 
 
 def backward(g: Any, h: Any, z: Any, *, alpha: float = 1.0) -> tuple[Any]:

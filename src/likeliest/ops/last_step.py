@@ -14,7 +14,7 @@ def forward(xp: Any, x: Any, *values: Any, lengths: bool = False) -> Any:
 
 def at(x: Any, lengths: Any) -> Any:
     """Whether a step is the last one: (n, T, 1)."""
-    return lengths[:, :, None] == np.arange(1, x.shape[1] + 1, dtype=x.dtype)[None, :, None]
+    return lengths[:, :, None] == np.arange(1, x.shape[1] + 1, dtype=lengths.dtype)[None, :, None]
 
 
 def backward(g: Any, h: Any, x: Any, *values: Any, lengths: bool = False) -> tuple[Any, ...]:

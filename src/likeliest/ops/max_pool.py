@@ -17,7 +17,9 @@ def forward(xp: Any, x: Any, *, window: Sizes, stride: Sizes, padding: Padding) 
     out, h = out_sizes(x.shape[1:-1], window, stride, padding, once), None
     padded = pad(xp, x, padding, -float("inf"))
     for _, under in taps(window, out, stride, once):
-        h = padded[under] if h is None else xp.maximum(h, padded[under])
+        here = padded[under]
+        # Not as a maximum, which hands the gradient to all of the largest when it is differentiated by machine.
+        h = here if h is None else xp.where((here > h) | (here != here), here, h)
     return h
 
 

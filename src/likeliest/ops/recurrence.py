@@ -128,12 +128,12 @@ def start(xp: Any, k: int, given: Given) -> Any:
 
 def running(given: Given) -> Any:
     """Whether a step is one of the sequence's: (T, n, 1), or None where all are."""
-    return None if given.lengths is None else given.lengths[None] > ticks(given)
+    return None if given.lengths is None else given.lengths[None] > ticks(given, given.lengths)
 
 
-def ticks(given: Given) -> Any:
-    """The steps t = 0, 1, …: (T, 1, 1)."""
-    return np.arange(given.x.shape[1], dtype=given.x.dtype)[:, None, None]
+def ticks(given: Given, of: Any) -> Any:
+    """The steps t = 0, 1, …, as numbers of the type that ``of`` has: (T, 1, 1)."""
+    return np.arange(given.x.shape[1], dtype=of.dtype)[:, None, None]
 
 
 def cuts(given: Given, reverse: bool, truncate: int) -> Any:
@@ -143,7 +143,7 @@ def cuts(given: Given, reverse: bool, truncate: int) -> Any:
     """
     if not truncate:
         return None
-    t, T = ticks(given), given.x.shape[1]
+    t, T = ticks(given, given.x if given.lengths is None else given.lengths), given.x.shape[1]
     if not reverse:
         return (t % truncate == 0) & (t > 0)
     return ((t + 1) % truncate == 0) & (t + 1 < (T if given.lengths is None else given.lengths[None]))

@@ -32,7 +32,7 @@ def forward(
 def step(relu: bool, xp: Any, x: Any, h: Any, keep: Any, W: Any, U: Any, b: Any) -> Any:
     """h_t = f(x_t W + (h_{t−1} ∘ keep) U + b)."""
     z = x @ W + (h if keep is None else h * keep) @ U + b
-    return xp.maximum(z, 0) if relu else xp.tanh(z)
+    return xp.where(z <= 0, 0.0, z) if relu else xp.tanh(z)
 
 
 def backward(g: Any, h: Any, x: Any, *values: Any, relu: bool = False, **how: Any) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -41,7 +41,9 @@ class AdaGrad(Optimizer):
         check_positive("learning_rate", self.learning_rate, "0.01 is a good first try")
         check_positive("epsilon", self.epsilon, "1e-10 is usual")
 
-    def update(self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0) -> tuple[Array, State]:
+    def update(
+        self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0, xp: Any = np
+    ) -> tuple[Array, State]:
         """The sum takes the square of the gradient in; θ moves by the gradient over the sum's root."""
         s = state[0] + g * g
-        return theta + factor * self.learning_rate * g / (np.sqrt(s) + self.epsilon), (s,)
+        return theta + factor * self.learning_rate * g / (xp.sqrt(s) + self.epsilon), (s,)

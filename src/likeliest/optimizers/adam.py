@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -51,9 +51,11 @@ class Adam(Optimizer):
         check_fraction("beta2", self.beta2)
         check_positive("epsilon", self.epsilon, "1e-8 is usual")
 
-    def update(self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0) -> tuple[Array, State]:
+    def update(
+        self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0, xp: Any = np
+    ) -> tuple[Array, State]:
         """Both running means take the gradient in; θ moves by their ratio."""
         m = self.beta1 * state[0] + (1 - self.beta1) * g
         v = self.beta2 * state[1] + (1 - self.beta2) * g * g
         m_hat, v_hat = m / (1 - self.beta1**t), v / (1 - self.beta2**t)
-        return theta + factor * self.learning_rate * m_hat / (np.sqrt(v_hat) + self.epsilon), (m, v)
+        return theta + factor * self.learning_rate * m_hat / (xp.sqrt(v_hat) + self.epsilon), (m, v)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
 
 from likeliest.optimizers.adam import Adam
 from likeliest.optimizers.base import Array, State, check_not_negative
@@ -43,7 +45,9 @@ class AdamW(Adam):
         super().__post_init__()
         check_not_negative("weight_decay", self.weight_decay)
 
-    def update(self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0) -> tuple[Array, State]:
+    def update(
+        self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0, xp: Any = np
+    ) -> tuple[Array, State]:
         """Decay, then Adam's step."""
         decay = factor * self.learning_rate * self.weight_decay
-        return super().update(theta - decay * theta, g, state, t, factor)
+        return super().update(theta - decay * theta, g, state, t, factor, xp)

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from dataclasses import astuple, dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
@@ -27,10 +28,13 @@ class Optimizer(ABC):
         return tuple(theta * 0 for _ in range(self.slots))
 
     @abstractmethod
-    def update(self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0) -> tuple[Array, State]:
+    def update(
+        self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0, xp: Any = np
+    ) -> tuple[Array, State]:
         """The next θ and state, from the gradient g at step t = 1, 2, ...
 
-        ``factor``, at least 0, multiplies the learning rate at this step: it is what a schedule gives.
+        ``factor``, at least 0, multiplies the learning rate at this step: it is what a schedule gives. ``xp`` is the
+        array namespace of all of them.
         """
 
     def free(self) -> Self:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
 
 from likeliest.optimizers.base import Array, Optimizer, State, check_positive
 
@@ -35,6 +37,8 @@ class GradientAscent(Optimizer):
     def __post_init__(self) -> None:
         check_positive("learning_rate", self.learning_rate, "0.1 is a good first try")
 
-    def update(self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0) -> tuple[Array, State]:
+    def update(
+        self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0, xp: Any = np
+    ) -> tuple[Array, State]:
         """θ + ε g."""
         return theta + factor * self.learning_rate * g, ()

@@ -56,7 +56,9 @@ class LBFGS(Optimizer):
             raise ValueError(f"memory: expected a whole number of at least 1, found {self.memory!r}")
         check_positive("tolerance", self.tolerance, "1e-5 is usual")
 
-    def update(self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0) -> tuple[Array, State]:
+    def update(
+        self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0, xp: Any = np
+    ) -> tuple[Array, State]:
         """Always an error: a single gradient does not make a step here."""
         raise NotImplementedError("LBFGS has no step for one gradient; its `climb` takes a function of θ instead")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -49,8 +49,10 @@ class Lion(Optimizer):
         check_fraction("beta2", self.beta2)
         check_not_negative("weight_decay", self.weight_decay)
 
-    def update(self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0) -> tuple[Array, State]:
+    def update(
+        self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0, xp: Any = np
+    ) -> tuple[Array, State]:
         """θ moves by the sign, and then the running mean takes the gradient in."""
-        u = np.sign(self.beta1 * state[0] + (1 - self.beta1) * g)
+        u = xp.sign(self.beta1 * state[0] + (1 - self.beta1) * g)
         m = self.beta2 * state[0] + (1 - self.beta2) * g
         return theta + factor * self.learning_rate * (u - self.weight_decay * theta), (m,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -36,10 +36,12 @@ class NAdam(Adam):
 
     name: ClassVar[str] = "nadam"
 
-    def update(self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0) -> tuple[Array, State]:
+    def update(
+        self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0, xp: Any = np
+    ) -> tuple[Array, State]:
         """Both running means take the gradient in; θ moves by their ratio, looking one step ahead."""
         m = self.beta1 * state[0] + (1 - self.beta1) * g
         v = self.beta2 * state[1] + (1 - self.beta2) * g * g
         m_bar = self.beta1 * m / (1 - self.beta1 ** (t + 1)) + (1 - self.beta1) * g / (1 - self.beta1**t)
         v_hat = v / (1 - self.beta2**t)
-        return theta + factor * self.learning_rate * m_bar / (np.sqrt(v_hat) + self.epsilon), (m, v)
+        return theta + factor * self.learning_rate * m_bar / (xp.sqrt(v_hat) + self.epsilon), (m, v)

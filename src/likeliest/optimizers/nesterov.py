@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
 
 from likeliest.optimizers.base import Array, Optimizer, State, check_fraction, check_positive
 
@@ -40,7 +42,9 @@ class Nesterov(Optimizer):
         check_positive("learning_rate", self.learning_rate, "0.01 is a good first try")
         check_fraction("momentum", self.momentum)
 
-    def update(self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0) -> tuple[Array, State]:
+    def update(
+        self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0, xp: Any = np
+    ) -> tuple[Array, State]:
         """The velocity takes the gradient in; θ goes one step of the velocity further."""
         v = self.momentum * state[0] + g
         return theta + factor * self.learning_rate * (g + self.momentum * v), (v,)

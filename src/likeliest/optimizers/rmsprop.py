@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -43,7 +43,9 @@ class RMSProp(Optimizer):
         check_fraction("decay", self.decay)
         check_positive("epsilon", self.epsilon, "1e-8 is usual")
 
-    def update(self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0) -> tuple[Array, State]:
+    def update(
+        self, theta: Array, g: Array, state: State, t: int, factor: float = 1.0, xp: Any = np
+    ) -> tuple[Array, State]:
         """The running mean takes the square of the gradient in; θ moves by the gradient over the mean's root."""
         v = self.decay * state[0] + (1 - self.decay) * g * g
-        return theta + factor * self.learning_rate * g / (np.sqrt(v) + self.epsilon), (v,)
+        return theta + factor * self.learning_rate * g / (xp.sqrt(v) + self.epsilon), (v,)
