@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import pairwise
@@ -448,8 +448,16 @@ def precision(dtype: np.dtype[Any]) -> Iterator[None]:
     GPUs and TPUs would multiply float32 in fewer digits; who wants that takes bfloat16.
     """
     enable: Any = getattr(jax if hasattr(jax, "enable_x64") else jax.experimental, "enable_x64")  # noqa: B009
-    with enable(dtype == np.float64), jax.default_matmul_precision("highest"):
+    with enable(dtype == np.float64), exact_products():
         yield
+
+
+def exact_products() -> AbstractContextManager[Any]:
+    """Products in all digits; a processor has no others, and XLA's fast ones there are not for those who ask."""
+    if jax.default_backend() == "cpu":
+        return nullcontext()
+    context: AbstractContextManager[Any] = jax.default_matmul_precision("highest")
+    return context
 
 
 class Jax:
