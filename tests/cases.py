@@ -68,6 +68,9 @@ from likeliest.optimizers import Optimizer
 
 Array = np.ndarray[Any, Any]
 
+ENGINES = ("native", "reference")
+"""Those that are always there. What JAX does is compared with them in test_jax.py."""
+
 # Operations ----------------------------------------------------------------------------------------------------------
 
 

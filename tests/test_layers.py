@@ -89,8 +89,11 @@ def test_a_layer_is_a_value() -> None:
         ({"likelihood": 3}, "likelihood: expected one of likeliest.likelihoods"),
         ({"prior": 1.0}, "prior: expected one of likeliest.priors, such as Normal(1.0); found 1.0"),
         ({"prior": {"dense_1": "normal"}}, "prior: expected one of likeliest.priors"),
-        ({"engine": "gpu"}, "engine: expected one of ('native', 'reference'), found 'gpu'"),
-        ({"dtype": "float16"}, 'dtype: expected "float32" or "float64", found \'float16\''),
+        ({"engine": "gpu"}, "engine: expected one of ('native', 'reference', 'jax'), found 'gpu'"),
+        (
+            {"dtype": "float16"},
+            'dtype: expected "float32" or "float64", or with engine="jax" "bfloat16"; found \'float16\'',
+        ),
         ({"dtype": "int32"}, "dtype: expected"),
     ],
 )

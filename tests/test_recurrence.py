@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import Array
+from cases import ENGINES, Array
 
 import likeliest as ll
 from likeliest.assembly import assemble
-from likeliest.engines import ENGINES, make_engine, reference
+from likeliest.engines import make_engine, reference
 from likeliest.engines.base import Chunk, Terms
 from likeliest.engines.reference import Training
 from likeliest.initializers import Constant

@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import ENGINES
 from scipy import stats
 
 import likeliest as ll
 from likeliest.engines.other_lengths import OtherLengths
 from likeliest.likelihoods import Bernoulli, Categorical, Independent, Normal
-
-ENGINES = ("reference", "native")
-
 
 TRANSFORMER = [ll.Positions(12), ll.TransformerBlock(1, 6, causal=True)]
 

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import ENGINES
 from scipy import stats
 
 import likeliest as ll
-
-ENGINES = ("reference", "native")
 
 
 def model(attention: Any = None, engine: str = "native", symbols: int = 2, **options: Any) -> Any:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import ENGINES
 
 import likeliest as ll
 from likeliest.sequences import rounded
 
-ENGINES = ("reference", "native")
 LAYERS: dict[str, list[Any]] = {
     "rnn": [ll.RNN(4, "relu")],
     "stacked": [ll.LSTM(6, layers=3, dropout=0.2, recurrent_dropout=0.1), ll.Dense(5, "tanh")],

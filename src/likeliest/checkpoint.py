@@ -11,7 +11,6 @@ import json
 import os
 import re
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -39,6 +38,7 @@ from likeliest.state import (
 )
 from likeliest.tensor_file import ModelFileError, Tensors, damaged, read, write
 from likeliest.threads import available_cpus
+from likeliest.warned import warn
 
 Array = npt.NDArray[Any]
 
@@ -149,10 +149,7 @@ class Checkpoints:
             if not self._is_for(found):
                 continue
             if problems:
-                warnings.warn(
-                    f"checkpoint: {problems[0]}. The fit goes on from {path.name}, which gives the same in the end",
-                    stacklevel=4,
-                )
+                warn(f"checkpoint: {problems[0]}. The fit goes on from {path.name}, which gives the same in the end")
             self.found = found
             return
         if paths:

@@ -6,7 +6,6 @@ import math
 import signal
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from likeliest.progress import Progress
 from likeliest.schedules import Schedule
 from likeliest.sequences import gathered
 from likeliest.threads import counted, is_stopped, share
+from likeliest.warned import warn
 
 CHUNK_SECONDS = 0.1  # how long the engine works before Ctrl-C and the progress bar get their turn
 CHUNK_EXAMPLES = 1 << 20  # and how many examples it takes at most, which bounds the memory for their order
@@ -263,7 +263,7 @@ def fit(
             if keeper is not None and done and (over or keeper.is_due(history.epochs)):
                 keeper.keep(engine, position, course)
     if history.stopped == "interrupted":
-        warnings.warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached", stacklevel=4)
+        warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached")
     if averaging is not None and not course.best:
         engine.swap()
         position.averaged = True
@@ -348,7 +348,7 @@ def climb(
         start = np.concatenate([engine.get(name).ravel() for name in names]).astype(np.float64)
         put(optimizer.climb(value_and_gradient, start, epochs, after))
     if history.stopped == "interrupted":
-        warnings.warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached", stacklevel=4)
+        warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached")
     best.restore(engine)
     return history
 

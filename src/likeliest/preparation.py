@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-import warnings
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +24,7 @@ from likeliest.optimizers import Optimizer
 from likeliest.optimizers.base import check_positive
 from likeliest.program import Program
 from likeliest.schedules import Constant, Schedule
+from likeliest.warned import warn
 
 Array = npt.NDArray[Any]
 
@@ -114,11 +114,10 @@ def warn_of_symmetry(engine: Engine) -> None:
             alike = alike and bool((b == b[0]).all())
         if alike and W.shape[1] > 1:
             layer = name.removesuffix(".W")
-            warnings.warn(
+            warn(
                 f"{layer}: all {W.shape[1]} cells start with the same θ, so they will get the same gradient and "
                 f"stay copies of one cell; start from random θ, for example initializer='glorot'",
                 SymmetryWarning,
-                stacklevel=4,
             )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
+
+from likeliest.warned import warn
 
 
 def checked(path: str | os.PathLike[str]) -> Path:
@@ -53,7 +54,7 @@ def append(path: Path, line: str, is_whole: Callable[[str], bool]) -> None:
         elif half:
             os.ftruncate(descriptor, os.fstat(descriptor).st_size - len(half))
             text = half.decode("utf-8", "replace")
-            warnings.warn(f"{path}: took away the last line, which was cut off: {text!r}", stacklevel=4)
+            warn(f"{path}: took away the last line, which was cut off: {text!r}")
         data = memoryview(f"{line}\n".encode())
         while data:  # one call writes a part only where the disk is full, or nearly
             data = data[file.write(data) :]
