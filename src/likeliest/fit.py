@@ -22,7 +22,7 @@ from likeliest.optimizers import Optimizer
 from likeliest.progress import Progress
 from likeliest.schedules import Schedule
 from likeliest.sequences import gathered
-from likeliest.threads import counted, is_stopped, share
+from likeliest.threads import counted, is_part, is_stopped, share
 from likeliest.warned import warn
 
 CHUNK_SECONDS = 0.1  # how long the engine works before Ctrl-C and the progress bar get their turn
@@ -262,7 +262,7 @@ def fit(
             over = position.epochs == last_epoch or history.stopped != "finished"
             if keeper is not None and done and (over or keeper.is_due(history.epochs)):
                 keeper.keep(engine, position, course)
-    if history.stopped == "interrupted":
+    if history.stopped == "interrupted" and not is_part():
         warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached")
     if averaging is not None and not course.best:
         engine.swap()
@@ -347,7 +347,7 @@ def climb(
 
         start = np.concatenate([engine.get(name).ravel() for name in names]).astype(np.float64)
         put(optimizer.climb(value_and_gradient, start, epochs, after))
-    if history.stopped == "interrupted":
+    if history.stopped == "interrupted" and not is_part():
         warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached")
     best.restore(engine)
     return history

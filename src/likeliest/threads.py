@@ -109,6 +109,11 @@ def stop(call: str) -> None:
     _stopped.add(call)
 
 
+def is_part() -> bool:
+    """Whether the fits of this thread belong to a call, which says what there is to say."""
+    return getattr(_of_thread, "call", None) is not None
+
+
 def is_stopped() -> bool:
     """Whether the fits of this thread are to end."""
     return getattr(_of_thread, "call", None) in _stopped

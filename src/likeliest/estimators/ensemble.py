@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from typing import Any
 from uuid import uuid4
 
@@ -282,7 +281,6 @@ def _fit_member(
     member = clone(estimator).set_params(random_state=seed)
     if sample is not None:
         sample_weight = _bootstrap(np.random.RandomState(sample), member, X, y, sample_weight)
-    warnings.filterwarnings("ignore", "fit was stopped by Ctrl-C")  # until the end of this task, see `delayed`
     with part_of(call):
         member.fit(X, y, sample_weight=sample_weight, X_val=X_val, y_val=y_val)
     if member.history_.stopped == "interrupted":
