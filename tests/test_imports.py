@@ -17,6 +17,7 @@ ROOT = Path(likeliest.__file__).parent
 ORDER = """
 xp random
 augmentation ops likelihoods priors optimizers initializers schedules averaging threads data forecasting atomic
+warned distributed
 calibration likelihood_check tables tensor_file
 sequences
 grids program
@@ -102,7 +103,7 @@ def test_the_native_module_is_imported_in_one_place() -> None:
 @pytest.mark.parametrize(
     ("library", "places"),
     [
-        ("jax", {"engines"}),
+        ("jax", {"engines", "distributed"}),
         ("torch", set()),
         ("sklearn", {"estimators", "datasets", "cli"}),
         ("matplotlib", {"plots", "cli"}),
@@ -125,9 +126,9 @@ def test_each_library_has_its_place(library: str, places: set[str]) -> None:
     assert users <= places
 
 
-def test_jax_is_imported_in_one_place() -> None:
+def test_jax_is_imported_by_its_engine_only() -> None:
     users = [path.relative_to(ROOT) for path in modules() if "jax" in {name.split(".")[0] for name in imported(path)}]
-    assert users == [Path("engines/jax.py")]
+    assert users == [Path("distributed.py"), Path("engines/devices.py"), Path("engines/jax.py")]
 
 
 def test_onnx_is_imported_in_one_place() -> None:

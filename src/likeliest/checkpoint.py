@@ -11,6 +11,7 @@ import json
 import os
 import re
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -70,6 +71,8 @@ class Checkpoints:
         Made if it is not there.
     every : int
         How many epochs lie between two checkpoints.
+    writes : bool
+        Whether it is this process that writes, of several that fit one network together; the others read.
 
     Raises
     ------
@@ -77,10 +80,10 @@ class Checkpoints:
         When it is no folder, or another fit is using it.
     """
 
-    def __init__(self, folder: Any, every: int) -> None:
+    def __init__(self, folder: Any, every: int, writes: bool = True) -> None:
         if not isinstance(folder, str | os.PathLike) or not isinstance(os.fspath(folder), str) or not os.fspath(folder):
             raise ValueError(f"checkpoint: expected the name of a folder, found {folder!r}")
-        self.folder, self.every = Path(folder), every
+        self.folder, self.every, self.writes = Path(folder), every, writes
         self.course: Course | None = None
         self.found: Found | None = None
         self._call: dict[str, Any] = {}
@@ -93,7 +96,7 @@ class Checkpoints:
             self.folder.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
             raise ValueError(f"checkpoint: expected a folder, but {str(self.folder)!r} is a file") from None
-        if os.name != "posix":
+        if os.name != "posix" or not self.writes:
             yield self
             return
         import fcntl
@@ -135,7 +138,7 @@ class Checkpoints:
             When the folder belongs to another call, or all that is in it is damaged.
         """
         self._call = json.loads(json.dumps(call))
-        for stale in self.folder.glob(f".epoch-*{TEMPORARY}"):  # what a kill has left half-written
+        for stale in self.folder.glob(f".epoch-*{TEMPORARY}") if self.writes else ():  # what a kill left half-written
             with suppress(OSError):
                 stale.unlink()
         problems: list[str] = []
@@ -252,6 +255,9 @@ class Checkpoints:
         }
         name = f"epoch-{position.epochs:08d}{'-finished' * finished}.safetensors"
         values = chain(arrays(engine, names), best.values())
+        if not self.writes:
+            deque(values, 0)  # all processes hand over their parts
+            return
         write(self.folder / name, description, engine.dtype, all_shapes, values, engine.program.size * (1 + averages))
         left = [path for path in self._paths() if finished or "-finished" not in path.name]
         for path in {*self._paths()} - {*left[:2]}:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from likeliest.averaging import Averaging
 from likeliest.consecutive import Consecutive
-from likeliest.engines.base import Array, Chunk, Engine, Terms
+from likeliest.engines.base import Array, Chunk, Engine, Terms, of_processes
 from likeliest.history import History
 from likeliest.optimizers import Optimizer
 from likeliest.progress import Progress
@@ -196,12 +196,14 @@ def fit(
 
     with _interruptible() as interrupted:
         while position.epochs < last_epoch and history.stopped == "finished":
-            if interrupted():
+            # Where several processes fit a network together, all take as many steps, and all stop if one is to.
+            asked, pace = of_processes(engine, interrupted(), steps_a_second).max(axis=0)
+            if asked:
                 if keeper is not None and step == 0:
                     keeper.keep(engine, position, course)
                 history.stopped = "interrupted"
                 break
-            steps = max(1, int(steps_a_second * CHUNK_SECONDS))
+            steps = max(1, int(pace * CHUNK_SECONDS))
             if step == 0:
                 several = min(steps // per_epoch, CHUNK_EXAMPLES // n, last_epoch - position.epochs)
                 if validation is not None:
@@ -260,7 +262,7 @@ def fit(
                     epoch = Epoch(position.epochs, epoch_total / n, held_out, epoch_seconds, network, rate)
                     _tell(epoch, history, progress, best, engine, callbacks)
             over = position.epochs == last_epoch or history.stopped != "finished"
-            if keeper is not None and done and (over or keeper.is_due(history.epochs)):
+            if keeper is not None and done and (over or of_processes(engine, keeper.is_due(history.epochs)).any()):
                 keeper.keep(engine, position, course)
     if history.stopped == "interrupted" and not is_part():
         warn("fit was stopped by Ctrl-C; the network keeps the θ it had reached")

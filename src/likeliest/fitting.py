@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import secrets
 from functools import partial
 from typing import Any
 
@@ -16,8 +15,8 @@ from likeliest.averaging import Averaging
 from likeliest.checkpoint import FRESH, Checkpoints, describe_call, digest_of_state
 from likeliest.consecutive import Consecutive, check_arguments, check_carrying, check_length
 from likeliest.data import as_weights, check_codes
-from likeliest.engines import kept_in
-from likeliest.engines.base import Terms
+from likeliest.engines import drawn_seed, is_first, kept_in
+from likeliest.engines.base import Terms, of_processes
 from likeliest.fit import Callback, Position, climb, fit
 from likeliest.history import History
 from likeliest.layers.base import all_of
@@ -112,7 +111,7 @@ def fit_network(
     if found is not None:
         seed = found.position.seed
     if seed is None:
-        seed = secrets.randbits(32) if network._position.seed is None else network._position.seed
+        seed = drawn_seed(network.devices) if network._position.seed is None else network._position.seed
     rows, held_out = hold_out(X, y, weights, validation, seed, check_held_out, going_on)
     if consecutive:
         check_length(len(X) if rows is None else len(rows), batch_size)
@@ -147,7 +146,9 @@ def fit_network(
             warn_of_symmetry(network._built())
         n = len(X) if rows is None else len(rows)
         first = network._position.epochs if found is None else found.course.history.first_epoch
-        progress = make_progress(verbose, network._position.epochs, first + epochs, n)
+        progress = make_progress(
+            verbose if is_first(network.devices) else False, network._position.epochs, first + epochs, n
+        )
     except ValueError:
         if fresh:
             network._engine, network._position = None, Position()
@@ -175,6 +176,12 @@ def fit_network(
         if network.likelihood.training() is not network.likelihood:
             raise ValueError(f"optimizer: {type(optimizer).__name__} does not smooth labels; use Adam()")
         method, how = climb, {"log_prior": network._log_prior_and_score, "prior_scale": 1 / (highest * n)}
+    begun = of_processes(engine, position.epochs, -1 if found is None else found.finished)
+    if (begun != begun[0]).any():
+        raise ValueError(
+            f"checkpoint: of the {len(begun)} processes some found another checkpoint than others, after epochs "
+            f"{begun[:, 0].astype(int).tolist()}; give a folder that all of them see"
+        )
     try:
         if found is not None and found.finished:
             network.history = found.course.history

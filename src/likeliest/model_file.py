@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from likeliest.engines import check_engine, kept_in
+from likeliest.engines import check_devices, check_engine, kept_in
 from likeliest.network import Network
 from likeliest.network_file import check_format, member_prefix, network_from
 from likeliest.program import Program
@@ -16,7 +16,9 @@ __all__ = ["ModelFileError", "load", "read_description"]
 KINDS = ("Network", "Classifier", "Regressor", "Ensemble", "SequenceToSequence", "CharacterModel")
 
 
-def load(path: str | os.PathLike[str], *, memory_map: bool = False, engine: str | None = None) -> Any:
+def load(
+    path: str | os.PathLike[str], *, memory_map: bool = False, engine: str | None = None, devices: Any = None
+) -> Any:
     """The Network, Classifier, Regressor or Ensemble that ``save`` wrote to a file.
 
     It predicts the same bits, and goes on as if it had never been saved: fitting again, ``partial_fit`` and
@@ -33,6 +35,8 @@ def load(path: str | os.PathLike[str], *, memory_map: bool = False, engine: str 
     engine : {"native", "reference", "jax"}, optional
         What is to compute; by default what did when the model was saved. What was fitted on JAX predicts without it on
         another engine, alike but for rounding.
+    devices : "all" or jax.sharding.Mesh, optional
+        For the JAX engine, the devices that share the work from now on; see `Network`.
 
     Returns
     -------
@@ -67,6 +71,7 @@ def load(path: str | os.PathLike[str], *, memory_map: bool = False, engine: str 
     """
     if engine is not None:
         check_engine(engine)
+    check_devices(engine or "jax", devices)
     tensors = _open(path, memory_map)
     description = tensors.description
     try:
@@ -86,6 +91,11 @@ def load(path: str | os.PathLike[str], *, memory_map: bool = False, engine: str 
         raise ImportError(f'{tensors.path}: {error}; or load it with engine="native"') from error
     except Exception as error:  # whatever it is: each constructor of what may be in a file had its say
         raise damaged(tensors.path, f"{type(error).__name__}: {str(error)[:300]}") from error
+    if devices is not None:
+        check_devices(networks[0].engine, devices)
+        for one in (*networks, *getattr(model, "estimators_", (model,))):
+            if hasattr(one, "devices"):
+                one.devices = devices
     if not memory_map:
         for network in networks:
             network._built()

@@ -29,7 +29,7 @@ from likeliest.averaging import Averaging
 from likeliest.checkpoint import Checkpoints
 from likeliest.consecutive import check_arguments, check_carrying
 from likeliest.data import as_weights
-from likeliest.engines import check_engine, kept_in, make_engine
+from likeliest.engines import check_devices, check_engine, is_first, kept_in, make_engine
 from likeliest.engines.base import Engine
 from likeliest.engines.other_lengths import OtherLengths
 from likeliest.fit import Callback, Position
@@ -96,6 +96,9 @@ class Network:
     dtype : {"float32", "float64", "bfloat16"}
         The precision of θ and of all that is computed. With "bfloat16", for JAX only, the layers compute in it, and θ,
         its gradient and the likelihood stay in float32.
+    devices : "all" or jax.sharding.Mesh, optional
+        For ``engine="jax"``: several devices that take a part of each minibatch, those of all processes included; see
+        "Beyond one machine" in the documentation. One device by default.
 
     Attributes
     ----------
@@ -131,6 +134,7 @@ class Network:
         initializer: Initializer | str | Mapping[str, Initializer | str] | None = None,
         engine: str = "native",
         dtype: str = "float32",
+        devices: Any = None,
     ) -> None:
         self._structure = layers if isinstance(layers, str) else None
         if isinstance(layers, str):
@@ -144,6 +148,7 @@ class Network:
         for wrong in (value for value in named.values() if not isinstance(value, Prior)):
             raise ValueError(f"prior: expected one of likeliest.priors, such as Normal(1.0); found {wrong!r}")
         dtype = check_engine(engine, dtype)
+        check_devices(engine, devices)
         for one in initializer.values() if isinstance(initializer, Mapping) else [initializer]:
             initializers.resolve(one, "initializer", initializers.Zeros())
         self.likelihood: Likelihood = likelihoods.resolve(likelihood)
@@ -151,6 +156,7 @@ class Network:
         self.initializer = initializer
         self.engine = engine
         self.dtype = dtype
+        self.devices = devices
         self.history: History | None = None
         self._engine: Engine | None = None
         self._later: Callable[[], Engine] | None = None  # makes the engine when it is needed
@@ -170,6 +176,7 @@ class Network:
                 ("initializer", self.initializer, None),
                 ("engine", self.engine, "native"),
                 ("dtype", self.dtype, "float32"),
+                ("devices", self.devices, None),
             )
             if value != default
         )
@@ -225,7 +232,8 @@ class Network:
 
     def _make_engine(self, program: Program) -> Engine:
         self._others = OtherLengths(self._make_other)
-        return make_engine(self.engine, program, self.likelihood, self.dtype, priors_by_name(self.prior, program))
+        priors = priors_by_name(self.prior, program)
+        return make_engine(self.engine, program, self.likelihood, self.dtype, priors, self.devices)
 
     def _make_other(self, form: Form) -> Engine:
         """An engine for the same θ, and sequences of another length."""
@@ -235,7 +243,7 @@ class Network:
         )
         if dict(program.parameters) != shapes:
             raise ValueError(f"θ is for examples of shape {self.program.form.shape}")
-        return make_engine(self.engine, program, self._likelihood_for(form), self.dtype)
+        return make_engine(self.engine, program, self._likelihood_for(form), self.dtype, devices=self.devices)
 
     def _steps_given(self, form: Form) -> int:
         """How many steps the last hidden value has, so that there may be a y at each; 0 where it is no sequence."""
@@ -443,7 +451,7 @@ class Network:
         )
         if checkpoint is None:
             return fitting(checkpoints=None)
-        with Checkpoints(checkpoint, every).locked() as checkpoints:
+        with Checkpoints(checkpoint, every, is_first(self.devices)).locked() as checkpoints:
             return fitting(checkpoints=checkpoints)
 
     def predict_proba(self, X: Any, *, lengths: Any = None, threads: int | None = None) -> Any:
@@ -810,6 +818,8 @@ class Network:
         engine = self._built() if self._is_built else None
         state = {name: value for name, value in self.__dict__.items() if name not in ("_engine", "_later", "_others")}
         state["_pool_size"], state["_last_call"] = None, ("", "", "")
+        if not isinstance(self.devices, str):
+            state["devices"] = None  # a mesh is of this process
         state["_position"] = position = replace(self._position)  # copy.copy, too, gives a network of its own
         if engine is not None:
             names = places(engine.program, position.optimizer, position.averaged)

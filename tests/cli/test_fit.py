@@ -467,3 +467,23 @@ def test_a_picture_that_fails_does_not_take_the_model_away(
         in run("fit", table, "--target", "let", "--out", out, "--pictures", tmp_path / "p", *QUICK, code=1).err
     )
     ll.load(out)
+
+
+def test_an_engine_that_is_not_there(run: Any, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("likeliest.engines.find_spec", lambda name: None)
+    said = run("fit", table, "--target", "let", "--engine", "jax", code=1).err
+    assert 'engine: "jax" needs JAX, which is not installed: pip install "likeliest[jax]"' in said
+    assert "devices: they are for" in run("fit", table, "--target", "let", "--devices", "all", code=2).err
+
+
+@pytest.mark.slow
+def test_a_fit_on_jax(run: Any, table: Path, tmp_path: Path) -> None:
+    pytest.importorskip("jax")
+    out, other = tmp_path / "jax.likeliest", tmp_path / "native.likeliest"
+    arguments = ("fit", table, "--target", "let", *QUICK, "--out")
+    run(*arguments, out, "--engine", "jax", "--devices", "all")
+    run(*arguments, other)
+    mine, expected = (pl.read_csv(run("predict", one, table).out.encode()) for one in (out, other))
+    for name in expected.columns:
+        if expected[name].dtype.is_float():
+            np.testing.assert_allclose(mine[name], expected[name], rtol=1e-2, atol=1e-2)

@@ -23,7 +23,10 @@ from likeliest import threads
 distributed = pytest.importorskip("distributed")
 
 # Dask itself warns of sockets and loops that it leaves to the garbage collector.
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("default", "ignore:Port 8787", "ignore::ResourceWarning"),  # which are Dask's own
+]
 
 RNG = np.random.default_rng(0)
 N = 300

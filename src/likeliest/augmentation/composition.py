@@ -48,27 +48,31 @@ class Composition:
         """Those that change each example by itself, with their places in the list."""
         return [(k, part) for k, part in enumerate(self.augmentations) if isinstance(part, Part)]
 
-    def forward(self, x: Array, seed: int, t: int) -> Array:
-        """The examples of a minibatch, each changed by itself, at step t: (n, ...) -> (n, ...)."""
+    def forward(self, x: Array, seed: int, t: int, first: int = 0) -> Array:
+        """The examples of a minibatch, from its row ``first`` on, each changed by itself at step t: (n, ...) alike."""
         n = len(x)
         images = np.asarray(x, np.float64).reshape(n, *self.shape)
         maps, displacements = identities(n), None
-        keys = {k: random.stream(seed, random.AUGMENTATION, k, t) for k, _ in self.parts}
+
+        def words(k: int, numbers: int) -> Any:
+            """So many random words for each example."""
+            return random.words(random.stream(seed, random.AUGMENTATION, k, t), (n, numbers), first)
+
         for k, part in self.parts:
             if isinstance(part, Affine):
-                own = part.maps(random.words(keys[k], (n, part.numbers)), self.axes)
+                own = part.maps(words(k, part.numbers), self.axes)
                 # source = A (A' place + b') + b
                 shift = maps[:, :, :2] @ own[:, :, 2:] + maps[:, :, 2:]
                 maps = np.concatenate([maps[:, :, :2] @ own[:, :, :2], shift], axis=2)
             elif isinstance(part, Elastic):
-                words = random.words(keys[k], (n, 2 * self.shape[0] * self.shape[1]))
-                own = part.displacements(words.reshape(n, 2, *self.shape[:2]), self.axes)
+                places = words(k, 2 * self.shape[0] * self.shape[1]).reshape(n, 2, *self.shape[:2])
+                own = part.displacements(places, self.axes)
                 displacements = own if displacements is None else displacements + own
         if any(isinstance(part, Affine | Elastic) for _, part in self.parts):
             images = resample(images, maps, displacements, self.fill)
         for k, part in self.parts:
             if isinstance(part, Cutout):
-                images = part.cover(images, random.words(keys[k], (n, 2)), self.axes)
+                images = part.cover(images, words(k, 2), self.axes)
         return np.asarray(images.reshape(x.shape), x.dtype)
 
     def shares(self, seed: int, t: int, bounds: npt.NDArray[np.int64]) -> npt.NDArray[np.float64] | None:

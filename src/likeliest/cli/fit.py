@@ -22,7 +22,7 @@ from likeliest.cli.reading import read
 from likeliest.cli.splitting import held_out
 from likeliest.cli.targets import CLASSIFICATION, Target, find_target, read_target, task_of, with_label_column
 from likeliest.cli.terminal import Terminal
-from likeliest.engines import check_engine
+from likeliest.engines import check_devices, check_engine
 from likeliest.threads import resolve_threads
 
 
@@ -88,6 +88,7 @@ def _check(choices: FitChoices) -> None:
         inputs = (choices.data,) if choices.test_file is None else (choices.data, choices.test_file)
         check_output(choices.out, choices.force, inputs)
     check_engine(choices.engine)
+    check_devices(choices.engine, choices.devices)
     if choices.pictures is not None:
         need_matplotlib()
     if choices.folds and choices.test_file is not None:

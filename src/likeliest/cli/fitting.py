@@ -59,6 +59,7 @@ def make(choices: FitChoices, task: str, X: Any) -> Classifier | Regressor:
         "random_state": choices.seed,
         "n_jobs": choices.threads,
         "engine": choices.engine,
+        "devices": choices.devices,
         "verbose": False if choices.quiet or choices.json else "auto",
     }
     hidden = (64, 64) if choices.hidden is None else choices.hidden

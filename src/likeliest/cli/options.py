@@ -374,6 +374,15 @@ Engine = Annotated[
         help="What computes: native, jax (for GPUs and TPUs) or reference (NumPy).",
     ),
 ]
+Devices = Annotated[
+    str | None,
+    typer.Option(
+        "--devices",
+        metavar="all",
+        callback=_word(("all",)),
+        help="With --engine jax: all devices of this computer, each of which takes a part of every minibatch.",
+    ),
+]
 Keep = Annotated[
     list[str] | None, typer.Option("--keep", metavar="COLUMN", help="Use a column that would be left out.")
 ]
@@ -451,6 +460,7 @@ class FitChoices:
     hidden: tuple[int, ...] | None = None
     activation: str = "gelu"
     engine: str = "native"
+    devices: str | None = None
     epochs: int | None = None
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -37,10 +38,51 @@ def check_engine(engine: Any, dtype: Any = "float32") -> str:
     return name
 
 
+def check_devices(engine: str, devices: Any) -> None:
+    """A ValueError unless ``devices`` is None, or for the JAX engine "all" or a mesh of JAX's."""
+    if devices is None:
+        return
+    if engine != "jax":
+        raise ValueError(f'devices: they are for engine="jax" only, found engine={engine!r}; leave devices out')
+    if not isinstance(devices, str):
+        from likeliest.engines.devices import is_mesh
+
+        if is_mesh(devices):
+            return
+    if not isinstance(devices, str) or devices != "all":
+        raise ValueError(f'devices: expected "all", a jax.sharding.Mesh, or None for one; found {devices!r}')
+
+
+def is_first(devices: Any) -> bool:
+    """Whether this process speaks and writes files, of those that have some of the devices."""
+    if devices is None:
+        return True
+    from likeliest.engines.devices import process_index
+
+    return process_index() == 0
+
+
+def drawn_seed(devices: Any) -> int:
+    """A seed of 32 random bits, the same in all processes that have some of the devices."""
+    seed = secrets.randbits(32)
+    if devices is None:
+        return seed
+    from likeliest.engines.devices import devices_of
+
+    return int(devices_of(devices, 0, 0).of_processes(seed)[0])
+
+
 def make_engine(
-    name: str, program: Program, likelihood: Likelihood, dtype: str, priors: Mapping[str, Prior] | None = None
+    name: str,
+    program: Program,
+    likelihood: Likelihood,
+    dtype: str,
+    priors: Mapping[str, Prior] | None = None,
+    devices: Any = None,
 ) -> Engine:
     """The engine of that name, holding θ = 0; ``priors`` are those of single parameters, by name.
+
+    ``devices`` are those of JAX, on which it is to be.
 
     Raises
     ------
@@ -54,10 +96,20 @@ def make_engine(
     if name == "jax":
         from likeliest.engines.jax import Jax
 
-        return Jax(program, likelihood, dtype, priors or {})
+        return Jax(program, likelihood, dtype, priors or {}, devices)
     from likeliest.engines.reference import Reference
 
     return Reference(program, likelihood, dtype, priors or {})
 
 
-__all__ = ["DTYPES", "ENGINES", "Engine", "check_engine", "kept_in", "make_engine"]
+__all__ = [
+    "DTYPES",
+    "ENGINES",
+    "Engine",
+    "check_devices",
+    "check_engine",
+    "drawn_seed",
+    "is_first",
+    "kept_in",
+    "make_engine",
+]

@@ -59,7 +59,8 @@ class Engine(Protocol):
     """Holds θ and the optimizer's state, and runs the program on data.
 
     X is (n, *input_shape) of any real dtype and layout, y (n,) or (n, targets) as the likelihood's ``check`` returned
-    it, w (n,) weights or None for ones. An engine that knows ``carries`` says so by ``carries_states = True``.
+    it, w (n,) weights or None for ones. An engine that knows ``carries`` says so by ``carries_states = True``;
+    one that several processes have together has a method for `of_processes`.
     """
 
     program: Program
@@ -116,3 +117,9 @@ class Engine(Protocol):
 
     def probabilities(self, X: Array, threads: int) -> Array:
         """P(Y = k | x): (n, classes)."""
+
+
+def of_processes(engine: Engine, *values: float) -> npt.NDArray[np.float64]:
+    """What each of the processes that fit one network together has for some numbers: (processes, len(values))."""
+    of_all = getattr(engine, "of_processes", np.atleast_2d)
+    return np.asarray(of_all(np.array(values, np.float64)))

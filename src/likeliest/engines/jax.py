@@ -7,7 +7,6 @@ and a minibatch, with θ by name.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -26,6 +25,7 @@ from jax import lax
 from likeliest import random
 from likeliest.engines.base import AVERAGE, Array, Chunk, Terms, kept_in
 from likeliest.engines.cache import cache_folder
+from likeliest.engines.devices import Devices, devices_of, resident_bytes
 from likeliest.engines.finite import first_non_finite
 from likeliest.likelihoods import Likelihood
 from likeliest.likelihoods.base import has_score_on, score_on
@@ -177,7 +177,10 @@ class Batch(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """The minibatches of a loop, (steps, ...) each: which rows of the data, and the rest of `Batch`."""
+    """The minibatches of a loop, (steps, ...) each: which rows of the data, and the rest of `Batch`.
+
+    ``order`` is None where the data are the rows of each step: (steps, m, ...).
+    """
 
     order: Any
     count: Any
@@ -199,8 +202,10 @@ class Climb(NamedTuple):
 class Model:
     """The pure functions of a network, from θ by name; compiled when they are first called."""
 
-    def __init__(self, program: Program, likelihood: Likelihood, dtype: str, priors: Mapping[str, Prior]) -> None:
-        self.program, self.likelihood, self.priors = program, likelihood, dict(priors)
+    def __init__(
+        self, program: Program, likelihood: Likelihood, dtype: str, priors: Mapping[str, Prior], devices: Devices
+    ) -> None:
+        self.program, self.likelihood, self.priors, self.devices = program, likelihood, dict(priors), devices
         self.dtype = np.dtype(kept_in(dtype))
         self.compute = jnp.dtype(dtype)
         self.noisy = [k for k, step in enumerate(program.steps) if hasattr(OPERATIONS[step.operation], "draw")]
@@ -260,7 +265,7 @@ class Model:
         def LL(learned: Values) -> Any:
             return (w * log_prob_of(self.likelihood, self._output({**theta, **learned}, x), y)).sum()
 
-        gradient: Values = jax.grad(LL)(self.learned(theta))
+        gradient: Values = self.devices.kept(jax.grad(LL)(self.learned(theta)))
         return gradient
 
     def learned(self, theta: Values) -> Values:
@@ -342,7 +347,7 @@ class Model:
         kept = jax.tree.map(
             lambda new, old: jnp.where(good, new, old).astype(old.dtype), Learner(theta, after.state, averages), learner
         )
-        return kept, total, good
+        return self.devices.kept(kept), *self.devices.everywhere((total, good))
 
     @lru_cache(maxsize=16)  # noqa: B019 (a model lives as long as its compiled functions)
     def loop(self, optimizer: Optimizer, clips: bool) -> Callable[..., Any]:
@@ -364,23 +369,27 @@ class Model:
         many: Any,
         climb: Climb,
     ) -> tuple[Learner, Any, Any, Any]:
-        """The first ``many`` of the steps, while all goes well.
+        """The first ``many`` of the steps, while all goes well, on X, y and perhaps w.
 
         Returns the learner after them, whether all went well, how many were taken and Σ_i w_i log P of each.
         """
-        X, y, weights = data
-        m = steps.order.shape[1]
 
-        def take(values: Any, rows: Any) -> Any:
-            return values.at[rows].get(mode="promise_in_bounds")
+        def at_step(tree: Any, k: Any) -> Any:
+            return jax.tree.map(lambda each: lax.dynamic_index_in_dim(each, k, keepdims=False), tree)
 
         def body(loop: tuple[Any, Any, Learner, Any]) -> tuple[Any, Any, Learner, Any]:
             k, _, learner, totals = loop
-            at = jax.tree.map(lambda each: lax.dynamic_index_in_dim(each, k, keepdims=False), steps)
-            w = (jnp.arange(m) < at.count).astype(self.dtype)
+            at = at_step(steps, k)
+            if at.order is None:
+                x, y, weights = at_step(data, k)
+            else:
+                rows = self.devices.spread(at.order)
+                x, y, weights = jax.tree.map(lambda each: each.at[rows].get(mode="promise_in_bounds"), data)
+            w = (jnp.arange(len(y)) < at.count).astype(self.dtype)
             if weights is not None:
-                w = w * take(weights, at.order)
-            batch = Batch(take(X, at.order), take(y, at.order), w, at.count.astype(self.dtype), *at[2:])
+                w = w * weights
+            x, y, w, shares = self.devices.spread((x, y, w, at.shares))
+            batch = Batch(x, y, w, at.count.astype(self.dtype), shares, *at[3:])
             learner, total, good = self.step(optimizer, clips, learner, batch, climb)
             return k + 1, good, learner, totals.at[k].set(total)
 
@@ -428,17 +437,21 @@ scored.defvjp(_scored_forward, _scored_backward)
 
 
 @lru_cache(maxsize=64)
-def shared_model(program: str, likelihood: Likelihood, dtype: str, priors: tuple[tuple[str, Prior], ...]) -> Model:
+def shared_model(
+    program: str, likelihood: Likelihood, dtype: str, priors: tuple[tuple[str, Prior], ...], devices: Devices
+) -> Model:
     """The same functions for networks that are alike, so that they are compiled once."""
-    return Model(Program.from_json(program), likelihood, dtype, dict(priors))
+    return Model(Program.from_json(program), likelihood, dtype, dict(priors), devices)
 
 
-def model_of(program: Program, likelihood: Likelihood, dtype: str, priors: Mapping[str, Prior]) -> Model:
+def model_of(
+    program: Program, likelihood: Likelihood, dtype: str, priors: Mapping[str, Prior], devices: Devices
+) -> Model:
     """The functions of a network."""
     try:
-        return shared_model(program.to_json(), likelihood, dtype, tuple(priors.items()))
+        return shared_model(program.to_json(), likelihood, dtype, tuple(priors.items()), devices)
     except TypeError:  # a likelihood that has no hash
-        return Model(program, likelihood, dtype, priors)
+        return Model(program, likelihood, dtype, priors, devices)
 
 
 @contextmanager
@@ -461,14 +474,22 @@ def exact_products() -> AbstractContextManager[Any]:
 
 
 class Jax:
-    """Holds θ as arrays of JAX by name, on its default device."""
+    """Holds θ as arrays of JAX by name, on its default device or on those it is told of."""
 
-    def __init__(self, program: Program, likelihood: Likelihood, dtype: str, priors: Mapping[str, Prior]) -> None:
+    def __init__(
+        self,
+        program: Program,
+        likelihood: Likelihood,
+        dtype: str,
+        priors: Mapping[str, Prior],
+        devices: Any = None,
+    ) -> None:
         use_cache()
         self.program, self.likelihood, self.dtype = program, likelihood, np.dtype(kept_in(dtype))
-        self._model = model_of(program, likelihood, dtype, priors)
+        self._devices = devices_of(devices, program.size, self.dtype.itemsize)
+        self._model = model_of(program, likelihood, dtype, priors, self._devices)
         with precision(self.dtype):
-            theta = {name: jnp.zeros(shape, self.dtype) for name, shape in program.parameters.items()}
+            theta = {name: self._zeros(shape) for name, shape in program.parameters.items()}
         self._now = Learner(theta, {}, {})
         self._kept = self._now
         self._shared = True  # whether arrays of what is now are also in what is kept, so that none may be given away
@@ -479,14 +500,16 @@ class Jax:
     def get(self, name: str, slot: int = 0) -> Array:
         """A copy of one parameter, of the optimizer's state for it (slots 1, 2, ...), or of its average."""
         now = self._now
-        if slot == AVERAGE:
-            return np.array(now.averages[name])
-        return np.array(now.state[name][slot - 1] if slot else now.theta[name])
+        found = now.averages[name] if slot == AVERAGE else now.state[name][slot - 1] if slot else now.theta[name]
+        return np.array(self._devices.numbers(found))
+
+    def _zeros(self, shape: tuple[int, ...]) -> Any:
+        return self._devices.parameter(np.zeros(shape, self.dtype))
 
     def set(self, name: str, value: Array, slot: int = 0) -> None:
         """Replaces one parameter, the optimizer's state for it, or its average."""
         with precision(self.dtype):
-            new = jnp.array(np.array(value, self.dtype))  # a copy, which is not the caller's memory
+            new = self._devices.parameter(np.asarray(value, self.dtype))
         now = self._now
         if slot == AVERAGE:
             self._now = now._replace(averages={**now.averages, name: new})
@@ -506,13 +529,20 @@ class Jax:
 
     def first_non_finite(self, X: Array, threads: int) -> tuple[int, int] | None:
         """The row and the column (of the flattened example) of the first NaN or infinity in X, if there is one."""
-        return first_non_finite(X, self.dtype)
+        own = slice(None)
+        if self._devices.several:  # each process reads a part
+            count, index = jax.process_count(), jax.process_index()
+            own = slice(len(X) * index // count, len(X) * (index + 1) // count)
+        found = first_non_finite(X[own], self.dtype)
+        place = (np.inf, 0) if found is None else (found[0] + (own.start or 0), found[1])
+        row, column = min(map(tuple, self._devices.of_processes(place)))
+        return None if math.isinf(row) else (int(row), int(column))
 
     def start(self, optimizer: Optimizer) -> None:
         """Takes an optimizer, with its state before the first step."""
         with precision(self.dtype):
             theta = self._now.theta
-            state = {n: tuple(jnp.zeros_like(v) for _ in range(optimizer.slots)) for n, v in theta.items()}
+            state = {n: tuple(self._zeros(v.shape) for _ in range(optimizer.slots)) for n, v in theta.items()}
         self._optimizer, self._now = optimizer, self._now._replace(state=state)
 
     def average(self, wanted: bool) -> None:
@@ -541,20 +571,21 @@ class Jax:
         loop = self._model.loop(optimizer, terms.clip_norm < math.inf)
         with precision(self.dtype):
             pieces = self._loops(X, y, w, chunk, t, rate, terms)
-            now, alive = _copies(self._now) if self._shared else self._now, jnp.array(True)
+            now, alive = _copies(self._now) if self._shared else self._now, np.bool_(True)
             self._shared = False
             climb = Climb(*(self.dtype.type(one) for one in (terms.prior_scale, terms.clip_norm, floor)))
             seen = []
-            for data, steps, many in pieces:
-                now, alive, taken, totals = loop(now, alive, data, steps, np.int32(many), climb)
-                self._now = now
-                seen.append((taken, totals))
-            return np.concatenate([np.asarray(totals, np.float64)[: int(taken)] for taken, totals in seen])
+            with self._devices.watched():
+                for data, steps, many in pieces:
+                    now, alive, taken, totals = loop(now, alive, data, steps, np.int32(many), climb)
+                    self._now = now
+                    seen.append((taken, totals))
+                return np.concatenate([np.asarray(totals, np.float64)[: int(taken)] for taken, totals in seen])
 
     def _resident(self, X: Array, y: Array, w: Array | None) -> tuple[Any, Any, Any]:
         """The arrays on the device, where they stay until the fit is over."""
         if self._data is None or any(one is not old for one, old in zip((X, y, w), self._data, strict=False)):
-            on_device = tuple(None if one is None else jnp.asarray(one) for one in self._arrays(X, y, w))
+            on_device = jax.tree.map(self._devices.whole, self._arrays(X, y, w))
             self._data = X, y, w, on_device
         found: tuple[Any, Any, Any] = self._data[3]
         return found
@@ -577,10 +608,10 @@ class Jax:
     ) -> Iterator[tuple[tuple[Any, Any, Any], Steps, int]]:
         """The steps of a chunk: loops on data that are on the device, or on some rows at a time, gathered meanwhile."""
         augmentation = terms.augmentation
-        if streams(X) or (augmentation is not None and augmentation.parts):
+        if self._streams(X) or (augmentation is not None and augmentation.parts):
             self._data = None
             yield from ahead(
-                (self._gathered(X, y, w, steps, many, terms, at), _in_a_row(steps), many)
+                (self._gathered(X, y, w, steps, terms, at), steps._replace(order=None), many)
                 for steps, many, at in self._steps(chunk, t, rate, terms, _room(X))
             )
             return
@@ -588,31 +619,62 @@ class Jax:
         for steps, many, _ in self._steps(chunk, t, rate, terms, ROWS_IN_A_LOOP):
             yield data, steps, many
 
+    def _streams(self, X: Array) -> bool:
+        """Whether X stays where it is: it would fill the device, is in a file, or is for several to read."""
+        base: Any = X
+        while base is not None and not isinstance(base, np.memmap):
+            base = getattr(base, "base", None)
+        return base is not None or self._devices.several or X.nbytes > resident_bytes()
+
     def _gathered(
-        self, X: Array, y: Array, w: Array | None, steps: Steps, many: int, terms: Terms, t: int
-    ) -> tuple[Array, Array, Array | None]:
-        """The rows of some steps, the first of which is step t, one after the other, as training is to see them."""
-        rows = steps.order.reshape(-1)
-        x, targets, weights = self._arrays(X[rows], y[rows], None if w is None else w[rows])
-        if terms.augmentation is not None and terms.augmentation.parts:
-            x = x.astype(self.dtype)
-            m = steps.order.shape[1]
-            for k in range(many):
-                own = slice(k * m, k * m + int(steps.count[k]))
-                x[own] = terms.augmentation.forward(x[own], terms.seed, t + k)
-        return x, targets, weights
+        self, X: Array, y: Array, w: Array | None, steps: Steps, terms: Terms, t: int
+    ) -> tuple[Any, Any, Any]:
+        """The rows of some steps, the first of which is step t, as training is to see them: (steps, m, ...) each.
+
+        Of these, a process reads the ones that its own devices take.
+        """
+        length, m = steps.order.shape
+        augmentation = terms.augmentation
+
+        def examples(own: slice) -> Array:
+            rows = steps.order[:, own]
+            x = self._numbers(X[rows.reshape(-1)]).reshape(*rows.shape, *X.shape[1:])
+            if augmentation is not None and augmentation.parts:
+                x = x.astype(self.dtype)
+                begin, end, _ = own.indices(m)
+                for k, count in enumerate(steps.count):  # 0 in those that are there to fill the loop up
+                    some = x[k, : max(0, min(end, int(count)) - begin)]
+                    if len(some):
+                        some[...] = augmentation.forward(some, terms.seed, t + k, begin)
+            return x
+
+        def targets(own: slice) -> Array:
+            return self._targets(y[steps.order[:, own]])
+
+        def weights(own: slice) -> Array:
+            assert w is not None
+            return np.asarray(w[steps.order[:, own]], self.dtype)
+
+        with precision(self.dtype):  # which is a matter of threads, and this is done on another
+            rows = self._devices.rows
+            return (
+                rows(examples, (length, m, *X.shape[1:]), 1),
+                rows(targets, (length, m, *y.shape[1:]), 1),
+                None if w is None else rows(weights, (length, m), 1),
+            )
 
     def _steps(self, chunk: Chunk, t: int, rate: float, terms: Terms, room: int) -> Iterator[tuple[Steps, int, int]]:
         """The steps of a chunk in loops of one shape, so that one program serves; how many are in each, and its first.
 
-        Minibatches are filled up to the same number of rows, with copies of their last row of weight 0. Not where
-        an operation looks at all rows of a minibatch: those of a size are together then.
+        Minibatches are filled up to the same number of rows, as many for every device, with copies of their last row
+        of weight 0. Not where an operation looks at all rows of a minibatch: those of a size are together then.
         """
         sizes = np.diff(chunk.bounds)
         if self._model.observing:
             ends = [0, *(np.flatnonzero(np.diff(sizes)) + 1), len(sizes)]
         else:
-            self._rows, ends = max(self._rows, int(sizes.max())), [0, len(sizes)]
+            most, count = int(sizes.max()), self._devices.count
+            self._rows, ends = max(self._rows, -(-most // count) * count), [0, len(sizes)]
         keys, dtype = self._keys(t + np.arange(len(sizes), dtype=np.uint64), terms), self.dtype
         shares = None if terms.augmentation is None else terms.augmentation.shares(terms.seed, t, chunk.bounds)
         for begin, end in pairwise(ends):
@@ -661,12 +723,12 @@ class Jax:
         y, w = self._targets(y), np.ones(len(y), self.dtype) if w is None else np.asarray(w, self.dtype)
         total = {name: np.zeros(shape, self.dtype) for name, shape in self.program.parameters.items()}
         with precision(self.dtype):
-            for block, rows in self._blocks(len(X)):
-                weights = np.where(rows < block.stop, w[np.minimum(rows, block.stop - 1)], 0).astype(self.dtype)
-                places = np.minimum(rows, block.stop - 1)
-                g = self._model.gradient(self._now.theta, self._numbers(X[places]), y[places], weights)
+            for block, places in self._blocks(len(X)):
+                counts = np.arange(len(places)) < block.stop - block.start
+                weights = np.where(counts, w[places], 0).astype(self.dtype)
+                g = self._model.gradient(self._now.theta, *self._block(places, X, y), weights)
                 for name, value in g.items():
-                    total[name] += np.asarray(value)
+                    total[name] += self._devices.numbers(value)
         return total
 
     def output(self, X: Array, threads: int) -> Array:
@@ -681,47 +743,39 @@ class Jax:
         """What a function gives for every example, a block of them at a time."""
         made = []
         with precision(self.dtype):
-            for block, rows in self._blocks(len(X)):
-                places = np.minimum(rows, block.stop - 1)
-                values = run(self._now.theta, self._numbers(X[places]), *(one[places] for one in others))
-                made.append(np.asarray(values)[: block.stop - block.start])
+            for block, places in self._blocks(len(X)):
+                values = run(self._now.theta, *self._block(places, X, *others))
+                made.append(self._devices.numbers(values)[: block.stop - block.start])
         return made[0].copy() if len(made) == 1 else np.concatenate(made)
 
-    def _blocks(self, n: int) -> Iterator[tuple[slice, Array]]:
-        """Blocks of n examples, and their rows with some more after their end: a power of two, so that few programs do.
+    def _block(self, places: Array, X: Array, *others: Array) -> list[Any]:
+        """The rows at some places of X, in numbers that the device has, and of other arrays."""
+        rows = self._devices.rows
+        return [
+            rows(lambda own: self._numbers(X[places[own]]), (len(places), *X.shape[1:])),
+            *(rows(partial(_at, one, places), (len(places), *one.shape[1:])) for one in others),
+        ]
 
-        Of no examples, one block of none.
+    def _blocks(self, n: int) -> Iterator[tuple[slice, Array]]:
+        """Blocks of n examples, and their rows with the last one again and again after their end.
+
+        Together they are a power of two, so that few programs do, and as many for every device. Of no examples, one
+        block of none.
         """
         most = 1 << max(0, (BLOCK // max(1, math.prod(self.program.input_shape))).bit_length() - 1)
         for first in range(0, max(n, 1), most):
             last = min(n, first + most)
-            size = last - first
-            yield slice(first, last), np.arange(first, first + (1 << (size - 1).bit_length() if size else 0))
+            size, count = last - first, self._devices.count
+            filled = -(-(1 << (size - 1).bit_length()) // count) * count if size else 0
+            yield slice(first, last), np.minimum(np.arange(first, first + filled), last - 1)
+
+    def of_processes(self, value: Any) -> npt.NDArray[np.float64]:
+        """What each process has for a number or a few: (processes, ...)."""
+        return self._devices.of_processes(value)
 
 
-def streams(X: Array) -> bool:
-    """Whether X is not to be on the device as a whole: it is in a file, or would fill the device."""
-    base: Any = X
-    while base is not None:
-        if isinstance(base, np.memmap):
-            return True
-        base = getattr(base, "base", None)
-    return X.nbytes > resident_bytes()
-
-
-@lru_cache(maxsize=1)
-def resident_bytes() -> int:
-    """How large data may be to be kept on the device: LIKELIEST_JAX_RESIDENT_BYTES, or half of the device's memory."""
-    if given := os.environ.get("LIKELIEST_JAX_RESIDENT_BYTES"):
-        if not given.isdigit():
-            raise ValueError(f"LIKELIEST_JAX_RESIDENT_BYTES: expected a number of bytes, found {given!r}")
-        return int(given)
-    found = jax.local_devices()[0].memory_stats() or {}
-    if "bytes_limit" in found:
-        return int(found["bytes_limit"]) // 2
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    return 1 << 32
+def _at(array: Array, places: Array, own: slice) -> Array:
+    return array[places[own]]
 
 
 def ahead(pieces: Iterator[Any]) -> Iterator[Any]:
@@ -736,11 +790,6 @@ def ahead(pieces: Iterator[Any]) -> Iterator[Any]:
 def _room(X: Array) -> int:
     """How many rows of X are gathered at a time."""
     return max(1, min(ROWS_IN_A_LOOP, GATHERED // max(1, X[:1].nbytes)))
-
-
-def _in_a_row(steps: Steps) -> Steps:
-    """The same steps on rows that stand in their order."""
-    return steps._replace(order=np.arange(steps.order.size, dtype=np.int32).reshape(steps.order.shape))
 
 
 def _copies(tree: Any) -> Any:

@@ -64,6 +64,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
     random_state: Any
     n_jobs: Any
     engine: str
+    devices: Any
     dtype: Any
     verbose: Any
 
@@ -226,6 +227,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             prior=network.prior,
             initializer=network.initializer,
             engine=network.engine,
+            devices=network.devices,
             dtype=network.dtype,
         )
         try:
@@ -360,6 +362,7 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
             prior=prior,
             initializer={"output": "zeros"},
             engine=self.engine,
+            devices=self.devices,
             dtype=recipe.dtype,
         )
 
@@ -574,6 +577,10 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "network_")
+
+    def __getstate__(self) -> Any:
+        state = super().__getstate__()
+        return state if isinstance(self.devices, str) else {**state, "devices": None}  # a mesh is of this process
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -88,6 +88,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         Whether to show progress.
     augment : list of Augmentation, optional
         How images are changed at random in training, such as ``[Shift(2), Rotate(15)]``: `likeliest.augmentation`.
+    devices : "all" or jax.sharding.Mesh, optional
+        For ``engine="jax"``: several that take a part of each minibatch; see `Network`.
 
     Attributes
     ----------
@@ -152,6 +154,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         dtype: Any = None,
         verbose: Any = False,
         augment: Any = None,
+        devices: Any = None,
     ) -> None:
         self.hidden = hidden
         self.activation = activation
@@ -180,6 +183,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         self.dtype = dtype
         self.verbose = verbose
         self.augment = augment
+        self.devices = devices
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
         """One pass over these examples, from where the last one stopped; the optimizer keeps its state.

@@ -87,6 +87,8 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         Whether to show progress.
     augment : list of Augmentation, optional
         How images are changed at random in training, such as ``[Shift(2), Rotate(15)]``: `likeliest.augmentation`.
+    devices : "all" or jax.sharding.Mesh, optional
+        For ``engine="jax"``: several that take a part of each minibatch; see `Network`.
 
     Attributes
     ----------
@@ -150,6 +152,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         dtype: Any = None,
         verbose: Any = False,
         augment: Any = None,
+        devices: Any = None,
     ) -> None:
         self.hidden = hidden
         self.activation = activation
@@ -176,6 +179,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         self.dtype = dtype
         self.verbose = verbose
         self.augment = augment
+        self.devices = devices
 
     def _read_targets(
         self, y: Any, weights: Array | None, recipe: Recipe | None, reset: bool

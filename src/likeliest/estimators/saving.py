@@ -47,13 +47,12 @@ def describe(estimator: Any) -> dict[str, Any]:
         )
     check_is_fitted(estimator, msg="This %(name)s has nothing to save yet: call fit(X, y) first.")
     check_settings(estimator)
-    settings = estimator.get_params(deep=False)
     fitted = {name: getattr(estimator, name) for name in (*OF_ANY, *OF_KIND[kind])}
     fitted |= {name: getattr(estimator, name) for name in OPTIONAL if hasattr(estimator, name)}
     history = encode_history(fitted.pop("history_"))
     return {
         "kind": kind.__name__,
-        "settings": {name: encode(value, name) for name, value in settings.items()},
+        "settings": _encoded(estimator),
         "fitted": {**{name: encode(value, name) for name, value in fitted.items()}, "history_": history},
         "requests": _requests(estimator),
     }
@@ -112,7 +111,7 @@ def describe_ensemble(ensemble: Any) -> dict[str, Any]:
         "settings": {name: encode(value, name) for name, value in settings.items()},
         "estimator": {
             "kind": type(template).__name__,
-            "settings": {name: encode(value, name) for name, value in template.get_params(deep=False).items()},
+            "settings": _encoded(template),
             "requests": _requests(template),
         },
         "requests": _requests(ensemble),
@@ -151,6 +150,11 @@ def _request(estimator: Any, requests: Mapping[str, Any]) -> None:
             if method not in METHODS:
                 raise ValueError(f"requests: found {method}")
             getattr(estimator, f"set_{method}_request")(**wanted)
+
+
+def _encoded(estimator: Any) -> dict[str, Any]:
+    """The settings as JSON, without where it computes, which is a matter of the computer that it is on."""
+    return {name: encode(value, name) for name, value in estimator.get_params(deep=False).items() if name != "devices"}
 
 
 def _requests(estimator: Any) -> dict[str, dict[str, Any]]:

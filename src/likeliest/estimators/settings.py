@@ -11,7 +11,7 @@ import numpy as np
 from likeliest import optimizers, schedules, structures
 from likeliest.augmentation import check as check_augment
 from likeliest.averaging import Averaging
-from likeliest.engines import ENGINES, check_engine
+from likeliest.engines import ENGINES, check_devices, check_engine
 from likeliest.layers import Dense, Layer
 from likeliest.likelihoods.smoothed import check_smoothing
 from likeliest.optimizers.base import check_fraction, check_positive
@@ -64,6 +64,7 @@ def check_settings(estimator: Any) -> None:
     if not isinstance(it.engine, str):
         raise ValueError(f"engine: expected one of {ENGINES}, found {it.engine!r}")
     check_engine(it.engine, "float32" if it.dtype is None else it.dtype)
+    check_devices(it.engine, it.devices)
     _check_n_jobs(it.n_jobs)
     check_seed(it.random_state)
 
