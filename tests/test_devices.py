@@ -151,7 +151,8 @@ def test_where_a_network_is_does_not_travel_with_it(tmp_path: Path) -> None:
 # Several processes ---------------------------------------------------------------------------------------------------
 
 WORKER = """
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 port, count, index, out, dtype, folder, pause = sys.argv[1:]
 count, index = int(count), int(index)
 import numpy as np
@@ -266,8 +267,8 @@ def test_processes_take_the_steps_of_one_and_read_their_share(fleet: Any, count:
     for name, value in several[0].items():
         if name != "read":
             assert all(np.array_equal(one[name], value) for one in several), name
-    # rows are filled up to as many for each device
-    assert max(int(one["read"]) for one in several) < 1.3 * int(alone["read"]) / count
+    # where it starts is looked at on the same rows by all, and rows are filled up to as many for each device
+    assert max(int(one["read"]) for one in several) < 1.5 * int(alone["read"]) / count
 
 
 @pytest.mark.slow

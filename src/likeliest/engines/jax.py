@@ -634,26 +634,33 @@ class Jax:
         Of these, a process reads the ones that its own devices take.
         """
         length, m = steps.order.shape
+        order = steps.order[: np.count_nonzero(steps.count)]  # without what fills the loop up
         augmentation = terms.augmentation
 
+        def gathered(values: Array, own: slice, read: Callable[[Array], Array]) -> Array:
+            rows = order[:, own]
+            found = read(values[rows.reshape(-1)])
+            whole = np.zeros((length, rows.shape[1], *values.shape[1:]), found.dtype)
+            whole[: len(order)] = found.reshape(*rows.shape, *values.shape[1:])
+            return whole
+
         def examples(own: slice) -> Array:
-            rows = steps.order[:, own]
-            x = self._numbers(X[rows.reshape(-1)]).reshape(*rows.shape, *X.shape[1:])
+            x = gathered(X, own, self._numbers)
             if augmentation is not None and augmentation.parts:
                 x = x.astype(self.dtype)
                 begin, end, _ = own.indices(m)
-                for k, count in enumerate(steps.count):  # 0 in those that are there to fill the loop up
+                for k, count in enumerate(steps.count[: len(order)]):
                     some = x[k, : max(0, min(end, int(count)) - begin)]
                     if len(some):
                         some[...] = augmentation.forward(some, terms.seed, t + k, begin)
             return x
 
         def targets(own: slice) -> Array:
-            return self._targets(y[steps.order[:, own]])
+            return gathered(y, own, self._targets)
 
         def weights(own: slice) -> Array:
             assert w is not None
-            return np.asarray(w[steps.order[:, own]], self.dtype)
+            return gathered(w, own, partial(np.asarray, dtype=self.dtype))
 
         with precision(self.dtype):  # which is a matter of threads, and this is done on another
             rows = self._devices.rows
