@@ -57,7 +57,9 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
-    arguments.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
+    arguments.add_argument(
+        "--peers", nargs="+", choices=PEERS, default=[one for one in PEERS if one != "likeliest-jax"]
+    )
     arguments.add_argument("--measure", nargs="+", choices=MEASUREMENTS, default=MEASUREMENTS)
     arguments.add_argument("--rounds", type=int, default=7, help="how often each peer is timed (default 7)")
     arguments.add_argument("--epochs", type=int, help="epochs in a row each time (default 10 for W1, 1 for W2)")

@@ -116,7 +116,7 @@ def test_the_native_module_is_imported_in_one_place() -> None:
         ("distributed", set()),
         ("joblib", set()),
         ("tensorboard", {"callbacks"}),
-        ("polars", {"cli"}),
+        ("polars", {"cli", "datasets"}),
         ("pyarrow", set()),
         ("PIL", {"cli"}),
     ],

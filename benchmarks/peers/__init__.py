@@ -10,6 +10,7 @@ from benchmarks.peers.base import Peer
 
 PEERS = {
     "likeliest": "likeliest_fit",
+    "likeliest-jax": "likeliest_jax",
     "pytorch": "pytorch",
     "pytorch-tuned": "pytorch_tuned",
     "pytorch-compile": "pytorch_compile",
@@ -22,7 +23,7 @@ PEERS = {
 QUICKER = {("keras", workload): "keras_on_torch" for workload in ("W3", "Conv3D", "Depthwise")}
 """The module of a peer for a workload where it is quicker than the one above."""
 
-DISTRIBUTIONS = {"pytorch": "torch", "pytorch-tuned": "torch", "pytorch-compile": "torch"}
+DISTRIBUTIONS = {"likeliest-jax": "likeliest", "pytorch": "torch", "pytorch-tuned": "torch", "pytorch-compile": "torch"}
 """The name under which a peer is installed, where that is not its name in the tables."""
 
 STREAMS = ("likeliest", "pytorch", "jax")

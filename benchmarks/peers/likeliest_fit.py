@@ -23,11 +23,13 @@ from benchmarks.workloads import Workload
 class Likeliest(Peer):
     """ll.Network on its native engine."""
 
+    engine = "native"
+
     def __init__(self, workload: Workload, inputs: X, labels: Y, threads: int) -> None:
         super().__init__(workload, inputs, labels, threads)
         self.inputs, self.labels, self.threads = inputs, labels, threads
         hidden = [likeliest_layer(layer, workload.axes) for layer in workload.layers[:-1]]
-        self.net = ll.Network(hidden, likelihood=likelihood(workload), initializer="glorot")
+        self.net = ll.Network(hidden, likelihood=likelihood(workload), initializer="glorot", engine=self.engine)
         self.optimizer = (
             ll.optimizers.GradientAscent(workload.learning_rate)
             if workload.optimizer == "gradient ascent"

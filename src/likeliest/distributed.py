@@ -124,6 +124,23 @@ def _own_address(coordinator_address: str | None) -> str:
         return socket.gethostname()
 
 
+def place() -> tuple[int, int]:
+    """Which of the processes this is, and how many there are: (0, 1) where none have joined."""
+    if not _places:
+        return 0, 1
+    import jax
+
+    return jax.process_index(), len(_places)
+
+
+def wait(what: str) -> None:
+    """Until all processes have come here."""
+    if _places:
+        from jax.experimental import multihost_utils
+
+        multihost_utils.sync_global_devices(what)
+
+
 def lost() -> str | None:
     """Which processes have died, as a sentence; None if all are there, or `initialize` was not called."""
     with ThreadPoolExecutor(32) as pool:
@@ -147,4 +164,4 @@ def _answers(place: Place) -> bool:
         return False
 
 
-__all__ = ["ProcessLostError", "initialize"]
+__all__ = ["ProcessLostError", "initialize", "place", "wait"]
