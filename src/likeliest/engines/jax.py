@@ -275,10 +275,10 @@ class Model:
     # A step -----------------------------------------------------------------------------------------------------------
 
     def score(self, theta: Values, batch: Batch) -> tuple[Any, Values, Values]:
-        """Σ_i w_i log P(y_i | x_i) of a minibatch as training has it, its gradient, and the values on the way."""
+        """Σ_i w_i log P(y_i | x_i) of a minibatch as training has it, its mean's gradient, and the values on the way."""
         likelihood = self.likelihood.training()
 
-        def LL(learned: Values) -> tuple[Any, Values]:
+        def LL(learned: Values) -> tuple[Any, tuple[Any, Values]]:
             values = self.forward({**theta, **learned}, batch.x, batch.keys)
             eta, shares, w = values[OUTPUT], batch.shares, batch.w
             if shares is None:
@@ -290,14 +290,15 @@ class Model:
                 total += (
                     jnp.where(counts, (1 - shares) * w[after], 0.0) * log_prob_of(likelihood, eta, batch.y[after])
                 ).sum()
-            return total, {name: values[name] for step in self.observing for name in step.inputs}
+            values = {name: values[name] for step in self.observing for name in step.inputs}
+            return total / batch.count, (total, values)
 
-        (total, values), gradient = jax.value_and_grad(LL, has_aux=True)(self.learned(theta))
+        (_, (total, values)), gradient = jax.value_and_grad(LL, has_aux=True)(self.learned(theta))
         return total, gradient, values
 
-    def objective(self, theta: Values, gradient: Values, count: Any, climb: Climb, clips: bool) -> Values:
+    def objective(self, theta: Values, gradient: Values, climb: Climb, clips: bool) -> Values:
         """The gradient of the objective: mean score of the minibatch, plus the priors', clipped."""
-        g = {name: value / count for name, value in gradient.items()}
+        g = dict(gradient)
         for name, prior in self.priors.items():
             slope = jax.grad(lambda value, prior=prior: prior.log_prob(xp, value).sum())(theta[name])
             g[name] = g[name] + climb.prior_scale * slope
@@ -312,8 +313,7 @@ class Model:
         theta, state, free = dict(learner.theta), dict(learner.state), optimizer.free()
         for name, slope in g.items():
             rule = optimizer if name in self.program.weights else free
-            after, state[name] = rule.update(theta[name], slope, state[name], batch.t, batch.factor, xp)
-            theta[name] = after
+            theta[name], state[name] = rule.update(theta[name], slope, state[name], batch.t, batch.factor, xp)
         for name, longest in self.program.max_norm.items():
             W = theta[name]
             norm = jnp.sqrt((W * W).reshape(-1, W.shape[-1]).sum(axis=0))
@@ -339,7 +339,7 @@ class Model:
             x = batch.x.astype(self.dtype)
             batch = batch._replace(x=share * x + (1 - share) * x[following(batch)])
         total, gradient, values = self.score(learner.theta, batch)
-        g = self.objective(learner.theta, gradient, batch.count, climb, clips)
+        g = self.objective(learner.theta, gradient, climb, clips)
         after = self.update(optimizer, learner, g, batch)
         theta = self.observe(after.theta, values)
         averages = {name: old + batch.rate * (theta[name] - old) for name, old in learner.averages.items()}
