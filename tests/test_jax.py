@@ -135,7 +135,8 @@ RUNS: dict[str, tuple[Any, dict[str, Any]]] = {
     "weights": (TANH, {"sample_weight": W}),
     "dropout": ((Dropout(0.2), *TANH, Dropout(0.5)), {}),
     "noise": ((GaussianNoise(0.3), *TANH), {}),
-    "batch norm": ((Dense(7), BatchNorm(), Dense(4, "relu")), {}),
+    # Not Adam, which would make steps of the rounding errors that are the gradient of a bias before it.
+    "batch norm": ((Dense(7), BatchNorm(), Dense(4, "relu")), {"optimizer": GradientAscent(0.1)}),
     "average": (TANH, {"averaging": EMA(0.9)}),
     "average, batch norm": ((*TANH, BatchNorm()), {"averaging": SWA(0.5)}),
     "clipping": (TANH, {"optimizer": GradientAscent(0.5), "clip_norm": 0.05, "prior": Normal(0.3)}),
