@@ -51,10 +51,10 @@ test: $(VENV)/.test test-native ## all tests
 test-fast: $(VENV)/.test ## the tests that take under two seconds each
 	@$(BIN)/python -m pytest -q $(PARALLEL) -m 'not slow'
 
-test-jax: $(VENV)/.test ## the tests of the JAX engine, with JAX
+test-jax: $(VENV)/.test ## the tests of the JAX engine and of many devices, with JAX
 	@echo "installing JAX"
 	@$(PIP) install -qq --group jax
-	@$(BIN)/python -m pytest -q $(PARALLEL) tests/test_jax.py
+	@$(BIN)/python -m pytest -q $(PARALLEL) tests/test_jax.py tests/test_devices.py
 
 test-native: $(VENV)/.build ## the C++ core by itself, on every instruction set of this processor
 	@echo "building and running the native tests"

@@ -136,7 +136,8 @@ def table(machine: Machine) -> None:
 # Measured ------------------------------------------------------------------------------------------------------------
 
 BATCH = 512
-SMALL, LARGE = 4, 1 << 22  # bytes, whose all-reduces give the delay and the bandwidth
+SMALL, LARGE = 1 << 12, 1 << 22  # bytes, whose all-reduces give the delay and the bandwidth
+TIMES = 25  # that they are done in a row
 
 
 class Measured(NamedTuple):
@@ -155,6 +156,8 @@ def child(port: int, count: int, index: int, batch: int) -> None:
     if count > 1:
         ll.distributed.initialize(f"127.0.0.1:{port}", count, index)
     import jax
+    import jax.numpy as jnp
+    from jax import lax
     from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
     seconds: dict[str, float] = {}
@@ -171,33 +174,43 @@ def child(port: int, count: int, index: int, batch: int) -> None:
     if count > 1:
         mesh = Mesh(np.array(jax.devices()), ("rows",))
         rows, whole = NamedSharding(mesh, PartitionSpec("rows")), NamedSharding(mesh, PartitionSpec())
-        add = jax.jit(lambda a: a.sum(axis=0), out_shardings=whole)
+
+        @jax.jit
+        def several(a: Any) -> Any:
+            """All-reduces one after the other, as a fit's steps have them: within a compiled loop."""
+
+            def one(k: Any, total: Any) -> Any:
+                return lax.with_sharding_constraint((a + total[0] * 1e-9).sum(axis=0), whole)
+
+            return lax.fori_loop(0, TIMES, one, jnp.zeros(a.shape[1]))
+
         for size in (SMALL, LARGE):
             shape = (count, size // 4)
             a = jax.make_array_from_callback(shape, rows, lambda at, shape=shape: np.ones(shape, np.float32)[at])
             times = []
-            for _ in range(60):
+            for _ in range(9):
                 begin = time.perf_counter()
-                add(a).block_until_ready()
+                several(a).block_until_ready()
                 times.append(time.perf_counter() - begin)
-            seconds[str(size)] = median(times[10:])
+            seconds[str(size)] = median(times[1:]) / TIMES
     if index == 0:
         print(json.dumps(seconds), flush=True)
 
 
-def run(count: int, batch: int) -> dict[str, float]:
-    """What the processes measure, each on a processor of its own as far as there are some."""
+def run(count: int, batch: int, together: bool = True) -> dict[str, float]:
+    """What processes measure, each on a processor of its own if there are as many; or each for itself, meanwhile."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     own = sorted(os.sched_getaffinity(0))
+    env = environment(1)
+    if not together:  # rows are gathered for each step, as several processes do it, and on the same processor
+        env["LIKELIEST_JAX_RESIDENT_BYTES"] = "1"
     started = []
     for k in range(count):
         words = ["taskset", "-c", str(own[k % len(own)]), sys.executable, "-m", "benchmarks.scaling"]
-        arguments = ["--child", *map(str, (port, count, k, batch))]
+        arguments = ["--child", *map(str, (port, count, k, batch) if together else (port, 1, 0, batch))]
         started.append(
-            subprocess.Popen(
-                [*words, *arguments], env=environment(1), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-            )
+            subprocess.Popen([*words, *arguments], env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         )
     said = [one.communicate(timeout=600)[0] for one in started]
     if any(one.returncode for one in started):
@@ -210,19 +223,20 @@ def measure() -> None:
     """Steps of 512 examples on 1, 2 and 4 processes, beside what the model makes of one process and the all-reduces."""
     cores = len(os.sched_getaffinity(0))
     print(f"{cores} processors, one thread a process, {BATCH} examples a step\n")
-    print("| | processes | measured | model | compute | all-reduce |\n|---|--:|--:|--:|--:|--:|")
+    print("| | processes | measured | model | compute and input | all-reduce |\n|---|--:|--:|--:|--:|--:|")
     for count in (1, 2, 4):
-        shares = run(1, BATCH // count)
+        shares = run(count, BATCH // count, together=False)
         whole = shares if count == 1 else run(count, BATCH)
         for measured in HERE:
-            compute = shares[measured.name] * max(1, count / cores)
+            compute = shares[measured.name]
             reduce = 0.0
             if count > 1:
                 program, _ = assemble(
                     [ll.Dense(q, "relu") for q in measured.hidden], Categorical(10), None, (measured.columns,)
                 )
                 a_byte = (whole[str(LARGE)] - whole[str(SMALL)]) / (LARGE - SMALL)
-                reduce = whole[str(SMALL)] + a_byte * 4 * program.size
+                arrays = len(program.parameters)  # XLA takes each by itself on processors
+                reduce = arrays * whole[str(SMALL)] + a_byte * 4 * program.size
             figures = (whole[measured.name], compute + reduce, compute, reduce)
             print(f"| {measured.name} | {count} | " + " | ".join(f"{1e3 * one:.3g} ms" for one in figures) + " |")
 
