@@ -154,6 +154,7 @@ def test_a_forked_child_fits_with_threads_of_its_own() -> None:
     with warnings.catch_warnings():
         # Python 3.12 warns of any fork with threads; joblib and torch do it all the same.
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)  # JAX, where another test has imported it
         children = [context.Process(target=in_child, args=(queue,)) for _ in range(2)]
         for child in children:
             child.start()
