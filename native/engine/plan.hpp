@@ -363,6 +363,11 @@ class Plan {
                : -1;
   }
 
+  // The bias of a product, unless a narrow one behind the activation adds up its gradient; or -1.
+  int own_bias(std::size_t k) const {
+    return is_joined(k + 2) && bias_before(k + 2) >= 0 ? -1 : network_.nodes[k].bias;
+  }
+
   void forward_narrow(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
     splits_[std::size_t(node.output)] = kRows;
@@ -644,7 +649,7 @@ class Plan {
   void backward_joined(std::size_t k) {
     const Node<T>&node = network_.nodes[k], &before = network_.nodes[k - 1];
     gradient_splits_[std::size_t(before.gradient())] = kRows;
-    const int bias = bias_before(k);
+    const int bias = bias_before(k), own = own_bias(k);
     const Slice W = slice_of(node.weight);
     const std::size_t saved = std::size_t(before.scalar->keeps_input ? before.input : before.output);
     add({}, [=, this, &node, &before](Worker<T>& w) {
@@ -653,6 +658,9 @@ class Plan {
                              bias < 0    ? nullptr
                              : w.stepper ? sums + W.size()
                                          : w.gradient + slice_of(bias).offset,
+                             own < 0     ? nullptr
+                             : w.stepper ? sums + W.size() + network_.stride(node.input)
+                                         : w.gradient + slice_of(own).offset,
                              !w.stepper && w.accumulate};
       Narrow<T> product = narrow(node, w, {0, w.rows}, true);
       product.h = w.space->values[std::size_t(node.input)];
@@ -753,20 +761,21 @@ class Plan {
                w.accumulate ? Start::accumulate : Start::zero, w.stepper ? &update : nullptr,
                next.count > 0 ? &next : nullptr});
         });
-    if (node.bias >= 0 && !is_joined(k + 2)) row_parameter(node.bias, node.output, -1);
+    if (own_bias(k) >= 0) row_parameter(node.bias, node.output, -1);
   }
 
   void backward_narrow(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
     const Slice W = slice_of(node.weight);
     if (is_joined(k)) {
-      const int bias = bias_before(k);
+      const int bias = bias_before(k), own = own_bias(k);
       add({}, [=, this, &node](Worker<T>& w) {
         if (!w.stepper) return;
         w.stepper->on(node.weight).apply(0, w.space->sums[k], W.size());
-        if (bias >= 0) w.stepper->on(bias).apply(0, w.space->sums[k] + W.size(), slice_of(bias).size());
+        T* const sums = w.space->sums[k] + W.size();
+        if (bias >= 0) w.stepper->on(bias).apply(0, sums, slice_of(bias).size());
+        if (own >= 0) w.stepper->on(own).apply(0, sums + network_.stride(node.input), slice_of(own).size());
       });
-      if (node.bias >= 0 && !is_joined(k + 2)) row_parameter(node.bias, node.output, -1);
       return;
     }
     const Split split = panels_or_single(W.panels());
@@ -779,7 +788,7 @@ class Plan {
                                          w.stepper ? nullptr : w.gradient + W.offset, w.accumulate && !w.stepper,
                                          w.stepper ? &update : nullptr);
         });
-    if (node.bias >= 0 && !is_joined(k + 2)) row_parameter(node.bias, node.output, -1);
+    if (own_bias(k) >= 0) row_parameter(node.bias, node.output, -1);
   }
 
   // By columns where there are enough panels to share out; else by one thread.
