@@ -187,6 +187,10 @@ class Plan {
             mine.rows.end - mine.rows.begin};
   }
 
+  // Short rows of the next minibatch are all fetched when those of this one have been copied, so that the whole step
+  // is there to wait for them; long ones little by little, while the gradient of the first weight is computed.
+  bool fetches_at_once() const { return network_.storages[0] <= 2 * network_.table.lanes && network_.row_shards == 0; }
+
   // The minibatch, changed at random, where training is to: each example whole, by one thread.
   int augment_rows() {
     const int buffer = saved(network_.nodes.size());
@@ -219,6 +223,10 @@ class Plan {
       const bool changed = w.augmenter;
       likeliest::gather(changed ? augmented(w) : w.data->x, changed ? nullptr : w.order,
                         (changed ? 0 : w.first) + mine.rows.begin, rows, mine.columns.begin, width, to, mine.stride);
+      if (fetches_at_once()) {
+        Ahead next = ahead(w);
+        next.fetch(next.count);
+      }
       if (few) return;
       T* marks = w.space->used.marks(w.thread);
       std::fill_n(marks, stride, T(0));
@@ -752,7 +760,7 @@ class Plan {
           const bool alone = count > 1 || split.kind == Split::single;  // this thread does its share without the others
           if (mine.begin == mine.end || (split.kind == Split::single && w.thread != 0)) return;
           const Update<T> update = w.stepper ? w.stepper->on(node.weight) : Update<T>{};
-          Ahead next = x == 0 ? ahead(w) : Ahead{};
+          Ahead next = x == 0 && !fetches_at_once() ? ahead(w) : Ahead{};
           const Part part = part_of_x(w, w.rows, w.mine());
           table.multiply_transposed(
               {w.rows, x == 0 ? w.space->used.segments(w.thread, mine.begin, mine.end) : Segments{&all, 1}, W.height,
