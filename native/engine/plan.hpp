@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/schedule.hpp"
+#include "engine/subnormal.hpp"
 #include "engine/worker.hpp"
 #include "engine/workspace.hpp"
 
@@ -571,6 +572,7 @@ class Plan {
   static void call_back(const Worker<T>& w, const Scoring<T>& s) {
     for (std::ptrdiff_t i = 0; i < s.eta.rows; ++i) std::fill_n(s.score + i * s.eta.stride, s.eta.columns, T(0));
     const Custom* custom = w.data->custom;
+    const Subnormals subnormals(true);  // Python's arithmetic is as it is elsewhere
     const bool good = custom && (*custom)(s.eta.rows, s.width, s.eta.stride, s.eta.data, s.y, s.log_prob, s.score);
     for (std::ptrdiff_t i = 0; i < s.eta.rows; ++i) {
       s.log_prob[i] = good ? s.log_prob[i] * s.weight[i] : std::numeric_limits<T>::quiet_NaN();
