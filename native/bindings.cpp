@@ -344,7 +344,8 @@ nb::object permutations(std::uint32_t key0, std::uint32_t key1, std::uint32_t fi
   {
     nb::gil_scoped_release release;
     // A thread takes every so many'th epoch, where there is enough to do for several.
-    threads = std::min<std::size_t>(std::size_t(threads), std::max<std::size_t>(std::size_t(count) * n / 4096, 1));
+    threads = int(std::min<std::size_t>(
+        {std::size_t(threads), std::max<std::size_t>(count, 1), std::size_t(count) * n / 4096 + 1}));
     const auto scratch = std::make_unique_for_overwrite<std::uint64_t[]>(2 * std::size_t(n) * std::size_t(threads));
     auto job = [&](int thread, Team& team) noexcept {
       for (std::uint32_t k = std::uint32_t(thread); k < count; k += std::uint32_t(team.threads()))

@@ -228,6 +228,20 @@ def test_lbfgs_takes_it_too() -> None:
     assert net.log_likelihood(X, Y) > fitted(Scored(), epochs=50, batch_size=None).log_likelihood(X, Y)
 
 
+def test_python_computes_with_small_numbers_as_elsewhere() -> None:
+    """The core counts subnormal numbers as 0 while it trains."""
+    found = []
+
+    class Seeing(Exponential):
+        def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
+            found.append(float((np.full(3, 1.5e-38, np.float32) * np.float32(0.5))[0]))
+            return super().log_prob(xp, eta, y)
+
+    ll.Network([ll.Dense(3)], likelihood=Seeing()).fit(X, Y, epochs=1, batch_size=20, seed=0, verbose=False)
+    assert found
+    assert min(found) > 0
+
+
 def test_one_call_back_a_minibatch() -> None:
     sizes = []
 

@@ -353,3 +353,17 @@ def test_the_reference_engine_is_the_one_asked_for() -> None:
     net = network("reference")
     net.fit(X, Y, epochs=1, seed=0)
     assert isinstance(net._engine, Reference)
+
+
+def test_targets_and_weights_that_change_between_fits_are_read_anew() -> None:
+    rng = np.random.default_rng(0)
+    X, y, weights = rng.normal(size=(40, 3)), rng.normal(size=40), rng.uniform(0.5, 1.5, size=40)
+    first, second = (ll.Network([ll.Dense(4, "tanh")], likelihood=ll.likelihoods.Normal()) for _ in range(2))
+    once: dict[str, Any] = {"epochs": 2, "batch_size": 7, "seed": 1, "verbose": False}
+    first.fit(X, y, sample_weight=weights, **once)
+    second.fit(X, y.copy(), sample_weight=weights.copy(), **once)
+    y[:], weights[:] = -y, weights[::-1].copy()
+    first.fit(X, y, sample_weight=weights, **once)
+    second.fit(X, y.copy(), sample_weight=weights.copy(), **once)
+    for name, value in first.parameters.items():
+        np.testing.assert_array_equal(value, second.parameters[name])

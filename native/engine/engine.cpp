@@ -12,6 +12,7 @@
 #include "engine/memory.hpp"
 #include "engine/plan.hpp"
 #include "engine/pool.hpp"
+#include "engine/subnormal.hpp"
 #include "engine/turn.hpp"
 
 namespace likeliest {
@@ -134,6 +135,7 @@ class EngineOf final : public Engine {
         rule.prior->constants(rule.prior_constants.data(), terms.prior_scale, &priors[i * kMaxConstants]);
     std::ptrdiff_t written = 0;
     auto job = [&](int thread, Team& team) noexcept {
+      const Subnormals subnormals(false);
       Worker<T> w = worker(plan.space, thread, team.threads(), data);
       if (augmenter) w.augmenter = &*augmenter, w.augmenting = augmenter->scratch(thread);
       for (std::ptrdiff_t k = 0; k < steps.count; ++k) {

@@ -119,11 +119,11 @@ struct Narrow {
   T* h_out;  // the gradient of h
 };
 
-// What the gradient of z brings besides that of h, where h = f(pre): the gradients of W (turned) and of the bias that
-// was added to pre, which may be null.
+// What the gradient of z brings besides that of h, where h = f(pre): the gradients of W (turned), of the bias that was
+// added to pre, and of W's own, a register. The last two may be null.
 template <class T>
 struct NarrowSums {
-  T *W, *bias;
+  T *W, *bias, *own_bias;
   bool accumulate;
 };
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/schedule.hpp"
+#include "engine/subnormal.hpp"
 #include "engine/worker.hpp"
 #include "engine/workspace.hpp"
 
@@ -187,6 +188,10 @@ class Plan {
             mine.rows.end - mine.rows.begin};
   }
 
+  // Short rows of the next minibatch are all fetched when those of this one have been copied, so that the whole step
+  // is there to wait for them; long ones little by little, while the gradient of the first weight is computed.
+  bool fetches_at_once() const { return network_.storages[0] <= 2 * network_.table.lanes && network_.row_shards == 0; }
+
   // The minibatch, changed at random, where training is to: each example whole, by one thread.
   int augment_rows() {
     const int buffer = saved(network_.nodes.size());
@@ -219,6 +224,10 @@ class Plan {
       const bool changed = w.augmenter;
       likeliest::gather(changed ? augmented(w) : w.data->x, changed ? nullptr : w.order,
                         (changed ? 0 : w.first) + mine.rows.begin, rows, mine.columns.begin, width, to, mine.stride);
+      if (fetches_at_once()) {
+        Ahead next = ahead(w);
+        next.fetch(next.count);
+      }
       if (few) return;
       T* marks = w.space->used.marks(w.thread);
       std::fill_n(marks, stride, T(0));
@@ -361,6 +370,11 @@ class Plan {
     return k >= 2 && network_.nodes[k - 2].kind == Kind::affine && network_.nodes[k - 2].chained
                ? network_.nodes[k - 2].bias
                : -1;
+  }
+
+  // The bias of a product, unless a narrow one behind the activation adds up its gradient; or -1.
+  int own_bias(std::size_t k) const {
+    return is_joined(k + 2) && bias_before(k + 2) >= 0 ? -1 : network_.nodes[k].bias;
   }
 
   void forward_narrow(std::size_t k) {
@@ -558,6 +572,7 @@ class Plan {
   static void call_back(const Worker<T>& w, const Scoring<T>& s) {
     for (std::ptrdiff_t i = 0; i < s.eta.rows; ++i) std::fill_n(s.score + i * s.eta.stride, s.eta.columns, T(0));
     const Custom* custom = w.data->custom;
+    const Subnormals subnormals(true);  // Python's arithmetic is as it is elsewhere
     const bool good = custom && (*custom)(s.eta.rows, s.width, s.eta.stride, s.eta.data, s.y, s.log_prob, s.score);
     for (std::ptrdiff_t i = 0; i < s.eta.rows; ++i) {
       s.log_prob[i] = good ? s.log_prob[i] * s.weight[i] : std::numeric_limits<T>::quiet_NaN();
@@ -644,7 +659,7 @@ class Plan {
   void backward_joined(std::size_t k) {
     const Node<T>&node = network_.nodes[k], &before = network_.nodes[k - 1];
     gradient_splits_[std::size_t(before.gradient())] = kRows;
-    const int bias = bias_before(k);
+    const int bias = bias_before(k), own = own_bias(k);
     const Slice W = slice_of(node.weight);
     const std::size_t saved = std::size_t(before.scalar->keeps_input ? before.input : before.output);
     add({}, [=, this, &node, &before](Worker<T>& w) {
@@ -653,6 +668,9 @@ class Plan {
                              bias < 0    ? nullptr
                              : w.stepper ? sums + W.size()
                                          : w.gradient + slice_of(bias).offset,
+                             own < 0     ? nullptr
+                             : w.stepper ? sums + W.size() + network_.stride(node.input)
+                                         : w.gradient + slice_of(own).offset,
                              !w.stepper && w.accumulate};
       Narrow<T> product = narrow(node, w, {0, w.rows}, true);
       product.h = w.space->values[std::size_t(node.input)];
@@ -744,7 +762,7 @@ class Plan {
           const bool alone = count > 1 || split.kind == Split::single;  // this thread does its share without the others
           if (mine.begin == mine.end || (split.kind == Split::single && w.thread != 0)) return;
           const Update<T> update = w.stepper ? w.stepper->on(node.weight) : Update<T>{};
-          Ahead next = x == 0 ? ahead(w) : Ahead{};
+          Ahead next = x == 0 && !fetches_at_once() ? ahead(w) : Ahead{};
           const Part part = part_of_x(w, w.rows, w.mine());
           table.multiply_transposed(
               {w.rows, x == 0 ? w.space->used.segments(w.thread, mine.begin, mine.end) : Segments{&all, 1}, W.height,
@@ -753,20 +771,21 @@ class Plan {
                w.accumulate ? Start::accumulate : Start::zero, w.stepper ? &update : nullptr,
                next.count > 0 ? &next : nullptr});
         });
-    if (node.bias >= 0 && !is_joined(k + 2)) row_parameter(node.bias, node.output, -1);
+    if (own_bias(k) >= 0) row_parameter(node.bias, node.output, -1);
   }
 
   void backward_narrow(std::size_t k) {
     const Node<T>& node = network_.nodes[k];
     const Slice W = slice_of(node.weight);
     if (is_joined(k)) {
-      const int bias = bias_before(k);
+      const int bias = bias_before(k), own = own_bias(k);
       add({}, [=, this, &node](Worker<T>& w) {
         if (!w.stepper) return;
         w.stepper->on(node.weight).apply(0, w.space->sums[k], W.size());
-        if (bias >= 0) w.stepper->on(bias).apply(0, w.space->sums[k] + W.size(), slice_of(bias).size());
+        T* const sums = w.space->sums[k] + W.size();
+        if (bias >= 0) w.stepper->on(bias).apply(0, sums, slice_of(bias).size());
+        if (own >= 0) w.stepper->on(own).apply(0, sums + network_.stride(node.input), slice_of(own).size());
       });
-      if (node.bias >= 0 && !is_joined(k + 2)) row_parameter(node.bias, node.output, -1);
       return;
     }
     const Split split = panels_or_single(W.panels());
@@ -779,7 +798,7 @@ class Plan {
                                          w.stepper ? nullptr : w.gradient + W.offset, w.accumulate && !w.stepper,
                                          w.stepper ? &update : nullptr);
         });
-    if (node.bias >= 0 && !is_joined(k + 2)) row_parameter(node.bias, node.output, -1);
+    if (own_bias(k) >= 0) row_parameter(node.bias, node.output, -1);
   }
 
   // By columns where there are enough panels to share out; else by one thread.

@@ -200,7 +200,7 @@ struct Workspace {
         pieces.emplace_back(&transposed[k], Slice{0, W.columns, W.height, W.lanes}.size());
       if (node.shards > 1) pieces.emplace_back(&shards[k], node.shards * rows * network.stride(node.output));
       if (training && node.narrow)
-        pieces.emplace_back(&sums[k], W.size() + round_up(network.stride(node.input), kLine / sizeof(T)));
+        pieces.emplace_back(&sums[k], W.size() + round_up(network.stride(node.input) + W.lanes, kLine / sizeof(T)));
     }
     scratch_size = std::max(scratch_size, StepBlock<T>(network.width() / network.steps, network.targets / network.steps,
                                                        network.table.lanes)

@@ -48,8 +48,7 @@ struct Reduced {
 template <class T>
 LIKELIEST_INLINE Reduced<T> reduce(Vector<T> x) {
   using L = Limits<T>;
-  x = x > L::exp_high ? broadcast(L::exp_high) : x;  // a comparison with NaN is false, so a NaN passes
-  x = x < L::exp_low ? broadcast(L::exp_low) : x;
+  x = between(x, broadcast(L::exp_low), broadcast(L::exp_high));
   const Vector<T> shifted = x * T(1.44269504088896340736) + L::round;
   const Vector<T> n = shifted - L::round;
   const Vector<T> r = (x - n * L::ln2_high) - n * L::ln2_low;

@@ -44,19 +44,18 @@ LIKELIEST_INLINE Vector<T> sums_of_lanes(Vector<T> (&sums)[kLanes<T>]) {
     return sums[0];
 }
 
-// Columns of z from `first` on, for `count` rows, a register of them when WHOLE. h = F(pre), or is there already where
-// F is void.
+// z for `count` rows, a register of them when WHOLE. h = F(pre), or is there already where F is void.
 template <class T, class F, bool WHOLE>
 LIKELIEST_INLINE void narrow_rows(const T* pre, const Narrow<T>& g, const T* constants, std::ptrdiff_t row,
-                                  std::ptrdiff_t count, std::ptrdiff_t first) {
+                                  std::ptrdiff_t count) {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
   const std::ptrdiff_t registers = (g.p + lanes - 1) / lanes, q = g.q, ldh = g.ldh, ldz = g.ldz;
   const T *h = g.h + row * ldh, *from = pre + row * ldh;
   T* z = g.z + row * ldz;
   if (WHOLE) count = lanes;
-  if (first == 0 && (!WHOLE || q > 1))
+  if (!WHOLE || q > 1)
     for (std::ptrdiff_t i = 0; i < count; ++i) store(z + i * ldz, Vector<T>{});
-  for (std::ptrdiff_t j = first; j < q; ++j) {
+  for (std::ptrdiff_t j = 0; j < q; ++j) {
     Vector<T> sums[lanes] = {};
     for (std::ptrdiff_t c = 0; c < registers; ++c) {
       if constexpr (!std::is_void_v<F>)
@@ -82,29 +81,34 @@ LIKELIEST_INLINE void narrow_rows(const T* pre, const Narrow<T>& g, const T* con
   }
 }
 template <class T, class F>
-LIKELIEST_INLINE void narrow_columns(const T* pre, const Narrow<T>& g, const T* constants, std::ptrdiff_t first) {
+LIKELIEST_INLINE void narrow_columns(const T* pre, const Narrow<T>& g, const T* constants) {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
   std::ptrdiff_t row = 0;
-  for (; row + lanes <= g.rows; row += lanes) narrow_rows<T, F, true>(pre, g, constants, row, lanes, first);
-  if (row < g.rows) narrow_rows<T, F, false>(pre, g, constants, row, g.rows - row, first);
+  for (; row + lanes <= g.rows; row += lanes) narrow_rows<T, F, true>(pre, g, constants, row, lanes);
+  if (row < g.rows) narrow_rows<T, F, false>(pre, g, constants, row, g.rows - row);
 }
 
-// The first columns of z, as many as half a register has: then adding up lanes costs more than lanes without columns,
-// and W is turned back, some rows at a time.
-template <class T>
-void half_of_columns(const Narrow<T>& g) noexcept {
-  constexpr std::ptrdiff_t lanes = kLanes<T>, half = lanes / 2, most = 4 * lanes;
-  alignas(64) T W[most * half];
+// Where adding up lanes costs more than lanes without columns: W is turned back, some rows at a time, into rows of half
+// a register, or of a whole one.
+template <class T, bool WHOLE>
+void turned_back(const Narrow<T>& g) noexcept {
+  constexpr std::ptrdiff_t lanes = kLanes<T>, width = WHOLE ? lanes : lanes / 2, most = 4 * lanes;
+  alignas(64) T W[most * width];
   for (std::ptrdiff_t k0 = 0; k0 < g.p; k0 += most) {
     const std::ptrdiff_t rows = g.p - k0 < most ? g.p - k0 : most;
     for (std::ptrdiff_t k = 0; k < rows; k += lanes) {
-      Vector<T> squares[half];
-      for (std::ptrdiff_t j = 0; j < half; ++j)
+      Vector<T> squares[width];
+      for (std::ptrdiff_t j = 0; j < width; ++j)
         squares[j] = j < g.q ? load(g.W + turned_index(g, j, (k0 + k) / lanes)) : Vector<T>{};
-      transpose_halves<T>(squares);
-      for (std::ptrdiff_t i = 0; i < half; ++i) {
-        store(W + (k + i) * half, lower_half<T>(squares[i]));
-        store(W + (k + i + half) * half, upper_half<T>(squares[i]));
+      if constexpr (WHOLE) {
+        transpose<T>(squares);
+        for (std::ptrdiff_t i = 0; i < lanes; ++i) store(W + (k + i) * lanes, squares[i]);
+      } else {
+        transpose_halves<T>(squares);
+        for (std::ptrdiff_t i = 0; i < width; ++i) {
+          store(W + (k + i) * width, lower_half<T>(squares[i]));
+          store(W + (k + i + width) * width, upper_half<T>(squares[i]));
+        }
       }
     }
     const Segment all{0, std::int32_t(rows), true, 0};
@@ -112,8 +116,8 @@ void half_of_columns(const Narrow<T>& g) noexcept {
     const Tiles tiles(g.rows);
     for (std::ptrdiff_t i = 0; i < tiles.count; ++i) {
       const std::ptrdiff_t r = tiles.begin(i);
-      run_tile<T, false>(int(tiles.begin(i + 1) - r), 1,
-                         {0, {&all, 1}, g.h + r * g.ldh + k0, g.ldh, W, half, g.z + r * g.ldz, g.ldz, start, g.bias});
+      run_tile<T, false>(int(tiles.begin(i + 1) - r), WHOLE ? 2 : 1,
+                         {0, {&all, 1}, g.h + r * g.ldh + k0, g.ldh, W, width, g.z + r * g.ldz, g.ldz, start, g.bias});
     }
   }
 }
@@ -121,14 +125,13 @@ void half_of_columns(const Narrow<T>& g) noexcept {
 template <class T, class F>
 void forward_narrow(const T* pre, const Narrow<T>& g, const T* constants) noexcept {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
-  if (!kHalves || g.q <= lanes / 4) return narrow_columns<T, F>(pre, g, constants, 0);
+  if (!kHalves || g.q <= lanes / 4) return narrow_columns<T, F>(pre, g, constants);
   if constexpr (!std::is_void_v<F>)
     for (std::ptrdiff_t i = 0; i < g.rows; ++i)
 #pragma GCC unroll 4
       for (std::ptrdiff_t j = 0; j < g.p; j += lanes)
         store(g.h_out + i * g.ldh + j, F::template value<T>(load(pre + i * g.ldh + j), constants));
-  if constexpr (kHalves) half_of_columns(g);
-  if (g.q > lanes / 2) narrow_columns<T, void>(g.h, g, nullptr, lanes / 2);
+  if constexpr (kHalves) g.q > lanes / 2 ? turned_back<T, true>(g) : turned_back<T, false>(g);
 }
 template <class T>
 void multiply_narrow(const Narrow<T>& g) noexcept {
@@ -227,7 +230,10 @@ LIKELIEST_INLINE void back_through(const T* saved, const Narrow<T>& g, const Nar
   const std::ptrdiff_t rows = g.rows, ldz = g.ldz, ldh = g.ldh;
   const T *z = g.z, *h = g.h + c * lanes, *kept = saved + c * lanes;
   T* out = g.h_out + c * lanes;
+  const bool own = sums.own_bias && c == 0;
+  Vector<T> own_bias = own && sums.accumulate ? load(sums.own_bias) : Vector<T>{};
   for (std::ptrdiff_t i = 0; i < rows; ++i, z += ldz, h += ldh, kept += ldh, out += ldh) {
+    own_bias += load(z);
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v)
       whole[v].template row<F>(z, h + v * lanes, kept + v * lanes, out + v * lanes, constants);
@@ -236,6 +242,7 @@ LIKELIEST_INLINE void back_through(const T* saved, const Narrow<T>& g, const Nar
 #pragma GCC unroll 4
   for (int v = 0; v < V; ++v) whole[v].end(g, sums, c + v);
   if constexpr (HALF) half.end(g, sums, c + V);
+  if (own) store(sums.own_bias, own_bias);
 }
 template <class T, class F, int Q>
 LIKELIEST_INLINE void back_through_all(const T* saved, const Narrow<T>& g, const NarrowSums<T>& sums,

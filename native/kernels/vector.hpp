@@ -7,7 +7,8 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <utility>  // std::index_sequence, a type only
+#include <type_traits>  // types only
+#include <utility>      // std::index_sequence, a type only
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -104,6 +105,17 @@ LIKELIEST_INLINE Vector<T> broadcast(T x) {
   return x - Vector<T>{};
 }
 
+// from[0], from[stride], ...: lane by lane in registers, since a register cannot be loaded from what several stores
+// left.
+template <class T, int... I>
+LIKELIEST_INLINE Vector<T> load_lanes(const T* from, std::ptrdiff_t stride, std::integer_sequence<int, I...>) {
+  return Vector<T>{from[I * stride]...};
+}
+template <class T>
+LIKELIEST_INLINE Vector<T> load_lanes(const T* from, std::ptrdiff_t stride) {
+  return load_lanes<T>(from, stride, std::make_integer_sequence<int, kLanes<T>>());
+}
+
 // The lanes of a number: a sum from lane 0 up, so that it never depends on how the compiler pairs them.
 template <class T>
 LIKELIEST_INLINE T sum_of_lanes(Vector<T> v) {
@@ -139,6 +151,23 @@ LIKELIEST_INLINE Vector<double> square_root(Vector<double> v) {
 #else
   for (int i = 0; i < kLanes<double>; ++i) v[i] = __builtin_sqrt(v[i]);
   return v;
+#endif
+}
+
+// x, cut off at both ends. A NaN passes: the processor's operations give the second of two numbers where one is NaN,
+// and a comparison is false. The compiler makes two operations of a choice; the masked form as in square_root.
+template <class V>
+LIKELIEST_INLINE V between(V x, V low, V high) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<V, Vector<float>>)
+    return V(
+        _mm512_maskz_min_ps(__mmask16(-1), __m512(high), _mm512_maskz_max_ps(__mmask16(-1), __m512(low), __m512(x))));
+  else
+    return V(
+        _mm512_maskz_min_pd(__mmask8(-1), __m512d(high), _mm512_maskz_max_pd(__mmask8(-1), __m512d(low), __m512d(x))));
+#else
+  x = x < low ? low : x;
+  return x > high ? high : x;
 #endif
 }
 

@@ -34,21 +34,17 @@ struct NormalMixture {
     Vector<T> inverse[kept];
     const bool fixed = constants.scale.given > T(0);
     const auto scale = [&](std::ptrdiff_t k) __attribute__((always_inline)) { return constants.scale(r + k); };
-    // Of e^L = e^x / s the same: first x, without log(all), then e^(x - highest) / s, where the score of mu will be. As
-    // r is bounded, 1 / s is no further from 1 than e^20, and may stay a factor: that takes no logarithm.
+    // Of L, without what all have in common, the same: L, and then e^(L - highest), where the score of mu will be.
     Vector<T> highest = broadcast(T(-__builtin_inf())), some{};
     for (std::ptrdiff_t k = 0; k < K; ++k) {
       const SquaredScale<T> s = scale(k);
       if (!fixed) of_r[k] = s.share;
       if (k < kept) inverse[k] = s.inverse;
       const Vector<T> error = y[0] - mu[k];
-      of_mu[k] = (l[k] - top) - T(0.5) * (error * error * s.inverse);
+      of_mu[k] = (l[k] - top) - T(0.5) * (error * error * s.inverse + s.log);
       highest = of_mu[k] > highest ? of_mu[k] : highest;
     }
-    for (std::ptrdiff_t k = 0; k < K; ++k) {
-      const Vector<T> factor = square_root(k < kept ? inverse[k] : scale(k).inverse);
-      some += of_mu[k] = exp<T>(of_mu[k] - highest) * factor;
-    }
+    for (std::ptrdiff_t k = 0; k < K; ++k) some += of_mu[k] = exp<T>(of_mu[k] - highest);
     const Vector<T> both = T(1) / (some * all), share = both * all, share_before = both * some;
     for (std::ptrdiff_t k = 0; k < K; ++k) {
       const Vector<T> error = y[0] - mu[k], rho = of_mu[k] * share;

@@ -8,6 +8,7 @@ namespace likeliest::LIKELIEST_ISA {
 // A register of the numbers from[0], from[stride], ... of `count` rows; further lanes repeat the last row.
 template <class T>
 LIKELIEST_INLINE Vector<T> gather_rows(const T* from, std::ptrdiff_t stride, std::ptrdiff_t count) {
+  if (count == kLanes<T>) return load_lanes(from, stride);
   alignas(kBytes) T lanes[kLanes<T>];
   for (std::ptrdiff_t i = 0; i < kLanes<T>; ++i) lanes[i] = from[(i < count ? i : count - 1) * stride];
   return load(lanes);

@@ -7,8 +7,7 @@ namespace likeliest::LIKELIEST_ISA {
 
 template <class T>
 LIKELIEST_INLINE Vector<T> clip(Vector<T> x, T low, T high) {
-  x = x < low ? broadcast(low) : x;  // a comparison with NaN is false, so a NaN passes
-  return x > high ? broadcast(high) : x;
+  return between(x, broadcast(low), broadcast(high));
 }
 
 // A column of eta, cut off at +-bound, and the derivative of that: 1, or 0 where it is cut off.
@@ -26,9 +25,13 @@ struct SquaredScale {
   Vector<T> inverse, log, share;  // 1 / s^2, log s^2 and d log s^2 / dr
   LIKELIEST_INLINE SquaredScale(Vector<T> r, T min_squared) {
     const Cut<T> cut(r, T(kLogMean));
+    if (min_squared == T(0)) {
+      inverse = exp<T>(-cut.value), log = cut.value, share = cut.slope;
+      return;
+    }
     const Vector<T> e = exp<T>(cut.value), squared = e + min_squared;
     inverse = T(1) / squared;
-    log = min_squared == T(0) ? cut.value : ::likeliest::LIKELIEST_ISA::log<T>(squared);
+    log = ::likeliest::LIKELIEST_ISA::log<T>(squared);
     share = e * inverse * cut.slope;
   }
   LIKELIEST_INLINE explicit SquaredScale(T s)

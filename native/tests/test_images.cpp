@@ -287,6 +287,15 @@ std::vector<std::pair<const char*, Net>> networks() {
     net.affine(3);
     add("rows that branch", net);
   }
+  {
+    Images net({6}, "categorical", 3);  // a product that a narrow one follows, and something else takes too
+    const int a = net.affine(9);
+    net.activation("tanh");
+    const int z = net.affine(1);
+    net.step("concatenate", {10}, {}, {}, {a, z});
+    net.affine(3);
+    add("a product taken twice", net);
+  }
   return all;
 }
 

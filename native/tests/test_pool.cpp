@@ -1,4 +1,5 @@
-// The pool: every thread runs, barriers hold, callers do not disturb each other, and a fork starts afresh.
+// The pool: every thread runs, barriers hold, callers do not disturb each other, and a fork starts afresh. And how a
+// thread computes with subnormal numbers.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -6,6 +7,7 @@
 #include <vector>
 
 #include "engine/pool.hpp"
+#include "engine/subnormal.hpp"
 #include "tests/check.hpp"
 
 #if defined(__SANITIZE_THREAD__)
@@ -36,9 +38,30 @@ bool rounds(int threads, int count) {
   return true;
 }
 
+bool subnormals_count() {
+  volatile float small = 1.5e-38f;
+  return small * 0.5f > 0;
+}
+
+void test_subnormals() {
+  CHECK(subnormals_count());
+  {
+    const Subnormals not_here(false);
+#if defined(__SSE__) || defined(__aarch64__)
+    CHECK(!subnormals_count());
+#endif
+    {
+      const Subnormals here(true);
+      CHECK(subnormals_count());
+    }
+  }
+  CHECK(subnormals_count());
+}
+
 }  // namespace
 
 void test_pool(bool quick) {
+  test_subnormals();
   const int count = quick ? 50 : 500;
   for (const int threads : {1, 2, 3, 8, 2, 5}) CHECK(rounds(threads, count));
   for (int k = 0; k < count; ++k) CHECK(rounds(2, 1));

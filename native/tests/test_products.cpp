@@ -338,16 +338,19 @@ void test_joined(const Table<T>& table, const ScalarKernel<T>& kernel, std::ptrd
   product.z = joined.z = g.data.data(), product.ldz = joined.ldz = g.stride;
   product.h_out = slope.data.data(), joined.h_out = slope1.data.data();
   std::vector<T> dW(turned.size(), T(0.25)), db(std::size_t(columns), T(0.5)), dW1 = dW, db1 = db;
+  std::vector<T> own(std::size_t(lanes), T(0.75)), own1 = own;
   for (const bool accumulate : {true, false}) {
     table.multiply_narrow_back(product);
     kernel.backward(saved, h.stride, {slope.data.data(), n, columns, slope.stride}, constants);
     table.sum_rows({slope.data.data(), n, columns, slope.stride}, db.data(), accumulate);
     table.narrow_gradient(product, 0, slice.panels(), dW.data(), accumulate, nullptr);
-    kernel.backward_narrow(saved, joined, {dW1.data(), db1.data(), accumulate}, constants);
+    table.sum_rows({g.data.data(), n, lanes, g.stride}, own.data(), accumulate);
+    kernel.backward_narrow(saved, joined, {dW1.data(), db1.data(), own1.data(), accumulate}, constants);
+    CHECK(own1 == own);
     CHECK(db1 == db);
     CHECK(dW1 == dW);
   }
-  kernel.backward_narrow(saved, joined, {dW1.data(), nullptr, false}, constants);
+  kernel.backward_narrow(saved, joined, {dW1.data(), nullptr, nullptr, false}, constants);
   CHECK(dW1 == dW);
 }
 

@@ -237,7 +237,7 @@ def fit(
             took = time.perf_counter() - begin
             _check(engine, X, y, chunk, totals, floor, threads, position, per_epoch, history, network)
             position.steps += len(totals)
-            steps_a_second = min(len(totals) / max(took, 1e-9), 8 * steps_a_second)
+            steps_a_second = min(len(totals) / max(took, 1e-9), 64 * steps_a_second)
             progress.advance(int(chunk.bounds[-1]), took, float(totals.sum() / chunk.bounds[-1]))
             if len(order) > 1:
                 of_each = totals.reshape(len(order), per_epoch).sum(axis=1).tolist()

@@ -53,6 +53,7 @@ class Native:
         values = {name: i for i, name in enumerate(program.values)}
         self._index = {name: i for i, name in enumerate(program.parameters)}
         self._width = math.prod(program.input_shape)
+        self._read: tuple[Any, ...] = (None,) * 4  # targets and weights of a fit, and what the core takes for them
         self._core = _native.Engine(
             list(program.values.values()),
             list(program.parameters.values()),
@@ -122,16 +123,19 @@ class Native:
         return _native.permutations(*key, epochs.start, epochs.stop, n, threads, instruction_set())
 
     def forget(self) -> None:
-        """Nothing: examples are read where they are."""
+        """Lets go of what was read for a fit: targets and weights, for examples are read where they are."""
+        self._read = (None,) * 4
 
     def train(
         self, X: Array, y: Array, w: Array | None, chunk: Chunk, t: int, floor: float, terms: Terms, threads: int
     ) -> Array:
         """Takes the steps of a chunk; see `Engine.train`."""
+        if self._read[0] is not y or self._read[1] is not w:
+            self._read = (y, w, self._numbers(y), self._numbers(w))
         return self._core.train(
             self._rows(X),
-            self._numbers(y),
-            self._numbers(w),
+            self._read[2],
+            self._read[3],
             chunk.order,
             chunk.bounds,
             chunk.factors,

@@ -228,9 +228,10 @@ def check_numbers(
         cure = f"for {y.shape[1]} targets use Independent({likelihood}, {y.shape[1]})" if many else "reshape it"
         raise ValueError(f"y: expected shape {expected}, found {y.shape}; {cure}")
     refuse(y, ~(np.abs(y) <= FLOAT32.max), likelihood, "finite numbers", "drop the examples without a number")
-    wrong = (y < low) | (whole & (y != np.round(y)))
-    cure = "round or count again" if whole else "shift y, or take a likelihood on all real numbers"
-    refuse(y, wrong, likelihood, needs, cure)
+    if whole or low > -np.inf:
+        wrong = (y < low) | (whole & (y != np.round(y)))
+        cure = "round or count again" if whole else "shift y, or take a likelihood on all real numbers"
+        refuse(y, wrong, likelihood, needs, cure)
     return np.asarray(y)
 
 
