@@ -65,8 +65,8 @@ class Devices:
     # Arrays from numbers ----------------------------------------------------------------------------------------------
 
     def whole(self, value: Array) -> Any:
-        """An array that every device has all of; a copy, not the caller's memory."""
-        return self._put(value, self._sharding())
+        """An array that every device has all of: on a processor the caller's memory itself, if it is aligned."""
+        return jax.device_put(value, self._sharding())
 
     def parameter(self, value: Array) -> Any:
         """A parameter, or an array of its shape: whole, or spread by its longest axis that can be divided."""

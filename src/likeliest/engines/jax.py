@@ -275,7 +275,7 @@ class Model:
     # A step -----------------------------------------------------------------------------------------------------------
 
     def score(self, theta: Values, batch: Batch) -> tuple[Any, Values, Values]:
-        """Σ_i w_i log P(y_i | x_i) of a minibatch as training has it, its mean's gradient, and the values on the way."""
+        """Σ_i w_i log P(y_i | x_i) of a minibatch as training has it, its mean's gradient, and values on the way."""
         likelihood = self.likelihood.training()
 
         def LL(learned: Values) -> tuple[Any, tuple[Any, Values]]:
@@ -339,15 +339,18 @@ class Model:
             x = batch.x.astype(self.dtype)
             batch = batch._replace(x=share * x + (1 - share) * x[following(batch)])
         total, gradient, values = self.score(learner.theta, batch)
-        g = self.objective(learner.theta, gradient, climb, clips)
-        after = self.update(optimizer, learner, g, batch)
-        theta = self.observe(after.theta, values)
-        averages = {name: old + batch.rate * (theta[name] - old) for name, old in learner.averages.items()}
         good = total >= climb.floor * batch.count
-        kept = jax.tree.map(
-            lambda new, old: jnp.where(good, new, old).astype(old.dtype), Learner(theta, after.state, averages), learner
-        )
-        return self.devices.kept(kept), *self.devices.everywhere((total, good))
+
+        def taken() -> Learner:
+            g = self.objective(learner.theta, gradient, climb, clips)
+            after = self.update(optimizer, learner, g, batch)
+            theta = self.observe(after.theta, values)
+            averages = {name: old + batch.rate * (theta[name] - old) for name, old in learner.averages.items()}
+            return jax.tree.map(lambda new, old: new.astype(old.dtype), Learner(theta, after.state, averages), learner)
+
+        # Not by `where`: on a processor, XLA then computes the optimizer's state twice, from copies of the old one.
+        after = lax.cond(good, taken, lambda: learner)
+        return self.devices.kept(after), *self.devices.everywhere((total, good))
 
     @lru_cache(maxsize=16)  # noqa: B019 (a model lives as long as its compiled functions)
     def loop(self, optimizer: Optimizer, clips: bool) -> Callable[..., Any]:
@@ -799,6 +802,7 @@ def _room(X: Array) -> int:
     return max(1, min(ROWS_IN_A_LOOP, GATHERED // max(1, X[:1].nbytes)))
 
 
+@jax.jit
 def _copies(tree: Any) -> Any:
     return jax.tree.map(jnp.copy, tree)
 
