@@ -127,7 +127,55 @@ def global_max_pool(xp: Any, x: Any) -> Any:
     return jnp.take_along_axis(rows, rows.argmax(axis=1, keepdims=True), axis=1)[:, 0]
 
 
-OWN: dict[str, Callable[..., Any]] = {"convolution": convolution, "global_max_pool": global_max_pool}
+def max_pool(xp: Any, x: Any, *, window: Sizes, stride: Sizes, padding: Padding) -> Any:
+    """As the page says; where windows lie side by side, without slices that skip, which are slow on a processor."""
+    if window != stride or any(map(any, padding)):
+        return OPERATIONS["max_pool"].forward(xp, x, window=window, stride=stride, padding=padding)
+    return largest_of_tiles(window, x)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def largest_of_tiles(window: Sizes, x: Any) -> Any:
+    """The largest number in each window, side by side from the first corner."""
+    tiles, axes = tiled(window, x)
+    return tiles.max(axes)
+
+
+def tiled(window: Sizes, x: Any) -> tuple[Any, tuple[int, ...]]:
+    """X (n, *space, c), without what is left over, as (n, places, taps, places, taps, …, c); the axes of the taps."""
+    places = [size // k for size, k in zip(x.shape[1:-1], window, strict=True)]
+    whole = x[(slice(None), *(slice(count * k) for count, k in zip(places, window, strict=True)))]
+    shape = [size for pair in zip(places, window, strict=True) for size in pair]
+    return whole.reshape(len(x), *shape, x.shape[-1]), tuple(range(2, 2 + 2 * len(window), 2))
+
+
+def _tiles_forward(window: Sizes, x: Any) -> tuple[Any, Any]:
+    h = largest_of_tiles(window, x)
+    return h, (x, h)
+
+
+def _tiles_backward(window: Sizes, kept: tuple[Any, Any], g: Any) -> tuple[Any]:
+    """The first of the largest, in row order, has the gradient."""
+    x, h = kept
+    tiles, axes = tiled(window, x)
+    h, g = (jnp.expand_dims(one, axes) for one in (h, g))
+    number = jnp.zeros((1,) * tiles.ndim, jnp.int32)
+    for axis, k in zip(axes, window, strict=True):
+        number = number * k + jnp.expand_dims(jnp.arange(k), [a for a in range(tiles.ndim) if a != axis])
+    first = jnp.where((tiles == h) | (tiles != tiles), number, math.prod(window)).min(axes, keepdims=True)
+    slope = jnp.where(number == first, g, jnp.zeros((), g.dtype))
+    whole = slope.reshape(len(x), *(a * b for a, b in zip(*[iter(slope.shape[1:-1])] * 2, strict=True)), x.shape[-1])
+    left = [(0, size - done) for size, done in zip(x.shape, whole.shape, strict=True)]
+    return (jnp.pad(whole, left),)
+
+
+largest_of_tiles.defvjp(_tiles_forward, _tiles_backward)
+
+OWN: dict[str, Callable[..., Any]] = {
+    "convolution": convolution,
+    "max_pool": max_pool,
+    "global_max_pool": global_max_pool,
+}
 """What stands in for a page's forward pass, and equals it."""
 NORMS = ("batch_norm", "layer_norm", "group_norm", "rms_norm")
 
