@@ -140,7 +140,7 @@ RUNS: dict[str, tuple[Any, dict[str, Any]]] = {
     "average": (TANH, {"averaging": EMA(0.9)}),
     "average, batch norm": ((*TANH, BatchNorm()), {"averaging": SWA(0.5)}),
     "clipping": (TANH, {"optimizer": GradientAscent(0.5), "clip_norm": 0.05, "prior": Normal(0.3)}),
-    "max norm": ((Dense(7, "tanh", max_norm=0.4),), {}),
+    "max norm": ((Dense(7, "tanh", max_norm=0.4), Dense(2, "tanh", max_norm=0.3)), {}),  # a thin W too
     "schedule": (TANH, {"optimizer": AdamW(0.05, weight_decay=0.3), "schedule": "cosine"}),
     "smoothing": (TANH, {"likelihood": likelihoods.Categorical(3, label_smoothing=0.1)}),
     "early stopping": (

@@ -25,7 +25,7 @@ from likeliest.sequences import gathered
 from likeliest.threads import counted, is_part, is_stopped, share
 from likeliest.warned import warn
 
-CHUNK_SECONDS = 0.1  # how long the engine works before Ctrl-C and the progress bar get their turn
+CHUNK_SECONDS = 0.25  # how long the engine works before Ctrl-C and the progress bar get their turn
 CHUNK_EXAMPLES = 1 << 20  # and how many examples it takes at most, which bounds the memory for their order
 NOTHING = nullcontext()
 COLLAPSE = 1e6  # a log-likelihood this many times worse than at the start is divergence too

@@ -119,8 +119,7 @@ class Native:
 
     def permutations(self, seed: int, epochs: range, n: int, threads: int) -> npt.NDArray[np.uint32]:
         """The order of the n examples in each of the epochs: (len(epochs), n)."""
-        key = random.stream(seed, random.ORDER)
-        return _native.permutations(*key, epochs.start, epochs.stop, n, threads, instruction_set())
+        return permutations(seed, epochs, n, threads)
 
     def forget(self) -> None:
         """Lets go of what was read for a fit: targets and weights, for examples are read where they are."""
@@ -190,6 +189,12 @@ class Native:
 
     def _numbers(self, a: Any) -> Any:
         return None if a is None else np.ascontiguousarray(a, self.dtype).reshape(len(a), -1)
+
+
+def permutations(seed: int, epochs: range, n: int, threads: int) -> npt.NDArray[np.uint32]:
+    """The same as `random.permutations`: (len(epochs), n)."""
+    key = random.stream(seed, random.ORDER)
+    return _native.permutations(*key, epochs.start, epochs.stop, n, threads, instruction_set())
 
 
 def _constants(step: Step) -> list[float]:
