@@ -22,11 +22,11 @@ import numpy as np
 import numpy.typing as npt
 from jax import lax
 
-from likeliest import _native, random
+from likeliest import random
 from likeliest.engines.base import AVERAGE, Array, Chunk, Terms, kept_in
 from likeliest.engines.cache import cache_folder
 from likeliest.engines.devices import Devices, devices_of, resident_bytes
-from likeliest.engines.native import permutations
+from likeliest.engines.native import first_non_finite, permutations
 from likeliest.likelihoods import Likelihood
 from likeliest.likelihoods.base import has_score_on, score_on
 from likeliest.likelihoods.custom import check_shape
@@ -607,8 +607,7 @@ class Jax:
         if self._devices.several:  # each process reads a part
             count, index = jax.process_count(), jax.process_index()
             own = slice(len(X) * index // count, len(X) * (index + 1) // count)
-        rows = X.reshape(len(X), math.prod(X.shape[1:]))[own]
-        found = _native.first_non_finite(rows, self.dtype == np.float64, threads)
+        found = first_non_finite(X[own], self.dtype, threads)
         place = (np.inf, 0) if found is None else (found[0] + (own.start or 0), found[1])
         row, column = min(map(tuple, self._devices.of_processes(place)))
         return None if math.isinf(row) else (int(row), int(column))

@@ -103,7 +103,7 @@ class Native:
 
     def first_non_finite(self, X: Array, threads: int) -> tuple[int, int] | None:
         """The row and the column (of the flattened example) of the first NaN or infinity in X, if there is one."""
-        return _native.first_non_finite(self._rows(X), self.dtype == np.float64, threads)
+        return first_non_finite(X, self.dtype, threads)
 
     def start(self, optimizer: Optimizer) -> None:
         """Takes an optimizer, with its state before the first step."""
@@ -189,6 +189,11 @@ class Native:
 
     def _numbers(self, a: Any) -> Any:
         return None if a is None else np.ascontiguousarray(a, self.dtype).reshape(len(a), -1)
+
+
+def first_non_finite(X: Array, dtype: np.dtype[Any], threads: int) -> tuple[int, int] | None:
+    """The row and the column (of the flattened example) of the first NaN or infinity in X as dtype, if there is one."""
+    return _native.first_non_finite(X.reshape(len(X), math.prod(X.shape[1:])), dtype == np.float64, threads)
 
 
 def permutations(seed: int, epochs: range, n: int, threads: int) -> npt.NDArray[np.uint32]:
