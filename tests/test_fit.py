@@ -10,6 +10,7 @@ import pytest
 import likeliest as ll
 from likeliest import fit as fitting
 from likeliest import random
+from likeliest.engines.native import Native
 from likeliest.engines.reference import Reference
 from likeliest.fit import Epoch
 
@@ -367,3 +368,19 @@ def test_targets_and_weights_that_change_between_fits_are_read_anew() -> None:
     second.fit(X, y.copy(), sample_weight=weights.copy(), **once)
     for name, value in first.parameters.items():
         np.testing.assert_array_equal(value, second.parameters[name])
+
+
+def test_a_fit_that_goes_on_knows_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = fitted(batch_size=1)
+    train, steps = Native.train, []
+
+    def watched(engine: Native, *args: Any) -> Any:
+        steps.append(len(args[3].bounds) - 1)
+        return train(engine, *args)
+
+    monkeypatch.setattr(Native, "train", watched)
+    net.fit(X, Y, epochs=3, threads=1, batch_size=1)
+    assert steps == [3 * N]  # all in one go
+    steps.clear()
+    net.fit(X, Y, epochs=1, threads=1, batch_size=2)  # of whose steps nothing is known
+    assert steps[0] == 8

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include "engine/layout.hpp"
 #include "engine/memory.hpp"
@@ -27,7 +28,9 @@ constexpr std::ptrdiff_t kBlockRows =
     64;  // of a small network: what a minibatch is cut into, so that it stays in the cache
 constexpr std::ptrdiff_t kMaxShards = 8;    // and how many threads may have a part of their own at most
 constexpr std::ptrdiff_t kSmall = 1 << 15;  // numbers of theta
-constexpr std::ptrdiff_t kPiece = 4096;     // numbers of the gradient whose squares are added up by one thread
+// Numbers of theta that each thread rather updates by itself than waits once more for those that others have updated.
+constexpr std::ptrdiff_t kReplicated = 1 << 12;
+constexpr std::ptrdiff_t kPiece = 4096;  // numbers of the gradient whose squares are added up by one thread
 constexpr std::size_t kMaxHyperparameters = 16;
 constexpr int kChunksAlone = 8;  // how long a crowded machine is left to others
 // Floating-point operations, below which a thread costs more than it brings: a step, where the thread is at hand, and
@@ -137,6 +140,8 @@ class EngineOf final : public Engine {
     auto job = [&](int thread, Team& team) noexcept {
       const Subnormals subnormals(false);
       Worker<T> w = worker(plan.space, thread, team.threads(), data);
+      const Learned learned = learned_by(&plan == sharded_.get() ? thread : 0);
+      w.theta = learned.theta, w.gradient = learned.gradient;
       if (augmenter) w.augmenter = &*augmenter, w.augmenting = augmenter->scratch(thread);
       for (std::ptrdiff_t k = 0; k < steps.count; ++k) {
         T constants[kMaxConstants], free[kMaxConstants];
@@ -146,9 +151,15 @@ class EngineOf final : public Engine {
         else
           optimizer_constants(free_, steps.factors[k], steps.t + k, free);
         const double rate = steps.rates ? steps.rates[k] : 0;
-        const Stepper<T> stepper{&network_, optimizer_,    theta_.data(),
-                                 slot(0),   slot(1),       constants,
-                                 free,      priors.data(), rate > 0 ? average_.data() : nullptr,
+        const Stepper<T> stepper{&network_,
+                                 optimizer_,
+                                 learned.theta,
+                                 learned.slots[0],
+                                 learned.slots[1],
+                                 constants,
+                                 free,
+                                 priors.data(),
+                                 rate > 0 ? learned.average : nullptr,
                                  T(rate)};
         w.stepper = &stepper;
         w.ordered = steps.bounds[steps.count];
@@ -245,6 +256,25 @@ class EngineOf final : public Engine {
   // Slots that the optimizer does not have are never touched, but need an address.
   T* slot(int i) const { return i < optimizer_->slots ? slots_[i].data() : theta_.data(); }
 
+  // What a step changes. Thread 0 has the engine's own, and so have the others, unless they have replicas.
+  struct Learned {
+    T *theta, *gradient, *slots[2], *average;
+  };
+  Learned learned_by(int thread) const noexcept {
+    const Learned own{theta_.data(), gradient_.data(), {slot(0), slot(1)}, average_.data()};
+    if (thread == 0 || !replicates()) return own;
+    T* next = replicas_[std::size_t(thread - 1)].data();
+    const auto replica = [&](const T* from) {
+      std::copy_n(from, theta_.size(), next);
+      return std::exchange(next, next + theta_.size());
+    };
+    return {replica(own.theta),
+            replica(own.gradient),
+            {replica(own.slots[0]), replica(own.slots[1])},
+            own.average ? replica(own.average) : nullptr};
+  }
+  static constexpr std::size_t kLearned = sizeof(Learned) / sizeof(T*);  // arrays
+
   Worker<T> worker(Workspace<T>& space, int thread, int threads, const Examples& data) const {
     Worker<T> w;
     w.space = &space, w.thread = thread, w.threads = threads, w.data = &data;
@@ -306,10 +336,13 @@ class EngineOf final : public Engine {
   // A small network is wholly run by each thread, on shards of the minibatch. What the threads then tell each other is
   // their gradients, which are less than the values of all examples. How many shards there are depends on the number of
   // examples only, and so do the bits.
+  // Of a very small one, each thread has a replica of theta and updates all of it: they meet once a step, and the
+  // gradients of the next step go elsewhere, since others may still add up those of this one.
   bool is_sharded(std::ptrdiff_t largest) const {
     return largest > kBlockRows && network_.size() <= kSmall && !network_.whole_batches && network_.likelihood &&
            network_.row_shards == 0;
   }
+  bool replicates() const { return network_.size() <= kReplicated; }
   static std::ptrdiff_t shards_of(std::ptrdiff_t rows) {
     return std::clamp<std::ptrdiff_t>(rows / (2 * kBlockRows), 1, kMaxShards);
   }
@@ -323,23 +356,28 @@ class EngineOf final : public Engine {
     while (int(spaces_of_shards_.size()) < count - 1)
       spaces_of_shards_.emplace_back(network_, 1, kBlockRows, true, sharded_->augments);
     while (int(spaces_of_shards_.size()) > count - 1) spaces_of_shards_.pop_back();
-    const std::size_t size = std::size_t(network_.size() * kMaxShards);
+    const std::size_t size = std::size_t(network_.size() * kMaxShards * (replicates() ? 2 : 1));
     if (shard_gradients_.size() != size) shard_gradients_ = Memory<T>(size);
+    while (replicates() && int(replicas_.size()) < count - 1) replicas_.emplace_back(kLearned * theta_.size());
     allocate_gradient();
     return *sharded_;
   }
 
-  // The gradient of the examples [begin, end) of the order, shard by shard, and w.total, their log-likelihood.
-  void shards(Plan<T>& plan, Worker<T>& w, Team& team, const std::uint32_t* order, std::ptrdiff_t begin,
-              std::ptrdiff_t end) noexcept {
+  // The gradients of the examples [begin, end) of the order, shard by shard, and w.total, their log-likelihood. Returns
+  // where the shards' gradients are.
+  const T* shards(Plan<T>& plan, Worker<T>& w, Team& team, const std::uint32_t* order, std::ptrdiff_t begin,
+                  std::ptrdiff_t end) noexcept {
     const std::ptrdiff_t count = shards_of(end - begin), size = network_.size();
+    const std::ptrdiff_t turn = replicates() ? w.t % 2 * kMaxShards : 0;
+    T* const gradients = shard_gradients_.data() + turn * size;
+    ShardTotal* const totals = shard_totals_ + turn;
     Worker<T> alone = w;
     alone.space = w.thread == 0 ? &plan.space : &spaces_of_shards_[std::size_t(w.thread - 1)];
     alone.thread = 0, alone.threads = 1, alone.stepper = nullptr, alone.order = order;
     const Range mine = share(count, w.thread, w.threads);
     for (std::ptrdiff_t s = mine.begin; s < mine.end; ++s) {
       const Range rows = share(end - begin, s, count);
-      alone.gradient = shard_gradients_.data() + s * size;
+      alone.gradient = gradients + s * size;
       double total = 0;
       for (std::ptrdiff_t first = rows.begin; first < rows.end; first += kBlockRows) {
         alone.first = begin + first, alone.rows = std::min(kBlockRows, rows.end - first);
@@ -350,15 +388,12 @@ class EngineOf final : public Engine {
         plan.run(alone, [] {});
         total += alone.total;
       }
-      shard_totals_[s] = total;
+      totals[s].value = total;
     }
     team.barrier();
     w.total = 0;
-    for (std::ptrdiff_t s = 0; s < count; ++s) w.total += shard_totals_[s];
-    each_slice(w, [&](int, std::ptrdiff_t offset, std::ptrdiff_t numbers) {
-      network_.table.sum_shards(shard_gradients_.data() + offset, size, count, nullptr,
-                                {gradient_.data() + offset, 1, numbers, numbers});
-    });
+    for (std::ptrdiff_t s = 0; s < count; ++s) w.total += totals[s].value;
+    return gradients;
   }
 
   // One step on the examples [begin, end) of the order. False: the log-likelihood is not what it should be, no update.
@@ -366,11 +401,22 @@ class EngineOf final : public Engine {
             std::ptrdiff_t end, double clip_norm) noexcept {
     w.scale = T(1) / T(end - begin);
     w.begin = begin, w.batch = end - begin;
+    // What changes theta: a share of it with a barrier wherever the others' shares count, or all of a replica.
+    const bool replica = &plan == sharded_.get() && replicates();
+    Worker<T> updater = w;
+    if (replica) updater.thread = 0, updater.threads = 1;
+    const auto wait = [&] {
+      if (!replica) team.barrier();
+    };
     if (&plan == sharded_.get()) {
-      shards(plan, w, team, order, begin, end);
+      const T* gradients = shards(plan, w, team, order, begin, end);
       if (!(w.total >= w.floor * double(end - begin))) return false;
-      update(w, team, clip_norm);
-      team.barrier();
+      each_slice(updater, [&](int, std::ptrdiff_t offset, std::ptrdiff_t numbers) {
+        network_.table.sum_shards(gradients + offset, network_.size(), shards_of(end - begin), nullptr,
+                                  {w.gradient + offset, 1, numbers, numbers});
+      });
+      update(updater, wait, clip_norm);
+      wait();
     } else if (end - begin <= plan.space.rows && !clips_) {
       w.order = order, w.first = begin, w.rows = end - begin, w.accumulate = false, w.total = 0;
       const double least = w.floor * double(end - begin);
@@ -381,47 +427,56 @@ class EngineOf final : public Engine {
       blocks(plan, w, team, order, begin, end);
       w.stepper = stepper;
       if (!(w.total >= w.floor * double(end - begin))) return false;
-      update(w, team, clip_norm);
-      team.barrier();
+      update(updater, wait, clip_norm);
+      wait();
     }
     for (const Task<T>& task : plan.finish) {
-      team.barrier();
-      task.run(w);
+      wait();
+      task.run(updater);
     }
-    if (!plan.finish.empty()) team.barrier();
+    if (!plan.finish.empty()) wait();
     return true;
   }
 
   // The stored gradient with the priors' score, cut back to the length of `clip_norm`, and the optimizer's step on it.
-  void update(Worker<T>& w, Team& team, double clip_norm) noexcept {
+  template <class F>
+  void update(const Worker<T>& w, F&& wait, double clip_norm) noexcept {
     if (clips_) {
       each_slice(w, [&](int i, std::ptrdiff_t offset, std::ptrdiff_t count) {
         const SliceRule<T>& rule = network_.rules[std::size_t(i)];
         if (rule.prior)
-          rule.prior->add(theta_.data() + offset, gradient_.data() + offset, count,
-                          w.stepper->priors + i * kMaxConstants);
+          rule.prior->add(w.theta + offset, w.gradient + offset, count, w.stepper->priors + i * kMaxConstants);
       });
-      team.barrier();
-      // The pieces do not depend on the threads, and are added up in one order.
-      const std::ptrdiff_t size = network_.size(), pieces = divide_up(size, kPiece);
-      const Range mine = share(pieces, w.thread, w.threads);
-      for (std::ptrdiff_t p = mine.begin; p < mine.end; ++p)
-        squares_[std::size_t(p)] =
-            network_.table.sum_of_squares(gradient_.data() + p * kPiece, std::min(kPiece, size - p * kPiece));
-      team.barrier();
-      double total = 0;
-      for (std::ptrdiff_t p = 0; p < pieces; ++p) total += squares_[std::size_t(p)];
-      const double norm = std::sqrt(total);
+      wait();
+      const double norm = std::sqrt(sum_of_squares(w, wait));
       if (norm > clip_norm)
         each_slice(w, [&](int, std::ptrdiff_t offset, std::ptrdiff_t count) {
-          network_.table.multiply_by(gradient_.data() + offset, count, T(clip_norm / norm));
+          network_.table.multiply_by(w.gradient + offset, count, T(clip_norm / norm));
         });
     }
     each_slice(w, [&](int i, std::ptrdiff_t offset, std::ptrdiff_t count) {
       if (network_.rules[std::size_t(i)].learned)
-        w.stepper->on(i, !clips_)
-            .apply(offset - network_.slices[std::size_t(i)].offset, gradient_.data() + offset, count);
+        w.stepper->on(i, !clips_).apply(offset - network_.slices[std::size_t(i)].offset, w.gradient + offset, count);
     });
+  }
+
+  // Of the gradient, piece by piece: the pieces do not depend on the threads, and are added up in one order.
+  template <class F>
+  double sum_of_squares(const Worker<T>& w, F&& wait) noexcept {
+    const std::ptrdiff_t size = network_.size(), pieces = divide_up(size, kPiece);
+    const auto of = [&](std::ptrdiff_t p) {
+      return network_.table.sum_of_squares(w.gradient + p * kPiece, std::min(kPiece, size - p * kPiece));
+    };
+    double total = 0;
+    if (w.threads == 1) {
+      for (std::ptrdiff_t p = 0; p < pieces; ++p) total += of(p);
+      return total;
+    }
+    const Range mine = share(pieces, w.thread, w.threads);
+    for (std::ptrdiff_t p = mine.begin; p < mine.end; ++p) squares_[std::size_t(p)] = of(p);
+    wait();
+    for (std::ptrdiff_t p = 0; p < pieces; ++p) total += squares_[std::size_t(p)];
+    return total;
   }
 
   // Calls f(slice, offset in theta, count) for this thread's share of every slice, in whole registers.
@@ -492,7 +547,10 @@ class EngineOf final : public Engine {
   std::unique_ptr<Plan<T>> training_, sharded_;
   std::vector<Workspace<T>> spaces_of_shards_;  // of the other threads
   Memory<T> shard_gradients_;
-  double shard_totals_[kMaxShards];
+  struct alignas(kLine) ShardTotal {
+    double value;
+  } shard_totals_[2 * kMaxShards];
+  std::vector<Memory<T>> replicas_;  // of what is learned, one for each of the other threads
   const std::ptrdiff_t predict_rows_;
   Plan<T> predict_;
   std::vector<Workspace<T>> spaces_;  // of the other threads that predict

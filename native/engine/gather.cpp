@@ -49,14 +49,35 @@ S read(const char* p) noexcept {
 }
 
 // A short row is copied here, without a call: registers from its beginning, and a last one that ends where it ends.
+constexpr std::size_t kRegister = 16, kShort = 512;
 inline void copy_bytes(char* to, const char* from, std::size_t count) noexcept {
-  constexpr std::size_t kRegister = 16, kShort = 512;
   if (count < kRegister || count > kShort) {
     std::memcpy(to, from, count);
     return;
   }
   for (std::size_t i = 0; i + kRegister < count; i += kRegister) std::memcpy(to + i, from + i, kRegister);
   std::memcpy(to + count - kRegister, from + count - kRegister, kRegister);
+}
+// The same of rows that all take COUNT registers: there are no more decisions to take within a row.
+template <std::size_t COUNT, class Row>
+void copy_rows(char* to, std::ptrdiff_t stride, std::size_t count, std::ptrdiff_t rows, Row&& row) noexcept {
+  for (std::ptrdiff_t i = 0; i < rows; ++i, to += stride) {
+    const char* from = row(i);
+#pragma GCC unroll 8
+    for (std::size_t k = 0; k + 1 < COUNT; ++k) std::memcpy(to + k * kRegister, from + k * kRegister, kRegister);
+    std::memcpy(to + count - kRegister, from + count - kRegister, kRegister);
+  }
+}
+// False where rows are longer than eight registers, or shorter than one.
+template <std::size_t COUNT = 8, class Row>
+bool copy_short_rows(char* to, std::ptrdiff_t stride, std::size_t count, std::ptrdiff_t rows, Row&& row) noexcept {
+  if (count > COUNT * kRegister || count < kRegister) return false;
+  if (count > (COUNT - 1) * kRegister) {
+    copy_rows<COUNT>(to, stride, count, rows, row);
+    return true;
+  }
+  if constexpr (COUNT > 1) return copy_short_rows<COUNT - 1>(to, stride, count, rows, row);
+  return false;
 }
 
 template <class T>
@@ -77,9 +98,15 @@ void gather(const Source& source, const std::uint32_t* order, std::ptrdiff_t fir
     const auto size = std::ptrdiff_t(sizeof(S));
     const bool contiguous = source.column_stride == size;
     const char* base = static_cast<const char*>(source.data) + begin * source.column_stride;
+    const auto start = [base, order, first, step = source.row_stride](std::ptrdiff_t i) {
+      return base + (order ? std::ptrdiff_t(order[first + i]) : first + i) * step;
+    };
+    if constexpr (std::is_same_v<S, T>)
+      if (contiguous && copy_short_rows(reinterpret_cast<char*>(out), stride * std::ptrdiff_t(sizeof(T)),
+                                        std::size_t(columns) * sizeof(T), rows, start))
+        return;
     for (std::ptrdiff_t i = 0; i < rows; ++i) {
-      const std::ptrdiff_t row = order ? std::ptrdiff_t(order[first + i]) : first + i;
-      const char* from = base + row * source.row_stride;
+      const char* from = start(i);
       T* to = out + i * stride;
       if constexpr (std::is_same_v<S, T>) {
         if (contiguous) {

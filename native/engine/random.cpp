@@ -85,6 +85,8 @@ void permutation(const Table<float>& table, Key stream, std::uint32_t n, std::ui
                  std::uint64_t* scratch) noexcept {
   if (n < 1u << 12)
     sort(table, stream, n, out, scratch, Digits<8>(48), Digits<8>(56));
+  else if (n < 1u << 17)
+    sort(table, stream, n, out, scratch, Digits<9>(46), Digits<9>(55));
   else if (n < 1u << 20)
     sort(table, stream, n, out, scratch, Digits<10>(44), Digits<10>(54));
   else

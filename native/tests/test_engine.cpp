@@ -176,6 +176,54 @@ void test_stops() {
   for (const float x : all<float>(*engine, program, 1)) CHECK(x == 0);
 }
 
+// A network that goes through in shards, with a replica of theta for each thread (6 or 50 units) or without (300): what
+// is learned does not depend on the threads of this call or of those before, be it stopped or not.
+template <class T>
+void test_replicas(std::ptrdiff_t units, const std::string& isa) {
+  const Case c{{units}, "relu", "bernoulli", 20, 2, 1300, 520};
+  const Program program = program_of(c);
+  const Data<T> good(c);
+  Data<T> bad = good;
+  bad.X[std::size_t(bad.order[600] * c.inputs)] = std::numeric_limits<T>::quiet_NaN();
+  const std::vector<double> factors{1, 0.5, 1}, rates{0.5, 0, 0.25};
+  const auto learned = [&](const char* optimizer, int slots, const std::vector<int>& threads) {
+    const auto engine = make_engine(program, sizeof(T) == 8, isa);
+    start<T>(*engine, program, optimizer);
+    engine->average(true);
+    std::vector<T> numbers;
+    const auto keep_numbers = [&] {
+      for (int which = Engine::kAverage; which <= slots; ++which)
+        for (const T x : all<T>(*engine, program, which)) numbers.push_back(x);
+    };
+    std::int64_t t = 1;
+    const auto train = [&](const Data<T>& data, int count) {
+      std::vector<double> totals(3);
+      const Steps steps{data.order.data(), data.bounds.data(), factors.data(), rates.data(), 3, t};
+      const std::ptrdiff_t done = engine->train(data.examples(c), steps, {}, -1e9, count, totals.data());
+      keep_numbers();
+      for (std::ptrdiff_t k = 0; k < done; ++k)
+        numbers.push_back(std::isnan(totals[std::size_t(k)]) ? T(0) : T(totals[std::size_t(k)]));
+      t += done;
+      return done;
+    };
+    for (const int count : threads) CHECK(train(good, count) == 3);
+    engine->keep();
+    CHECK(train(bad, threads.back()) == 2);
+    for (const T x : all<T>(*engine, program, Engine::kTheta)) CHECK(std::isfinite(x));
+    engine->restore();
+    engine->swap();
+    CHECK(train(good, threads.front()) == 3);
+    return numbers;
+  };
+  for (const auto& [optimizer, slots] :
+       {std::pair("gradient_ascent", 0), std::pair("momentum", 1), std::pair("adam", 2)}) {
+    const std::vector<T> first = learned(optimizer, slots, {1, 1, 1});
+    CHECK(learned(optimizer, slots, {2, 2, 2}) == first);
+    CHECK(learned(optimizer, slots, {3, 1, 2}) == first);
+    CHECK(learned(optimizer, slots, {1, 4, 3}) == first);
+  }
+}
+
 bool refused(const Program& program) {
   try {
     make_engine(program, false, available_isas().back());
@@ -227,6 +275,12 @@ void test_engine(bool quick) {
       test_threads<float>(c, isa, quick);
       test_threads<double>(c, isa, quick);
       test_gradient(c, isa);
+    }
+  for (const std::string& isa : available_isas())
+    for (const std::ptrdiff_t units : {6, 50, 300}) {
+      if (quick && isa != available_isas().back()) continue;
+      test_replicas<float>(units, isa);
+      test_replicas<double>(units, isa);
     }
   test_stops();
   test_refusals();

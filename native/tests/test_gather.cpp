@@ -35,9 +35,35 @@ void test_type(Type type) {
   CHECK(first_non_finite<double>(plain, 0, rows).row == -1);
 }
 
+// Rows of any length are copied whole, and nothing beside them.
+template <class T>
+void test_lengths() {
+  constexpr std::ptrdiff_t rows = 9, most = 140, stride = most + 3;
+  std::vector<T> data(std::size_t(rows * most));
+  for (std::size_t i = 0; i < data.size(); ++i) data[i] = T(i);
+  const auto size = std::ptrdiff_t(sizeof(T));
+  const Source source{data.data(), size == 4 ? Type::f32 : Type::f64, rows, most, most * size, size};
+  const std::vector<std::uint32_t> order = {8, 0, 5, 5, 2};
+  for (std::ptrdiff_t columns = 1; columns < most; ++columns)
+    for (const bool ordered : {true, false}) {
+      std::vector<T> out(std::size_t(5 * stride), T(-1));
+      gather(source, ordered ? order.data() : nullptr, 1, 4, 1, columns, out.data(), stride);
+      bool right = true;
+      for (std::ptrdiff_t i = 0; i < 5; ++i)
+        for (std::ptrdiff_t j = 0; j < stride; ++j) {
+          const std::ptrdiff_t row = ordered ? std::ptrdiff_t(order[std::size_t(1 + i % 4)]) : 1 + i;
+          const T expected = i < 4 && j < columns ? data[std::size_t(row * most + 1 + j)] : T(-1);
+          right = right && out[std::size_t(i * stride + j)] == expected;
+        }
+      CHECK(right);
+    }
+}
+
 }  // namespace
 
 void test_gather() {
+  test_lengths<float>();
+  test_lengths<double>();
   test_type<float>(Type::f32);
   test_type<double>(Type::f64);
   test_type<std::int8_t>(Type::i8);

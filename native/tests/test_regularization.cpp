@@ -13,10 +13,11 @@ namespace {
 
 constexpr std::ptrdiff_t kInputs = 9;
 struct Size {
-  std::ptrdiff_t examples, batch;
+  std::ptrdiff_t examples, batch, units = 70;  // of the first hidden layer
   bool in_blocks() const { return batch > 1024; }
 };
-constexpr Size kSmall{150, 64}, kLarge{2300, 1100};
+// A small minibatch; one in shards; the same of a network of which each thread has a replica.
+constexpr Size kSmall{150, 64}, kLarge{2300, 1100}, kReplicas{2300, 1100, 12};
 
 // x with two columns of codes -> embedding -> dropout -> affine -> batch_norm -> relu -> noise -> affine -> layer_norm
 // -> affine -> rms_norm -> affine -> append. Without batch_norm, large minibatches go through in blocks.
@@ -24,12 +25,12 @@ class Net {
  public:
   Program program{{kInputs}, {}, {}, {}, {}};
 
-  explicit Net(const std::string& likelihood, bool in_blocks = false) {
+  explicit Net(const std::string& likelihood, bool in_blocks = false, std::ptrdiff_t units = kSmall.units) {
     program.likelihood = {likelihood, {0, 0}, {0, 0}, 1, 1, 0};
     const int cities = parameter(5, 3, {"laplace", {0.7}, true}), days = parameter(7, 18, {"normal", {2.0}, true});
     step("embedding", kInputs - 2 + 3 + 18, {cities, days}, {2, 5});
     step("dropout", width(), {}, {0.25});
-    affine(70, {"horseshoe", {0.3}, true, true, 1.5});
+    affine(units, {"horseshoe", {0.3}, true, true, 1.5});
     if (!in_blocks) norm("batch_norm", {1e-5, 0.9});
     step("relu", width(), {}, {});
     step("gaussian_noise", width(), {}, {0.1});
@@ -145,8 +146,8 @@ template <class T>
 void test_threads(const std::string& isa, bool quick) {
   for (const char* likelihood : {"normal", "custom"})
     for (const double clip_norm : {std::numeric_limits<double>::infinity(), 0.5})
-      for (const Size n : {kSmall, kLarge}) {
-        const Net net(likelihood, n.in_blocks());
+      for (const Size n : {kSmall, kLarge, kReplicas}) {
+        const Net net(likelihood, n.in_blocks(), n.units);
         const std::vector<T> first = trained<T>(net, n, isa, clip_norm, 1);
         for (const T x : first) CHECK(std::isfinite(x));
         for (const int threads : {2, 3, 8})

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,8 @@ from likeliest.warned import warn
 CHUNK_SECONDS = 0.25  # how long the engine works before Ctrl-C and the progress bar get their turn
 CHUNK_EXAMPLES = 1 << 20  # and how many examples it takes at most, which bounds the memory for their order
 NOTHING = nullcontext()
+PACES: WeakKeyDictionary[Engine, tuple[Any, float]] = WeakKeyDictionary()
+"""What the steps of an engine's last fit were like, and how many it took a second: so will the next of such steps."""
 COLLAPSE = 1e6  # a log-likelihood this many times worse than at the start is divergence too
 
 
@@ -188,7 +191,10 @@ def fit(
     history, floor, first_step = course.history, course.floor, course.first_step
     last_epoch = history.first_epoch + epochs
     best = _Best(early_stopping, course)
-    steps_a_second = 80.0  # a first guess, so that the first chunk is of 8 steps
+    like = batch_size, X.shape[1:], X.dtype, share(threads), terms.augmentation is None, lengths is None
+    known, steps_a_second = PACES.get(engine, (None, 0.0))
+    if known != like:
+        steps_a_second = 80.0  # a first guess, so that the first chunk is of 8 steps
     order = np.zeros((0, n), np.uint32)  # of the examples in the epochs under way, a row each
     goes_on = np.zeros((0, n), np.bool_)  # whether each begins in a state that is carried
     step, seconds = 0, 0.0  # how far the epoch is
@@ -238,6 +244,7 @@ def fit(
             _check(engine, X, y, chunk, totals, floor, threads, position, per_epoch, history, network)
             position.steps += len(totals)
             steps_a_second = min(len(totals) / max(took, 1e-9), 64 * steps_a_second)
+            PACES[engine] = like, steps_a_second
             progress.advance(int(chunk.bounds[-1]), took, float(totals.sum() / chunk.bounds[-1]))
             if len(order) > 1:
                 of_each = totals.reshape(len(order), per_epoch).sum(axis=1).tolist()
