@@ -97,7 +97,7 @@ def test_an_epochs_order_does_not_depend_on_how_the_call_is_split() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
-@pytest.mark.parametrize("n", [1, 2, 3, 128, 1000, 4097, 70_001])
+@pytest.mark.parametrize("n", [1, 2, 3, 128, 1000, 4097, 20_000, 70_001, 1_100_001])
 def test_the_core_draws_the_same_orders(n: int, threads: int) -> None:
     key = random.stream(7, random.ORDER)
     expected = random.permutations(7, range(3, 6), n)
