@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -440,6 +441,17 @@ def test_ctrl_c_keeps_a_checkpoint_from_which_the_same_call_goes_on(tmp_path: Pa
     whole.fit(X, Y, **USUAL)
     assert net.fit(X, Y, **USUAL, checkpoint=tmp_path).stopped == "finished"
     assert end(net) == end(whole)
+
+
+def test_what_a_kill_at_the_end_left_is_removed(tmp_path: Path) -> None:
+    net = network()
+    net.fit(X, Y, **USUAL, checkpoint=tmp_path)
+    before = sorted(os.listdir(tmp_path))
+    shutil.copy(tmp_path / "epoch-00000012.safetensors", tmp_path / "epoch-00000010.safetensors")
+    again = network()
+    again.fit(X, Y, **USUAL, checkpoint=tmp_path)
+    assert sorted(os.listdir(tmp_path)) == before
+    assert end(again) == end(net)
 
 
 CHILD = """

@@ -154,6 +154,8 @@ class Checkpoints:
             if problems:
                 warn(f"checkpoint: {problems[0]}. The fit goes on from {path.name}, which gives the same in the end")
             self.found = found
+            if path == paths[0]:
+                self._remove_needless(found.finished)  # which a kill may have left
             return
         if paths:
             raise ModelFileError(
@@ -259,11 +261,15 @@ class Checkpoints:
             deque(values, 0)  # all processes hand over their parts
             return
         write(self.folder / name, description, engine.dtype, all_shapes, values, engine.program.size * (1 + averages))
-        left = [path for path in self._paths() if finished or "-finished" not in path.name]
-        for path in {*self._paths()} - {*left[:2]}:
-            path.unlink(missing_ok=True)
+        self._remove_needless(finished)
         now = time.perf_counter()
         self._not_before, self._last = now + (now - begin) / SHARE, course.history.epochs
+
+    def _remove_needless(self, finished: bool) -> None:
+        """All but the last two, and an earlier fit's end while this one goes on."""
+        left = [path for path in self._paths() if finished or "-finished" not in path.name]
+        for path in {*self._paths()} - {*left[:2]} if self.writes else ():
+            path.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Found:
