@@ -26,7 +26,7 @@ from likeliest.sequences import gathered
 from likeliest.threads import counted, is_part, is_stopped, share
 from likeliest.warned import warn
 
-CHUNK_SECONDS = 0.25  # how long the engine works before Ctrl-C and the progress bar get their turn
+CHUNK_SECONDS = 0.5  # how long the engine works before Ctrl-C and the progress bar get their turn
 CHUNK_EXAMPLES = 1 << 20  # and how many examples it takes at most, which bounds the memory for their order
 NOTHING = nullcontext()
 PACES: WeakKeyDictionary[Engine, tuple[Any, float]] = WeakKeyDictionary()
@@ -194,7 +194,7 @@ def fit(
     like = batch_size, X.shape[1:], X.dtype, share(threads), terms.augmentation is None, lengths is None
     known, steps_a_second = PACES.get(engine, (None, 0.0))
     if known != like:
-        steps_a_second = 32.0  # a first guess, so that the first chunk is of 8 steps
+        steps_a_second = 16.0  # a first guess, so that the first chunk is of 8 steps
     order = np.zeros((0, n), np.uint32)  # of the examples in the epochs under way, a row each
     goes_on = np.zeros((0, n), np.bool_)  # whether each begins in a state that is carried
     step, seconds = 0, 0.0  # how far the epoch is
