@@ -132,9 +132,9 @@ T1 = Workload(
     optimizer="adam",
     learning_rate=1e-3,
     batch_size=32,
-    epochs_per_turn=100,
+    epochs_per_turn=500,
 )
-T2 = replace(T1, name="T2", rows=50_000, inputs=(20,), batch_size=256, epochs_per_turn=5)
+T2 = replace(T1, name="T2", rows=50_000, inputs=(20,), batch_size=256, epochs_per_turn=20)
 
 # Images, series and volumes. The images are a seventh of MNIST's, so that the slowest peer's turn takes seconds.
 W3 = replace(

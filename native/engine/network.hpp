@@ -193,6 +193,16 @@ struct Network {
     const std::ptrdiff_t more = row_shards > 0 || sequences ? 2 * table.lanes : 0;
     return row_stride<T>(storages[std::size_t(storage)] + more, table.lanes);
   }
+  // Whether node k is a narrow product behind an activation that nothing else takes, which one pass can do together.
+  bool joins(std::size_t k) const {
+    return k > 0 && k < nodes.size() && nodes[k].narrow && nodes[k - 1].scalar && nodes[k - 1].chained &&
+           nodes[k - 1].gradient() >= 0;
+  }
+  // Whether that pass, on the way back, may write over the values that it reads: a product before the activation needs
+  // none of them.
+  bool goes_back_in_place(std::size_t k) const {
+    return k > 1 && joins(k) && nodes[k - 2].kind == Kind::affine && nodes[k - 2].chained;
+  }
   // Floating-point operations of one example, there and back.
   double operations() const {
     double total = 0;

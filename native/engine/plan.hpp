@@ -360,11 +360,7 @@ class Plan {
 
   // Whether node k is a narrow product that goes in one pass with the activation before it. Where several threads have
   // rows of the same minibatch it does not, since each would have a part of the sums only.
-  bool is_joined(std::size_t k) const {
-    const std::vector<Node<T>>& nodes = network_.nodes;
-    return threads == 1 && k > 0 && k < nodes.size() && nodes[k].narrow && nodes[k - 1].scalar &&
-           nodes[k - 1].chained && nodes[k - 1].gradient() >= 0;
-  }
+  bool is_joined(std::size_t k) const { return threads == 1 && network_.joins(k); }
   // The bias that was added to what the activation before node k takes, or -1.
   int bias_before(std::size_t k) const {
     return k >= 2 && network_.nodes[k - 2].kind == Kind::affine && network_.nodes[k - 2].chained

@@ -159,12 +159,17 @@ struct Workspace {
     values.resize(storages), gradients.resize(storages), transposed.resize(nodes), shards.resize(nodes);
     saved.resize(nodes), inverse.resize(nodes), sums.resize(nodes), packed.resize(nodes), statistics.resize(nodes);
     recurrent.resize(nodes);
+    // In whose values gradients stand, where they do: less memory is nearer.
+    std::vector<int> values_of(storages, -1);
+    for (std::size_t k = 0; k < nodes; ++k)
+      if (threads == 1 && network.goes_back_in_place(k))
+        values_of[std::size_t(network.nodes[k - 1].gradient())] = network.nodes[k - 1].output;
     for (std::size_t s = 0; s < storages; ++s) {
       // x may be kept in parts, one a thread; see part_of_x.
       const std::ptrdiff_t apart = s == 0 ? threads * kApart<T> : 0;
       scratch_size = std::max(scratch_size, network.stride(int(s)));
       if (s < network.values) pieces.emplace_back(&values[s], rows * (network.stride(int(s)) + apart));
-      if (training && s > 0) pieces.emplace_back(&gradients[s], rows * network.stride(int(s)));
+      if (training && s > 0 && values_of[s] < 0) pieces.emplace_back(&gradients[s], rows * network.stride(int(s)));
     }
     for (std::size_t k = 0; k < nodes; ++k) {
       const Node<T>& node = network.nodes[k];
@@ -223,6 +228,8 @@ struct Workspace {
       *piece = next;
       next += round_up(count, line);
     }
+    for (std::size_t s = 0; s < storages; ++s)
+      if (training && values_of[s] >= 0) gradients[s] = values[std::size_t(values_of[s])];
   }
   // Of a head: its keys and values turned over, the weights and their gradients.
   static std::ptrdiff_t attention_scratch(const Network<T>& network, const Node<T>& node) {

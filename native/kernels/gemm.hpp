@@ -120,11 +120,13 @@ void tile(const TileArguments<T>& t) noexcept {
       for (int v = 0; v < V; ++v) c.whole[i][v] = Relu::of(c.whole[i][v]);
       if constexpr (HALF) c.half[i] = Relu::of(c.half[i]);
     }
+  T* to = t.C;
+  const std::ptrdiff_t ldc = t.ldc;
 #pragma GCC unroll 16
-  for (int i = 0; i < M; ++i) {
+  for (int i = 0; i < M; ++i, to += ldc) {
 #pragma GCC unroll 2
-    for (int v = 0; v < V; ++v) store(t.C + i * t.ldc + v * lanes, c.whole[i][v]);
-    if constexpr (HALF) store(t.C + i * t.ldc + V * lanes, c.half[i]);
+    for (int v = 0; v < V; ++v) store(to + v * lanes, c.whole[i][v]);
+    if constexpr (HALF) store(to + V * lanes, c.half[i]);
   }
 }
 

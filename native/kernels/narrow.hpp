@@ -3,7 +3,8 @@
 //
 // A register across the columns of W would be half empty or worse. So W stands turned, (q x p) in panels, and registers
 // go along p: each z is added up lane by lane, and the lanes by halves; on the way back all sums go through the rows
-// once.
+// once. Where adding up lanes would take long, for more than a few columns, a register has several numbers of each
+// column instead.
 #pragma once
 #include <type_traits>  // types only
 
@@ -44,18 +45,19 @@ LIKELIEST_INLINE Vector<T> sums_of_lanes(Vector<T> (&sums)[kLanes<T>]) {
     return sums[0];
 }
 
-// z for `count` rows, a register of them when WHOLE. h = F(pre), or is there already where F is void.
+// Columns [first, q) of z for `count` rows, a register of them when WHOLE. h = F(pre), or is there already where F is
+// void.
 template <class T, class F, bool WHOLE>
-LIKELIEST_INLINE void narrow_rows(const T* pre, const Narrow<T>& g, const T* constants, std::ptrdiff_t row,
-                                  std::ptrdiff_t count) {
+LIKELIEST_INLINE void narrow_rows(const T* pre, const Narrow<T>& g, const T* constants, std::ptrdiff_t first,
+                                  std::ptrdiff_t row, std::ptrdiff_t count) {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
   const std::ptrdiff_t registers = (g.p + lanes - 1) / lanes, q = g.q, ldh = g.ldh, ldz = g.ldz;
   const T *h = g.h + row * ldh, *from = pre + row * ldh;
   T* z = g.z + row * ldz;
   if (WHOLE) count = lanes;
-  if (!WHOLE || q > 1)
+  if (first == 0 && (!WHOLE || q > 1))
     for (std::ptrdiff_t i = 0; i < count; ++i) store(z + i * ldz, Vector<T>{});
-  for (std::ptrdiff_t j = 0; j < q; ++j) {
+  for (std::ptrdiff_t j = first; j < q; ++j) {
     Vector<T> sums[lanes] = {};
     for (std::ptrdiff_t c = 0; c < registers; ++c) {
       if constexpr (!std::is_void_v<F>)
@@ -81,57 +83,84 @@ LIKELIEST_INLINE void narrow_rows(const T* pre, const Narrow<T>& g, const T* con
   }
 }
 template <class T, class F>
-LIKELIEST_INLINE void narrow_columns(const T* pre, const Narrow<T>& g, const T* constants) {
+LIKELIEST_INLINE void narrow_columns(const T* pre, const Narrow<T>& g, const T* constants, std::ptrdiff_t first = 0) {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
   std::ptrdiff_t row = 0;
-  for (; row + lanes <= g.rows; row += lanes) narrow_rows<T, F, true>(pre, g, constants, row, lanes);
-  if (row < g.rows) narrow_rows<T, F, false>(pre, g, constants, row, g.rows - row);
+  for (; row + lanes <= g.rows; row += lanes) narrow_rows<T, F, true>(pre, g, constants, first, row, lanes);
+  if (row < g.rows) narrow_rows<T, F, false>(pre, g, constants, first, row, g.rows - row);
 }
 
-// Where adding up lanes costs more than lanes without columns: W is turned back, some rows at a time, into rows of half
-// a register, or of a whole one.
-template <class T, bool WHOLE>
-void turned_back(const Narrow<T>& g) noexcept {
-  constexpr std::ptrdiff_t lanes = kLanes<T>, width = WHOLE ? lanes : lanes / 2, most = 4 * lanes;
-  alignas(64) T W[most * width];
+// In each group of P lanes their sum, and then the first lane of each group, with zeros behind them.
+template <class T, int P, int... L>
+LIKELIEST_INLINE Vector<T> sums_of_groups(Vector<T> v, std::integer_sequence<int, L...>) {
+  if constexpr (P > 2) v += __builtin_shufflevector(v, v, (L ^ 2)...);
+  v += __builtin_shufflevector(v, v, (L ^ 1)...);
+  return __builtin_shufflevector(v, Vector<T>{}, (L * P < kLanes<T> ? L * P : kLanes<T>)...);
+}
+
+// W packed: in each register P rows of all columns, column by column. M rows of h, P numbers of which at a time meet
+// all columns: `count` registers of W from row `k` on.
+template <class T, int P, int M = 8>
+LIKELIEST_INLINE void packed_rows(int m, const Narrow<T>& g, const T* W, std::ptrdiff_t row, std::ptrdiff_t k,
+                                  std::ptrdiff_t count) {
+  constexpr int lanes = kLanes<T>;
+  if (m == M) {
+    const std::ptrdiff_t ldh = g.ldh, ldz = g.ldz;
+    const T* h = g.h + row * ldh + k;
+    Vector<T> sums[M] = {};
+    for (std::ptrdiff_t b = 0; b < count; ++b, h += P) {
+      const Vector<T> w = load(W + b * lanes);
+#pragma GCC unroll 8
+      for (int i = 0; i < M; ++i) sums[i] += repeat<T, P>(h + i * ldh) * w;
+    }
+    const T* start = k > 0 ? g.z + row * ldz : g.bias;  // which may be null
+    const std::ptrdiff_t apart = k > 0 ? ldz : 0;
+    T* z = g.z + row * ldz;
+#pragma GCC unroll 8
+    for (int i = 0; i < M; ++i) {
+      const Vector<T> total = sums_of_groups<T, P>(sums[i], std::make_integer_sequence<int, lanes>());
+      store(z + i * ldz, start ? total + load(start + i * apart) : total);
+    }
+  } else if constexpr (M > 1) {
+    packed_rows<T, P, M - 1>(m, g, W, row, k, count);
+  }
+}
+
+// The first lanes / P columns of z, some rows of W at a time.
+template <class T, int P>
+void packed_columns(const Narrow<T>& g) noexcept {
+  constexpr std::ptrdiff_t lanes = kLanes<T>, columns = lanes / P, most = 4 * lanes, together = 8;
+  alignas(64) T W[most * columns];
   for (std::ptrdiff_t k0 = 0; k0 < g.p; k0 += most) {
     const std::ptrdiff_t rows = g.p - k0 < most ? g.p - k0 : most;
     for (std::ptrdiff_t k = 0; k < rows; k += lanes) {
-      Vector<T> squares[width];
-      for (std::ptrdiff_t j = 0; j < width; ++j)
-        squares[j] = j < g.q ? load(g.W + turned_index(g, j, (k0 + k) / lanes)) : Vector<T>{};
-      if constexpr (WHOLE) {
-        transpose<T>(squares);
-        for (std::ptrdiff_t i = 0; i < lanes; ++i) store(W + (k + i) * lanes, squares[i]);
-      } else {
-        transpose_halves<T>(squares);
-        for (std::ptrdiff_t i = 0; i < width; ++i) {
-          store(W + (k + i) * width, lower_half<T>(squares[i]));
-          store(W + (k + i + width) * width, upper_half<T>(squares[i]));
-        }
-      }
+      Vector<T> square[columns];
+      for (std::ptrdiff_t j = 0; j < columns; ++j)
+        square[j] = j < g.q ? load(g.W + turned_index(g, j, (k0 + k) / lanes)) : Vector<T>{};
+      transpose<T, P>(square);
+      for (std::ptrdiff_t i = 0; i < columns; ++i) store(W + k * columns + i * lanes, square[i]);
     }
-    const Segment all{0, std::int32_t(rows), true, 0};
-    const Start start = k0 > 0 ? Start::accumulate : g.bias ? Start::bias : Start::zero;
-    const Tiles tiles(g.rows);
-    for (std::ptrdiff_t i = 0; i < tiles.count; ++i) {
-      const std::ptrdiff_t r = tiles.begin(i);
-      run_tile<T, false>(int(tiles.begin(i + 1) - r), WHOLE ? 2 : 1,
-                         {0, {&all, 1}, g.h + r * g.ldh + k0, g.ldh, W, width, g.z + r * g.ldz, g.ldz, start, g.bias});
-    }
+    for (std::ptrdiff_t row = 0; row < g.rows; row += together)
+      packed_rows<T, P>(int(g.rows - row < together ? g.rows - row : together), g, W, row, k0, (rows + P - 1) / P);
   }
 }
 
 template <class T, class F>
 void forward_narrow(const T* pre, const Narrow<T>& g, const T* constants) noexcept {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
-  if (!kHalves || g.q <= lanes / 4) return narrow_columns<T, F>(pre, g, constants);
+  constexpr int by = kRepeats<T>;  // at most so many numbers, again and again
+  if (by == 0 || g.q <= lanes / (2 * by)) return narrow_columns<T, F>(pre, g, constants);
   if constexpr (!std::is_void_v<F>)
     for (std::ptrdiff_t i = 0; i < g.rows; ++i)
 #pragma GCC unroll 4
       for (std::ptrdiff_t j = 0; j < g.p; j += lanes)
         store(g.h_out + i * g.ldh + j, F::template value<T>(load(pre + i * g.ldh + j), constants));
-  if constexpr (kHalves) g.q > lanes / 2 ? turned_back<T, true>(g) : turned_back<T, false>(g);
+  if constexpr (by == 4)
+    if (g.q <= lanes / 4) return packed_columns<T, 4>(g);
+  if constexpr (by > 0) {
+    packed_columns<T, 2>(g);
+    if (g.q > lanes / 2) narrow_columns<T, void>(g.h, g, nullptr, lanes / 2);
+  }
 }
 template <class T>
 void multiply_narrow(const Narrow<T>& g) noexcept {

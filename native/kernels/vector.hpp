@@ -96,13 +96,31 @@ LIKELIEST_INLINE Half<T> lower_half(Vector<T> v) {
   return half_of<T, 0>(v, std::make_integer_sequence<int, kLanes<T> / 2>());
 }
 template <class T>
-LIKELIEST_INLINE Half<T> upper_half(Vector<T> v) {
-  return half_of<T, kLanes<T> / 2>(v, std::make_integer_sequence<int, kLanes<T> / 2>());
-}
-
-template <class T>
 LIKELIEST_INLINE Vector<T> broadcast(T x) {
   return x - Vector<T>{};
+}
+
+// Into how few numbers, repeated again and again, a register can be filled from memory as soon as with one: 2, or up to
+// 4; 0 where that is not so, or where a register has too few lanes to make use of it.
+template <class T>
+inline constexpr int kRepeats = kBytes == 64                     ? int(16 / sizeof(T))
+                                : kBytes == 32 && sizeof(T) == 4 ? 2
+                                                                 : 0;
+template <class T, int P>
+LIKELIEST_INLINE Vector<T> repeat(const T* p) {
+  static_assert(P * sizeof(T) == 8 || (P * sizeof(T) == 16 && kBytes == 64));
+  if constexpr (P * sizeof(T) == 8) {
+    typedef std::int64_t bits __attribute__((vector_size(kBytes)));
+    typedef std::int64_t unaligned __attribute__((aligned(sizeof(T)), may_alias));
+    return Vector<T>(bits{} + *reinterpret_cast<const unaligned*>(p));
+  }
+#if defined(__AVX512F__)
+  else if constexpr (sizeof(T) == 4) {
+    return Vector<T>(_mm512_maskz_broadcast_f32x4(__mmask16(-1), _mm_loadu_ps(p)));
+  } else {
+    return Vector<T>(_mm512_maskz_broadcast_f64x2(__mmask8(-1), _mm_loadu_pd(p)));
+  }
+#endif
 }
 
 // from[0], from[stride], ...: lane by lane in registers, since a register cannot be loaded from what several stores
@@ -194,21 +212,17 @@ LIKELIEST_INLINE void exchange(Vector<T>& a, Vector<T>& b, std::integer_sequence
   b = __builtin_shufflevector(a, b, ((L & H) == 0 ? L + H : n + L)...);
   a = upper;
 }
-template <class T, int H, int N>
+template <class T, int P, int H, int N>
 LIKELIEST_INLINE void transpose_level(Vector<T> (&rows)[N]) {
   for (int i = 0; i < N; ++i)
-    if ((i & H) == 0) exchange<T, H>(rows[i], rows[i + H], std::make_integer_sequence<int, kLanes<T>>());
-  if constexpr (H > 1) transpose_level<T, H / 2, N>(rows);
+    if ((i & H) == 0) exchange<T, P * H>(rows[i], rows[i + H], std::make_integer_sequence<int, kLanes<T>>());
+  if constexpr (H > 1) transpose_level<T, P, H / 2, N>(rows);
 }
-// A square of lanes x lanes numbers, rows and columns exchanged in registers.
-template <class T>
-LIKELIEST_INLINE void transpose(Vector<T> (&rows)[kLanes<T>]) {
-  transpose_level<T, kLanes<T> / 2, kLanes<T>>(rows);
-}
-// Two squares of half the size, side by side, each by itself.
-template <class T>
-LIKELIEST_INLINE void transpose_halves(Vector<T> (&rows)[kLanes<T> / 2]) {
-  if constexpr (kLanes<T> >= 4) transpose_level<T, kLanes<T> / 4, kLanes<T> / 2>(rows);
+// A square of lanes x lanes numbers, rows and columns exchanged in registers; or of groups of P numbers, each of which
+// stays as it is.
+template <class T, int P = 1>
+LIKELIEST_INLINE void transpose(Vector<T> (&rows)[kLanes<T> / P]) {
+  transpose_level<T, P, kLanes<T> / P / 2, kLanes<T> / P>(rows);
 }
 
 }  // namespace likeliest::LIKELIEST_ISA

@@ -22,12 +22,22 @@ struct NormalMixture {
   template <class T>
   LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t, const Vector<T>* y,
                                              const Constants<T>& constants, Vector<T>* score) {
-    const std::ptrdiff_t K = constants.K;
+    return constants.K == 3 ? evaluate<T, 3>(eta, y, constants, score) : evaluate<T, 0>(eta, y, constants, score);
+  }
+
+ private:
+  // Of as many components as COUNT says, where it is not 0: loops of known length stay in registers.
+  template <class T, int COUNT>
+  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, const Vector<T>* y, const Constants<T>& constants,
+                                             Vector<T>* score) {
+    const std::ptrdiff_t K = COUNT > 0 ? COUNT : constants.K;
     const Vector<T>*l = eta, *mu = eta + K, *r = eta + 2 * K;
     Vector<T>*of_l = score, *of_mu = score + K, *of_r = score + 2 * K;
     // softmax(l): e^(l - top) waits where the score of l will be.
     Vector<T> top = l[0], all{};
+#pragma GCC unroll 3
     for (std::ptrdiff_t k = 1; k < K; ++k) top = l[k] > top ? l[k] : top;
+#pragma GCC unroll 3
     for (std::ptrdiff_t k = 0; k < K; ++k) all += of_l[k] = exp<T>(l[k] - top);
     // d log s^2 / dr waits where the score of r will be, if r is a column, and the first few 1 / s^2 here.
     constexpr std::ptrdiff_t kept = 8;
@@ -36,6 +46,7 @@ struct NormalMixture {
     const auto scale = [&](std::ptrdiff_t k) __attribute__((always_inline)) { return constants.scale(r + k); };
     // Of L, without what all have in common, the same: L, and then e^(L - highest), where the score of mu will be.
     Vector<T> highest = broadcast(T(-__builtin_inf())), some{};
+#pragma GCC unroll 3
     for (std::ptrdiff_t k = 0; k < K; ++k) {
       const SquaredScale<T> s = scale(k);
       if (!fixed) of_r[k] = s.share;
@@ -44,8 +55,10 @@ struct NormalMixture {
       of_mu[k] = (l[k] - top) - T(0.5) * (error * error * s.inverse + s.log);
       highest = of_mu[k] > highest ? of_mu[k] : highest;
     }
+#pragma GCC unroll 3
     for (std::ptrdiff_t k = 0; k < K; ++k) some += of_mu[k] = exp<T>(of_mu[k] - highest);
     const Vector<T> both = T(1) / (some * all), share = both * all, share_before = both * some;
+#pragma GCC unroll 3
     for (std::ptrdiff_t k = 0; k < K; ++k) {
       const Vector<T> error = y[0] - mu[k], rho = of_mu[k] * share;
       const Vector<T> scaled = error * (k < kept ? inverse[k] : scale(k).inverse);

@@ -20,8 +20,13 @@ template <class T, class F>
 LIKELIEST_INLINE void turn(const T* from, std::ptrdiff_t stride, std::ptrdiff_t count, std::ptrdiff_t width, F&& take) {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
   Vector<T> square[lanes];
-  for (std::ptrdiff_t j = 0; j < width; j += lanes) {
-    for (std::ptrdiff_t i = 0; i < lanes; ++i) square[i] = load(from + (i < count ? i : count - 1) * stride + j);
+  for (std::ptrdiff_t j = 0; j < width; j += lanes, from += lanes) {
+    const T* row = from;
+#pragma GCC unroll 16
+    for (std::ptrdiff_t i = 0; i < lanes; ++i) {
+      square[i] = load(row);
+      if (i + 1 < count) row += stride;
+    }
     transpose<T>(square);
     for (std::ptrdiff_t i = 0; i < lanes && j + i < width; ++i) take(square[i]);
   }
@@ -29,11 +34,12 @@ LIKELIEST_INLINE void turn(const T* from, std::ptrdiff_t stride, std::ptrdiff_t 
 
 // The columns of eta in turn, and where each has its place in scratch: there the components of a target stand together.
 struct Places {
-  std::ptrdiff_t groups, components, group = 0, component = 0;
+  std::ptrdiff_t groups, components, group = 0, component = 0, place = 0;
   LIKELIEST_INLINE std::ptrdiff_t next() {
-    const std::ptrdiff_t place = group * components + component;
-    if (++group == groups) group = 0, ++component;
-    return place;
+    const std::ptrdiff_t here = place;
+    place += components;
+    if (++group == groups) group = 0, place = ++component;
+    return here;
   }
 };
 
@@ -66,7 +72,7 @@ LIKELIEST_INLINE auto prepare(const T* constants) {
 template <class T, class L>
 void score_rows(const Scoring<T>& s) noexcept {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
-  const std::ptrdiff_t components = s.width / s.groups, numbers = s.targets / s.groups;
+  const std::ptrdiff_t components = s.width / s.groups, numbers = s.targets / s.groups, stride = s.eta.stride;
   const auto constants = prepare<T, L>(s.constants);
   Vector<T>* const eta = reinterpret_cast<Vector<T>*>(s.scratch);
   Vector<T>*const y = eta + s.width, *const slope = y + s.targets;
@@ -110,7 +116,8 @@ void score_rows(const Scoring<T>& s) noexcept {
     for (std::ptrdiff_t j = 0; j < s.eta.columns; j += lanes) {
       for (std::ptrdiff_t i = 0; i < lanes; ++i) square[i] = j + i < s.width ? slope[to.next()] * factor : Vector<T>{};
       transpose<T>(square);
-      for (std::ptrdiff_t i = 0; i < count; ++i) store(score + i * s.eta.stride + j, square[i]);
+      T* row = score + j;
+      for (std::ptrdiff_t i = 0; i < count; ++i, row += stride) store(row, square[i]);
     }
   }
 }

@@ -352,6 +352,15 @@ void test_joined(const Table<T>& table, const ScalarKernel<T>& kernel, std::ptrd
   }
   kernel.backward_narrow(saved, joined, {dW1.data(), nullptr, nullptr, false}, constants);
   CHECK(dW1 == dW);
+  // Over h, which a step of training needs no more.
+  joined.h_out = h1.data.data();
+  kernel.backward_narrow(kernel.keeps_input ? pre.data.data() : h1.data.data(), joined,
+                         {dW1.data(), db1.data(), nullptr, false}, constants);
+  CHECK(dW1 == dW && db1 == db);
+  bool same = true;
+  for (std::ptrdiff_t i = 0; i < n; ++i)
+    for (std::ptrdiff_t j = 0; j < p; ++j) same = same && h1(i, j) == slope1(i, j);
+  CHECK(same);
 }
 
 template <class T>
