@@ -62,7 +62,7 @@ def parse() -> argparse.Namespace:
     )
     arguments.add_argument("--measure", nargs="+", choices=MEASUREMENTS, default=MEASUREMENTS)
     arguments.add_argument("--rounds", type=int, default=7, help="how often each peer is timed (default 7)")
-    arguments.add_argument("--epochs", type=int, help="epochs in a row each time (default: as many as workloads.py says)")
+    arguments.add_argument("--epochs", type=int, help="epochs in a row each time (default: see workloads.py)")
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("--json", type=Path, help="append to this file (default: a new one in benchmarks/results)")
     return arguments.parse_args()
