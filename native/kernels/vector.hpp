@@ -95,6 +95,7 @@ template <class T>
 LIKELIEST_INLINE Half<T> lower_half(Vector<T> v) {
   return half_of<T, 0>(v, std::make_integer_sequence<int, kLanes<T> / 2>());
 }
+
 template <class T>
 LIKELIEST_INLINE Vector<T> broadcast(T x) {
   return x - Vector<T>{};
