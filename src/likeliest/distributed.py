@@ -51,14 +51,17 @@ def initialize(
     ImportError
         When JAX is not installed.
     RuntimeError
-        When JAX has begun to compute, or the others are not to be reached.
+        When JAX has begun to compute, process 0 finds its port taken, or the others are not to be reached.
     """
     given = {"coordinator_address": coordinator_address, "num_processes": num_processes, "process_id": process_id}
     missing = [name for name, value in given.items() if value is None]
     if missing and len(missing) < len(given):
         raise ValueError(f"{missing[0]}: expected a value, as {', '.join(sorted(given.keys() - missing))} have one")
-    if not re.fullmatch(r".+:\d{1,5}", str(coordinator_address or "a:1")):
-        raise ValueError(f'coordinator_address: expected "host:port", found {coordinator_address!r}')
+    port = re.fullmatch(r".+:(\d{1,5})", str(coordinator_address or "a:1"))
+    if port is None or not 0 < int(port[1]) < 65536:
+        raise ValueError(
+            f'coordinator_address: expected "host:port" with a port from 1 to 65535, found {coordinator_address!r}'
+        )
     for name, value, least in (
         ("num_processes", num_processes, 1),
         ("process_id", process_id, 0),
@@ -72,6 +75,13 @@ def initialize(
         raise ImportError(
             'JAX is not installed, on which several processes work together: pip install "likeliest[jax]"'
         )
+    if coordinator_address is not None and process_id == 0:
+        try:
+            socket.create_server(("", int(port[1]))).close()
+        except OSError as error:
+            raise RuntimeError(
+                f"coordinator_address: process 0 cannot listen at port {port[1]} ({error.strerror}): choose another one"
+            ) from None
     import jax
 
     jax.distributed.initialize(
