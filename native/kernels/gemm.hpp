@@ -3,7 +3,7 @@
 // B stands in panels of 2 registers' width (a last, thin one may have 1), A is read in place, row by row or, as A^T,
 // column by column, and a tile of C stays in registers while k runs. Every number of C is one chain of multiply-adds in
 // the order of k, whatever the tile: how the work is cut never changes a bit of the result. Where half a register is
-// enough for the last columns of B, the other half of C's is left as it was, and must be 0.
+// enough for the last columns of B, or two numbers, the rest of C's is left as it was, and must be 0.
 #pragma once
 #include "engine/kernels.hpp"
 #include "kernels/vector.hpp"
@@ -11,39 +11,49 @@
 
 namespace likeliest::LIKELIEST_ISA {
 
-// The numbers of a tile: M rows of V registers, and of half a register more when HALF.
-template <class T, int M, int V, bool HALF>
+// What a tile has beside V whole registers of columns: half a register, or two columns, which stand along the rows of
+// C: one register has all of a column.
+enum class Rest { none, half, pair };
+
+// The numbers of a tile: M rows of V registers, and the rest of these rows.
+template <class T, int M, int V, Rest REST>
 struct Sums {
   Vector<T> whole[M][V > 0 ? V : 1];
   Half<T> half[M];
+  Vector<T> pair[2];
 };
 // One row of B as wide.
-template <class T, int V, bool HALF>
+template <class T, int V, Rest REST>
 struct RowOfB {
   Vector<T> whole[V > 0 ? V : 1];
   Half<T> half;
   LIKELIEST_INLINE explicit RowOfB(const T* B) {
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) whole[v] = load(B + v * kLanes<T>);
-    if constexpr (HALF) half = load_half(B + V * kLanes<T>);
+    if constexpr (REST == Rest::half) half = load_half(B + V * kLanes<T>);
   }
 };
-template <class T, int M, int V, bool HALF>
-LIKELIEST_INLINE void add_product(Sums<T, M, V, HALF>& c, int i, T a, const RowOfB<T, V, HALF>& b) {
+template <class T, int M, int V, Rest REST>
+LIKELIEST_INLINE void add_product(Sums<T, M, V, REST>& c, int i, T a, const RowOfB<T, V, REST>& b) {
 #pragma GCC unroll 2
   for (int v = 0; v < V; ++v) c.whole[i][v] += a * b.whole[v];
-  if constexpr (HALF) c.half[i] += a * b.half;
+  if constexpr (REST == Rest::half) c.half[i] += a * b.half;
 }
 
 // c += A B over k in [0, K). Rows of A are `lda` apart, or its columns when TRANSPOSED; rows of B are `ldb` apart.
-template <class T, int M, int V, bool HALF, bool TRANSPOSED>
-LIKELIEST_INLINE void accumulate(Sums<T, M, V, HALF>& c, std::ptrdiff_t K, const T* A, std::ptrdiff_t lda, const T* B,
+template <class T, int M, int V, Rest REST, bool TRANSPOSED>
+LIKELIEST_INLINE void accumulate(Sums<T, M, V, REST>& c, std::ptrdiff_t K, const T* A, std::ptrdiff_t lda, const T* B,
                                  std::ptrdiff_t ldb) {
   if constexpr (TRANSPOSED) {
     for (std::ptrdiff_t k = 0; k < K; ++k, A += lda, B += ldb) {
-      const RowOfB<T, V, HALF> b(B);
+      const RowOfB<T, V, REST> b(B);
 #pragma GCC unroll 16
       for (int i = 0; i < M; ++i) add_product(c, i, A[i], b);
+      if constexpr (REST == Rest::pair) {
+        const Vector<T> a = load_first<T, M>(A);
+#pragma GCC unroll 2
+        for (int j = 0; j < 2; ++j) c.pair[j] += a * B[V * kLanes<T> + j];
+      }
     }
   } else {
     // One pointer for every three rows (the others are lda and 2 lda away), so that all stay in integer registers.
@@ -52,7 +62,7 @@ LIKELIEST_INLINE void accumulate(Sums<T, M, V, HALF>& c, std::ptrdiff_t K, const
 #pragma GCC unroll 5
     for (int g = 0; g < groups; ++g) rows[g] = A + 3 * g * lda;
     const auto step = [&](int ahead) __attribute__((always_inline)) {
-      const RowOfB<T, V, HALF> b(B);
+      const RowOfB<T, V, REST> b(B);
 #pragma GCC unroll 16
       for (int i = 0; i < M; ++i) add_product(c, i, rows[i / 3][ahead + (i % 3) * lda], b);
       B += ldb;
@@ -89,28 +99,34 @@ struct TileArguments {
   // A^T only: A and B come in so many pieces, of K rows and so far is one from the next, or as a list says.
   std::ptrdiff_t pieces = 1, a_step = 0, b_step = 0;
   const Piece* list = nullptr;
+  bool pair = false;  // A^T only: whether no more than two columns are in the last half register
 };
 
-template <class T, int M, int V, bool HALF, bool TRANSPOSED>
+template <class T, int M, int V, Rest REST, bool TRANSPOSED>
 void tile(const TileArguments<T>& t) noexcept {
   constexpr int lanes = kLanes<T>;
-  Sums<T, M, V, HALF> c;
+  Sums<T, M, V, REST> c;
 #pragma GCC unroll 16
   for (int i = 0; i < M; ++i) {
     const T* from = t.start == Start::bias ? t.bias : t.C + i * t.ldc;
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) c.whole[i][v] = t.start == Start::zero ? Vector<T>{} : load(from + v * lanes);
-    if constexpr (HALF) c.half[i] = t.start == Start::zero ? Half<T>{} : load_half(from + V * lanes);
+    if constexpr (REST == Rest::half) c.half[i] = t.start == Start::zero ? Half<T>{} : load_half(from + V * lanes);
   }
+  if constexpr (REST == Rest::pair)
+    for (int j = 0; j < 2; ++j)
+      c.pair[j] = t.start == Start::zero
+                      ? Vector<T>{}
+                      : load_lanes<T>(t.C + V * lanes + j, t.ldc, std::make_integer_sequence<int, M>());
   if constexpr (TRANSPOSED) {
     for (std::ptrdiff_t i = 0; i < t.pieces; ++i) {
       const Piece piece = t.list ? t.list[i] : Piece{t.K, i * t.a_step, i * t.b_step};
-      accumulate<T, M, V, HALF, true>(c, piece.K, t.A + piece.a, t.lda, t.B + piece.b, t.ldb);
+      accumulate<T, M, V, REST, true>(c, piece.K, t.A + piece.a, t.lda, t.B + piece.b, t.ldb);
     }
   } else {
     for (std::ptrdiff_t s = 0; s < t.k.count; ++s) {
       const Segment k = t.k.data[s];
-      if (k.used) accumulate<T, M, V, HALF, false>(c, k.end - k.begin, t.A + k.at, t.lda, t.B + k.begin * t.ldb, t.ldb);
+      if (k.used) accumulate<T, M, V, REST, false>(c, k.end - k.begin, t.A + k.at, t.lda, t.B + k.begin * t.ldb, t.ldb);
     }
   }
   if (!TRANSPOSED && t.relu)
@@ -118,15 +134,20 @@ void tile(const TileArguments<T>& t) noexcept {
     for (int i = 0; i < M; ++i) {
 #pragma GCC unroll 2
       for (int v = 0; v < V; ++v) c.whole[i][v] = Relu::of(c.whole[i][v]);
-      if constexpr (HALF) c.half[i] = Relu::of(c.half[i]);
+      if constexpr (REST == Rest::half) c.half[i] = Relu::of(c.half[i]);
     }
+  alignas(kBytes) T pair[2 * lanes];  // lanes taken of sums themselves would keep these in memory
+  if constexpr (REST == Rest::pair)
+    for (int j = 0; j < 2; ++j) store(pair + j * lanes, c.pair[j]);
   T* to = t.C;
   const std::ptrdiff_t ldc = t.ldc;
 #pragma GCC unroll 16
   for (int i = 0; i < M; ++i, to += ldc) {
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) store(to + v * lanes, c.whole[i][v]);
-    if constexpr (HALF) store(to + V * lanes, c.half[i]);
+    if constexpr (REST == Rest::half) store(to + V * lanes, c.half[i]);
+    if constexpr (REST == Rest::pair)
+      for (int j = 0; j < 2; ++j) to[V * lanes + j] = pair[j * lanes + i];
   }
 }
 
@@ -145,10 +166,12 @@ template <class T, bool TRANSPOSED, int M = kTileRows>
 LIKELIEST_INLINE void run_tile(int m, int halves, const TileArguments<T>& t) {
   if (m == M) {
     if constexpr (kHalves) {
-      if (halves == 1) return tile<T, M, 0, true, TRANSPOSED>(t);
-      if (halves == 3) return tile<T, M, 1, true, TRANSPOSED>(t);
+      if constexpr (TRANSPOSED && M > 2 && M <= kLanes<T>)
+        if (t.pair) return (halves == 1 ? tile<T, M, 0, Rest::pair, true> : tile<T, M, 1, Rest::pair, true>)(t);
+      if (halves == 1) return tile<T, M, 0, Rest::half, TRANSPOSED>(t);
+      if (halves == 3) return tile<T, M, 1, Rest::half, TRANSPOSED>(t);
     }
-    halves == 2 ? tile<T, M, 1, false, TRANSPOSED>(t) : tile<T, M, 2, false, TRANSPOSED>(t);
+    (halves == 2 ? tile<T, M, 1, Rest::none, TRANSPOSED> : tile<T, M, 2, Rest::none, TRANSPOSED>)(t);
   } else if constexpr (M > 1) {
     run_tile<T, TRANSPOSED, M - 1>(m, halves, t);
   }
@@ -195,6 +218,7 @@ void multiply_transposed(const MultiplyTransposed<T>& g) noexcept {
   for (std::ptrdiff_t p = tiles ? skip / tiles : panels; p < panels && left > 0; ++p) {
     const int halves = halves_of_panel<T>(g.columns, p);
     const std::ptrdiff_t stride = registers_of_panel<T>(g.columns, p) * kLanes<T>;
+    const bool pair = halves % 2 && (g.columns - p * width) % kLanes<T> <= 2;
     const std::ptrdiff_t beside = g.packed ? g.columns - p * width : stride;  // where what is no column begins
     if (g.update && halves % 2)                                               // what tiles do not write is 0
       for (std::ptrdiff_t k = 0; k < kTileRows * stride; k += kLanes<T>) store(scratch + k, Vector<T>{});
@@ -227,7 +251,8 @@ void multiply_transposed(const MultiplyTransposed<T>& g) noexcept {
                              g.pieces ? g.piece_count : 1,
                              0,
                              0,
-                             g.pieces});
+                             g.pieces,
+                             pair});
           for (std::ptrdiff_t j = beside; j < stride; ++j)
             for (std::ptrdiff_t k = 0; k < m; ++k) C[k * stride + j] = T(0);
         } else if (g.update ? g.update->moves_without_gradient : g.start == Start::zero) {

@@ -191,7 +191,8 @@ void multiply_narrow_back(const Narrow<T>& g) noexcept {
 }
 
 // What a register of h, or half of one, brings on the way back: Q columns of z, and the sums from the first row down.
-template <class T, class R, int Q>
+// Without the gradient of W if not WEIGHTS.
+template <class T, class R, int Q, bool WEIGHTS = true>
 struct BackColumn {
   static constexpr std::ptrdiff_t lanes = kLanes<T>, count = std::ptrdiff_t(sizeof(R) / sizeof(T));
   R w[Q], dW[Q], db;
@@ -206,7 +207,7 @@ struct BackColumn {
 #pragma GCC unroll 16
     for (int j = 0; j < Q; ++j) {
       w[j] = get(g.W + turned_index(g, j, c));
-      dW[j] = sums.accumulate ? get(sums.W + turned_index(g, j, c)) : R{};
+      if constexpr (WEIGHTS) dW[j] = sums.accumulate ? get(sums.W + turned_index(g, j, c)) : R{};
     }
     db = sums.bias && sums.accumulate ? get(sums.bias + c * lanes) : R{};
   }
@@ -217,7 +218,7 @@ struct BackColumn {
 #pragma GCC unroll 16
     for (int j = 0; j < Q; ++j) {
       slope += z[j] * w[j];
-      dW[j] += z[j] * h;
+      if constexpr (WEIGHTS) dW[j] += z[j] * h;
     }
     if constexpr (count == lanes)
       slope = chain<T, F>(slope, get(saved), constants);
@@ -227,8 +228,9 @@ struct BackColumn {
     db += slope;
   }
   LIKELIEST_INLINE void end(const Narrow<T>& g, const NarrowSums<T>& sums, std::ptrdiff_t c) {
+    if constexpr (WEIGHTS)
 #pragma GCC unroll 16
-    for (int j = 0; j < Q; ++j) store(sums.W + turned_index(g, j, c), dW[j]);
+      for (int j = 0; j < Q; ++j) store(sums.W + turned_index(g, j, c), dW[j]);
     if (sums.bias) store(sums.bias + c * lanes, db);
   }
 };
@@ -244,17 +246,45 @@ __attribute__((noinline)) void clear_padding(const Narrow<T>& g, const NarrowSum
   }
 }
 
-// dLL/dpre = dLL/dz W^T o F', with h = F(pre), and what it sums up to: registers [c, c + V) of all rows, and half of
-// one more when HALF.
-template <class T, class F, int V, int Q, bool HALF>
+// The gradient of W's rows for the last two of h, or one, with the columns of W in the lanes.
+template <class T, int Q>
+struct GradientOfPair {
+  static constexpr std::ptrdiff_t lanes = kLanes<T>;
+  Vector<T> dW[2];
+
+  LIKELIEST_INLINE void begin(const Narrow<T>& g, const NarrowSums<T>& sums, std::ptrdiff_t c) {
+    const auto row = [&](int n) __attribute__((always_inline)) {
+      return load_lanes<T>(sums.W + turned_index(g, 0, c) + n, turned_index(g, 1, c) - turned_index(g, 0, c),
+                           std::make_integer_sequence<int, Q>());
+    };
+#pragma GCC unroll 2
+    for (int n = 0; n < 2; ++n) dW[n] = sums.accumulate ? row(n) : Vector<T>{};
+  }
+  LIKELIEST_INLINE void row(Vector<T> z, const T* h) {
+#pragma GCC unroll 2
+    for (int n = 0; n < 2; ++n) dW[n] += z * h[n];
+  }
+  LIKELIEST_INLINE void end(const Narrow<T>& g, const NarrowSums<T>& sums, std::ptrdiff_t c) {
+    alignas(kBytes) T lane[2 * lanes];
+#pragma GCC unroll 2
+    for (int n = 0; n < 2; ++n) store(lane + n * lanes, dW[n]);
+    for (int j = 0; j < Q; ++j)
+      for (int n = 0; n < 2; ++n) sums.W[turned_index(g, j, c) + n] = lane[n * lanes + j];
+  }
+};
+
+// dLL/dpre = dLL/dz W^T o F', with h = F(pre), and what it sums up to: registers [c, c + V) of all rows, and the rest.
+template <class T, class F, int V, int Q, Rest REST>
 LIKELIEST_INLINE void back_through(const T* saved, const Narrow<T>& g, const NarrowSums<T>& sums, const T* constants,
                                    std::ptrdiff_t c) {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
   BackColumn<T, Vector<T>, Q> whole[V > 0 ? V : 1];
-  BackColumn<T, Half<T>, Q> half;
+  BackColumn<T, Half<T>, Q, REST != Rest::pair> half;
+  GradientOfPair<T, Q> pair;
 #pragma GCC unroll 4
   for (int v = 0; v < V; ++v) whole[v].begin(g, sums, c + v);
-  if constexpr (HALF) half.begin(g, sums, c + V);
+  if constexpr (REST != Rest::none) half.begin(g, sums, c + V);
+  if constexpr (REST == Rest::pair) pair.begin(g, sums, c + V);
   // By themselves: stores might be to where g is, for all that the compiler knows.
   const std::ptrdiff_t rows = g.rows, ldz = g.ldz, ldh = g.ldh;
   const T *z = g.z, *h = g.h + c * lanes, *kept = saved + c * lanes;
@@ -263,14 +293,17 @@ LIKELIEST_INLINE void back_through(const T* saved, const Narrow<T>& g, const Nar
   Vector<T> own_bias = own && sums.accumulate ? load(sums.own_bias) : Vector<T>{};
   for (std::ptrdiff_t i = 0; i < rows; ++i, z += ldz, h += ldh, kept += ldh, out += ldh) {
     own_bias += load(z);
+    if constexpr (REST == Rest::pair) pair.row(load(z), h + V * lanes);  // before its place is stored to
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v)
       whole[v].template row<F>(z, h + v * lanes, kept + v * lanes, out + v * lanes, constants);
-    if constexpr (HALF) half.template row<F>(z, h + V * lanes, kept + V * lanes, out + V * lanes, constants);
+    if constexpr (REST != Rest::none)
+      half.template row<F>(z, h + V * lanes, kept + V * lanes, out + V * lanes, constants);
   }
 #pragma GCC unroll 4
   for (int v = 0; v < V; ++v) whole[v].end(g, sums, c + v);
-  if constexpr (HALF) half.end(g, sums, c + V);
+  if constexpr (REST != Rest::none) half.end(g, sums, c + V);
+  if constexpr (REST == Rest::pair) pair.end(g, sums, c + V);
   if (own) store(sums.own_bias, own_bias);
 }
 template <class T, class F, int Q>
@@ -281,12 +314,15 @@ LIKELIEST_INLINE void back_through_all(const T* saved, const Narrow<T>& g, const
   const std::ptrdiff_t registers = (g.p + lanes - 1) / lanes;
   const std::ptrdiff_t whole = registers - (kHalves && g.p - (registers - 1) * lanes <= lanes / 2);
   std::ptrdiff_t c = 0;
-  for (; c + V <= whole; c += V) back_through<T, F, V, Q, false>(saved, g, sums, constants, c);
+  for (; c + V <= whole; c += V) back_through<T, F, V, Q, Rest::none>(saved, g, sums, constants, c);
   if constexpr (kHalves)
-    if (whole < registers && whole - c == V - 1)
-      return back_through<T, F, V - 1, Q, true>(saved, g, sums, constants, c);
+    if (whole < registers && whole - c == V - 1) {
+      if constexpr (Q >= 4)
+        if (g.p - whole * lanes <= 2) return back_through<T, F, V - 1, Q, Rest::pair>(saved, g, sums, constants, c);
+      return back_through<T, F, V - 1, Q, Rest::half>(saved, g, sums, constants, c);
+    }
   if constexpr (V > 1)
-    for (; c < registers; ++c) back_through<T, F, 1, Q, false>(saved, g, sums, constants, c);
+    for (; c < registers; ++c) back_through<T, F, 1, Q, Rest::none>(saved, g, sums, constants, c);
 }
 template <class T, class F, int Q = int(most_narrow(kLanes<T>))>
 void backward_narrow(const T* saved, const Narrow<T>& g, const NarrowSums<T>& sums, const T* constants) noexcept {

@@ -135,6 +135,20 @@ LIKELIEST_INLINE Vector<T> load_lanes(const T* from, std::ptrdiff_t stride) {
   return load_lanes<T>(from, stride, std::make_integer_sequence<int, kLanes<T>>());
 }
 
+// The first N numbers at p, and zeros behind them. Nothing else is read.
+template <class T, int N>
+LIKELIEST_INLINE Vector<T> load_first(const T* p) {
+  if constexpr (N == kLanes<T>) return load(p);
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    return Vector<T>(_mm512_maskz_loadu_ps(__mmask16((1 << N) - 1), p));
+  else
+    return Vector<T>(_mm512_maskz_loadu_pd(__mmask8((1 << N) - 1), p));
+#else
+  return load_lanes<T>(p, 1, std::make_integer_sequence<int, N>());
+#endif
+}
+
 // The lanes of a number: a sum from lane 0 up, so that it never depends on how the compiler pairs them.
 template <class T>
 LIKELIEST_INLINE T sum_of_lanes(Vector<T> v) {

@@ -381,7 +381,7 @@ void test_products() {
   for (const std::string& isa : available_isas())
     for (const std::ptrdiff_t n : {1, 5, 14, 33})
       for (const std::ptrdiff_t p : {1, 3, 17, 64, 100})
-        for (const std::ptrdiff_t q : {1, 2, 3, 4, 5, 8, 9, 16, 17, 33, 100}) {
+        for (const std::ptrdiff_t q : {1, 2, 3, 4, 5, 8, 9, 16, 17, 18, 33, 50, 100}) {
           if (q <= most_narrow(tables_for(isa).single->lanes)) test_narrow(*tables_for(isa).single, n, p, q);
           if (q <= most_narrow(tables_for(isa).twice->lanes)) test_narrow(*tables_for(isa).twice, n, p, q);
           test_relu(*tables_for(isa).single, n, p, q);
