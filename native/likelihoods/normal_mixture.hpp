@@ -22,51 +22,84 @@ struct NormalMixture {
   template <class T>
   LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, std::ptrdiff_t, const Vector<T>* y,
                                              const Constants<T>& constants, Vector<T>* score) {
-    return constants.K == 3 ? evaluate<T, 3>(eta, y, constants, score) : evaluate<T, 0>(eta, y, constants, score);
+    Vector<T> log_p[1];
+    constants.K == 3 ? evaluate<T, 3, 1, 0>(eta, y, constants, score, log_p)
+                     : evaluate<T, 0, 1, 0>(eta, y, constants, score, log_p);
+    return log_p[0];
+  }
+  // Of three components, each with its scale: exponentials wait for each other, but not for those of other rows.
+  static constexpr std::ptrdiff_t kAtOnce = 2, kWidthAtOnce = 9;
+  template <class T, std::ptrdiff_t STEP>
+  LIKELIEST_INLINE static void evaluate_at_once(const Vector<T>* eta, const Vector<T>* y, const Constants<T>& constants,
+                                                Vector<T>* score, Vector<T>* log_p) {
+    evaluate<T, 3, kAtOnce, STEP>(eta, y, constants, score, log_p);
   }
 
  private:
-  // Of as many components as COUNT says, where it is not 0: loops of known length stay in registers.
-  template <class T, int COUNT>
-  LIKELIEST_INLINE static Vector<T> evaluate(const Vector<T>* eta, const Vector<T>* y, const Constants<T>& constants,
-                                             Vector<T>* score) {
+  // Of as many components as COUNT says, where it is not 0 (loops of known length stay in registers), for U registers
+  // of rows, which take turns and stand `step` apart.
+  template <class T, int COUNT, std::ptrdiff_t U, std::ptrdiff_t step>
+  LIKELIEST_INLINE static void evaluate(const Vector<T>* eta, const Vector<T>* y, const Constants<T>& constants,
+                                        Vector<T>* score, Vector<T>* log_p) {
     const std::ptrdiff_t K = COUNT > 0 ? COUNT : constants.K;
-    const Vector<T>*l = eta, *mu = eta + K, *r = eta + 2 * K;
-    Vector<T>*of_l = score, *of_mu = score + K, *of_r = score + 2 * K;
+    const auto each = [](auto&& what) __attribute__((always_inline)) {
+#pragma GCC unroll 2
+      for (std::ptrdiff_t u = 0; u < U; ++u) what(u);
+    };
+    const auto component = [K, &each](std::ptrdiff_t first, auto&& what) __attribute__((always_inline)) {
+#pragma GCC unroll 3
+      for (std::ptrdiff_t k = first; k < K; ++k)
+        each([&](std::ptrdiff_t u) __attribute__((always_inline)) { what(u, k); });
+    };
     // softmax(l): e^(l - top) waits where the score of l will be.
-    Vector<T> top = l[0], all{};
-#pragma GCC unroll 3
-    for (std::ptrdiff_t k = 1; k < K; ++k) top = l[k] > top ? l[k] : top;
-#pragma GCC unroll 3
-    for (std::ptrdiff_t k = 0; k < K; ++k) all += of_l[k] = exp<T>(l[k] - top);
+    Vector<T> top[U], all[U], highest[U], some[U];
+    each([&](std::ptrdiff_t u) __attribute__((always_inline)) {
+      top[u] = eta[u * step], highest[u] = broadcast(T(-__builtin_inf())), all[u] = some[u] = Vector<T>{};
+    });
+    component(1, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
+      const Vector<T> l = eta[u * step + k];
+      top[u] = l > top[u] ? l : top[u];
+    });
+    component(0, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
+      all[u] += score[u * step + k] = exp<T>(eta[u * step + k] - top[u]);
+    });
     // d log s^2 / dr waits where the score of r will be, if r is a column, and the first few 1 / s^2 here.
     constexpr std::ptrdiff_t kept = 8;
-    Vector<T> inverse[kept];
+    Vector<T> inverse[U][kept];
     const bool fixed = constants.scale.given > T(0);
-    const auto scale = [&](std::ptrdiff_t k) __attribute__((always_inline)) { return constants.scale(r + k); };
+    const auto scale = [&](std::ptrdiff_t u, std::ptrdiff_t k)
+                           __attribute__((always_inline)) { return constants.scale(eta + u * step + 2 * K + k); };
     // Of L, without what all have in common, the same: L, and then e^(L - highest), where the score of mu will be.
-    Vector<T> highest = broadcast(T(-__builtin_inf())), some{};
-#pragma GCC unroll 3
-    for (std::ptrdiff_t k = 0; k < K; ++k) {
-      const SquaredScale<T> s = scale(k);
+    component(0, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
+      const Vector<T>*const l = eta + u * step, *const mu = l + K;
+      Vector<T>*const of_mu = score + u * step + K, *const of_r = of_mu + K;
+      const SquaredScale<T> s = scale(u, k);
       if (!fixed) of_r[k] = s.share;
-      if (k < kept) inverse[k] = s.inverse;
-      const Vector<T> error = y[0] - mu[k];
-      of_mu[k] = (l[k] - top) - T(0.5) * (error * error * s.inverse + s.log);
-      highest = of_mu[k] > highest ? of_mu[k] : highest;
-    }
-#pragma GCC unroll 3
-    for (std::ptrdiff_t k = 0; k < K; ++k) some += of_mu[k] = exp<T>(of_mu[k] - highest);
-    const Vector<T> both = T(1) / (some * all), share = both * all, share_before = both * some;
-#pragma GCC unroll 3
-    for (std::ptrdiff_t k = 0; k < K; ++k) {
-      const Vector<T> error = y[0] - mu[k], rho = of_mu[k] * share;
-      const Vector<T> scaled = error * (k < kept ? inverse[k] : scale(k).inverse);
-      of_l[k] = rho - of_l[k] * share_before;
+      if (k < kept) inverse[u][k] = s.inverse;
+      const Vector<T> error = y[u * step] - mu[k];
+      of_mu[k] = (l[k] - top[u]) - T(0.5) * (error * error * s.inverse + s.log);
+      highest[u] = of_mu[k] > highest[u] ? of_mu[k] : highest[u];
+    });
+    component(0, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
+      Vector<T>* const of_mu = score + u * step + K;
+      some[u] += of_mu[k] = exp<T>(of_mu[k] - highest[u]);
+    });
+    Vector<T> share[U], share_before[U];
+    each([&](std::ptrdiff_t u) __attribute__((always_inline)) {
+      const Vector<T> both = T(1) / (some[u] * all[u]);
+      share[u] = both * all[u], share_before[u] = both * some[u];
+    });
+    component(0, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
+      Vector<T>*const of_l = score + u * step, *const of_mu = of_l + K, *const of_r = of_mu + K;
+      const Vector<T> error = y[u * step] - eta[u * step + K + k], rho = of_mu[k] * share[u];
+      const Vector<T> scaled = error * (k < kept ? inverse[u][k] : scale(u, k).inverse);
+      of_l[k] = rho - of_l[k] * share_before[u];
       of_mu[k] = rho * scaled;
       if (!fixed) of_r[k] = T(0.5) * rho * (error * scaled - T(1)) * of_r[k];
-    }
-    return highest + log<T>(some * share_before) - T(0.91893853320467274178);
+    });
+    each([&](std::ptrdiff_t u) __attribute__((always_inline)) {
+      log_p[u] = highest[u] + log<T>(some[u] * share_before[u]) - T(0.91893853320467274178);
+    });
   }
 };
 

@@ -28,7 +28,9 @@ LIKELIEST_INLINE void turn(const T* from, std::ptrdiff_t stride, std::ptrdiff_t 
       if (i + 1 < count) row += stride;
     }
     transpose<T>(square);
-    for (std::ptrdiff_t i = 0; i < lanes && j + i < width; ++i) take(square[i]);
+#pragma GCC unroll 16
+    for (std::ptrdiff_t i = 0; i < lanes; ++i)  // each from its register
+      if (j + i < width) take(square[i]);
   }
 }
 
@@ -36,6 +38,7 @@ LIKELIEST_INLINE void turn(const T* from, std::ptrdiff_t stride, std::ptrdiff_t 
 struct Places {
   std::ptrdiff_t groups, components, group = 0, component = 0, place = 0;
   LIKELIEST_INLINE std::ptrdiff_t next() {
+    if (groups == 1) return place++;
     const std::ptrdiff_t here = place;
     place += components;
     if (++group == groups) group = 0, place = ++component;
@@ -68,57 +71,83 @@ LIKELIEST_INLINE auto prepare(const T* constants) {
 
 // L has evaluate<T>(eta, components, y, constants, score): from registers of eta's components and of the numbers of y
 // to a register of log P, writing d log P / d eta of each component to `score`. It may write the score of components
-// that eta lacks because they are fixed: the next target's are written after it.
+// that eta lacks because they are fixed: the next target's are written after it. Where operations wait for each other,
+// L may have evaluate_at_once, which does so for kAtOnce registers of rows with kWidthAtOnce components each, one
+// target's: they stand in variables rather than in scratch, those of each register kStep further.
 template <class T, class L>
 void score_rows(const Scoring<T>& s) noexcept {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
   const std::ptrdiff_t components = s.width / s.groups, numbers = s.targets / s.groups, stride = s.eta.stride;
+  const std::ptrdiff_t rows = s.eta.rows;
   const auto constants = prepare<T, L>(s.constants);
-  Vector<T>* const eta = reinterpret_cast<Vector<T>*>(s.scratch);
-  Vector<T>*const y = eta + s.width, *const slope = y + s.targets;
+  Vector<T>* const scratch = reinterpret_cast<Vector<T>*>(s.scratch);  // eta, y and the score of a register of rows
   const bool few = s.width <= lanes / 4;  // columns: they are taken one by one, for squares would be empty
-  for (std::ptrdiff_t row = 0; row < s.eta.rows; row += lanes) {
-    const std::ptrdiff_t count = s.eta.rows - row < lanes ? s.eta.rows - row : lanes;
-    Places from{s.groups, components}, to = from;
-    const T* z = s.eta.data + row * s.eta.stride;
+  const auto read = [&](std::ptrdiff_t row, std::ptrdiff_t count, Vector<T>* eta) __attribute__((always_inline)) {
+    Places from{s.groups, components};
+    const T* z = s.eta.data + row * stride;
     if (few)
-      for (std::ptrdiff_t j = 0; j < s.width; ++j) eta[from.next()] = gather_rows(z + j, s.eta.stride, count);
+      for (std::ptrdiff_t j = 0; j < s.width; ++j) eta[from.next()] = gather_rows(z + j, stride, count);
     else
-      turn(z, s.eta.stride, count, s.width, [&](Vector<T> column) { eta[from.next()] = column; });
-    Vector<T>* next = y;
+      turn(z, stride, count, s.width, [&](Vector<T> column) { eta[from.next()] = column; });
+    Vector<T>* next = eta + s.width;
     if (s.targets == 1)
       *next = load_rows(s.y + row, count);
     else
       turn(s.y + row * s.targets, s.targets, count, s.targets, [&](Vector<T> z) { *next++ = z; });
-    const Vector<T> weight = load_rows(s.weight + row, count), factor = weight * s.scale;
+  };
+  const auto write = [&](std::ptrdiff_t row, std::ptrdiff_t count, const Vector<T>* slope, Vector<T> total)
+                         __attribute__((always_inline)) {
+                           Places to{s.groups, components};
+                           const Vector<T> weight = load_rows(s.weight + row, count), factor = weight * s.scale;
+                           total *= weight;
+                           if (count == lanes)
+                             store(s.log_prob + row, total);
+                           else
+                             scatter_rows(total, s.log_prob + row, 1, count);
+                           if (!s.score) return;
+                           T* score = s.score + row * stride;
+                           if (s.width == 1 && count == lanes) {
+                             store_lanes<T>(*slope * factor, score, stride);
+                             return;
+                           }
+                           if (few) {
+                             for (std::ptrdiff_t i = 0; i < count; ++i) store(score + i * stride, Vector<T>{});
+                             for (std::ptrdiff_t j = 0; j < s.width; ++j)
+                               scatter_rows(slope[to.next()] * factor, score + j, stride, count);
+                             return;
+                           }
+                           Vector<T> square[lanes];
+                           for (std::ptrdiff_t j = 0; j < s.eta.columns; j += lanes) {
+#pragma GCC unroll 16
+                             for (std::ptrdiff_t i = 0; i < lanes; ++i)
+                               square[i] = j + i < s.width ? slope[to.next()] * factor : Vector<T>{};
+                             transpose<T>(square);
+                             T* row = score + j;
+                             for (std::ptrdiff_t i = 0; i < count; ++i, row += stride) store(row, square[i]);
+                           }
+                         };
+  std::ptrdiff_t row = 0;
+  if constexpr (requires { L::kAtOnce; })
+    if (s.width == L::kWidthAtOnce && s.groups == 1 && s.targets == 1) {
+      constexpr std::ptrdiff_t width = L::kWidthAtOnce, step = 2 * width + 1, U = L::kAtOnce;
+      for (; row + U * lanes <= rows; row += U * lanes) {
+        Vector<T> own[U * step], total[U];
+#pragma GCC unroll 2
+        for (std::ptrdiff_t u = 0; u < U; ++u) read(row + u * lanes, lanes, own + u * step);
+        L::template evaluate_at_once<T, step>(own, own + width, constants, own + width + 1, total);
+#pragma GCC unroll 2
+        for (std::ptrdiff_t u = 0; u < U; ++u) write(row + u * lanes, lanes, own + u * step + width + 1, total[u]);
+      }
+    }
+  Vector<T>*const y = scratch + s.width, *const slope = y + s.targets;
+  for (; row < rows; row += lanes) {
+    const std::ptrdiff_t count = rows - row < lanes ? rows - row : lanes;
+    read(row, count, scratch);
     Vector<T> total{};
     for (std::ptrdiff_t g = 0; g < s.groups; ++g)
-      total +=
-          L::template evaluate<T>(eta + g * components, components, y + g * numbers, constants, slope + g * components);
-    total *= weight;
-    if (count == lanes)
-      store(s.log_prob + row, total);
-    else
-      scatter_rows(total, s.log_prob + row, 1, count);
-    if (!s.score) continue;
-    T* score = s.score + row * s.eta.stride;
-    if (s.width == 1 && count == lanes) {
-      store_lanes<T>(*slope * factor, score, s.eta.stride);
-      continue;
-    }
-    if (few) {
-      for (std::ptrdiff_t i = 0; i < count; ++i) store(score + i * s.eta.stride, Vector<T>{});
-      for (std::ptrdiff_t j = 0; j < s.width; ++j)
-        scatter_rows(slope[to.next()] * factor, score + j, s.eta.stride, count);
-      continue;
-    }
-    Vector<T> square[lanes];
-    for (std::ptrdiff_t j = 0; j < s.eta.columns; j += lanes) {
-      for (std::ptrdiff_t i = 0; i < lanes; ++i) square[i] = j + i < s.width ? slope[to.next()] * factor : Vector<T>{};
-      transpose<T>(square);
-      T* row = score + j;
-      for (std::ptrdiff_t i = 0; i < count; ++i, row += stride) store(row, square[i]);
-    }
+      total += L::template evaluate<T>(scratch + g * components, components, y + g * numbers, constants,
+                                       slope + g * components);
+    write(row, count, slope, total);
   }
 }
 
