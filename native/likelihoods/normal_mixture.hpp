@@ -37,8 +37,8 @@ struct NormalMixture {
 
  private:
   // Of as many components as COUNT says, where it is not 0 (loops of known length stay in registers), for U registers
-  // of rows, which take turns and stand `step` apart.
-  template <class T, int COUNT, std::ptrdiff_t U, std::ptrdiff_t step>
+  // of rows, which take turns and stand `STEP` apart.
+  template <class T, int COUNT, std::ptrdiff_t U, std::ptrdiff_t STEP>
   LIKELIEST_INLINE static void evaluate(const Vector<T>* eta, const Vector<T>* y, const Constants<T>& constants,
                                         Vector<T>* score, Vector<T>* log_p) {
     const std::ptrdiff_t K = COUNT > 0 ? COUNT : constants.K;
@@ -54,34 +54,34 @@ struct NormalMixture {
     // softmax(l): e^(l - top) waits where the score of l will be.
     Vector<T> top[U], all[U], highest[U], some[U];
     each([&](std::ptrdiff_t u) __attribute__((always_inline)) {
-      top[u] = eta[u * step], highest[u] = broadcast(T(-__builtin_inf())), all[u] = some[u] = Vector<T>{};
+      top[u] = eta[u * STEP], highest[u] = broadcast(T(-__builtin_inf())), all[u] = some[u] = Vector<T>{};
     });
     component(1, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
-      const Vector<T> l = eta[u * step + k];
+      const Vector<T> l = eta[u * STEP + k];
       top[u] = l > top[u] ? l : top[u];
     });
     component(0, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
-      all[u] += score[u * step + k] = exp<T>(eta[u * step + k] - top[u]);
+      all[u] += score[u * STEP + k] = exp<T>(eta[u * STEP + k] - top[u]);
     });
     // d log s^2 / dr waits where the score of r will be, if r is a column, and the first few 1 / s^2 here.
     constexpr std::ptrdiff_t kept = 8;
     Vector<T> inverse[U][kept];
     const bool fixed = constants.scale.given > T(0);
     const auto scale = [&](std::ptrdiff_t u, std::ptrdiff_t k)
-                           __attribute__((always_inline)) { return constants.scale(eta + u * step + 2 * K + k); };
+                           __attribute__((always_inline)) { return constants.scale(eta + u * STEP + 2 * K + k); };
     // Of L, without what all have in common, the same: L, and then e^(L - highest), where the score of mu will be.
     component(0, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
-      const Vector<T>*const l = eta + u * step, *const mu = l + K;
-      Vector<T>*const of_mu = score + u * step + K, *const of_r = of_mu + K;
+      const Vector<T>*const l = eta + u * STEP, *const mu = l + K;
+      Vector<T>*const of_mu = score + u * STEP + K, *const of_r = of_mu + K;
       const SquaredScale<T> s = scale(u, k);
       if (!fixed) of_r[k] = s.share;
       if (k < kept) inverse[u][k] = s.inverse;
-      const Vector<T> error = y[u * step] - mu[k];
+      const Vector<T> error = y[u * STEP] - mu[k];
       of_mu[k] = (l[k] - top[u]) - T(0.5) * (error * error * s.inverse + s.log);
       highest[u] = of_mu[k] > highest[u] ? of_mu[k] : highest[u];
     });
     component(0, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
-      Vector<T>* const of_mu = score + u * step + K;
+      Vector<T>* const of_mu = score + u * STEP + K;
       some[u] += of_mu[k] = exp<T>(of_mu[k] - highest[u]);
     });
     Vector<T> share[U], share_before[U];
@@ -90,8 +90,8 @@ struct NormalMixture {
       share[u] = both * all[u], share_before[u] = both * some[u];
     });
     component(0, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
-      Vector<T>*const of_l = score + u * step, *const of_mu = of_l + K, *const of_r = of_mu + K;
-      const Vector<T> error = y[u * step] - eta[u * step + K + k], rho = of_mu[k] * share[u];
+      Vector<T>*const of_l = score + u * STEP, *const of_mu = of_l + K, *const of_r = of_mu + K;
+      const Vector<T> error = y[u * STEP] - eta[u * STEP + K + k], rho = of_mu[k] * share[u];
       const Vector<T> scaled = error * (k < kept ? inverse[u][k] : scale(u, k).inverse);
       of_l[k] = rho - of_l[k] * share_before[u];
       of_mu[k] = rho * scaled;

@@ -73,7 +73,7 @@ LIKELIEST_INLINE auto prepare(const T* constants) {
 // to a register of log P, writing d log P / d eta of each component to `score`. It may write the score of components
 // that eta lacks because they are fixed: the next target's are written after it. Where operations wait for each other,
 // L may have evaluate_at_once, which does so for kAtOnce registers of rows with kWidthAtOnce components each, one
-// target's: they stand in variables rather than in scratch, those of each register kStep further.
+// target's: they stand in variables rather than in scratch, those of each register STEP further.
 template <class T, class L>
 void score_rows(const Scoring<T>& s) noexcept {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
@@ -95,37 +95,34 @@ void score_rows(const Scoring<T>& s) noexcept {
     else
       turn(s.y + row * s.targets, s.targets, count, s.targets, [&](Vector<T> z) { *next++ = z; });
   };
-  const auto write = [&](std::ptrdiff_t row, std::ptrdiff_t count, const Vector<T>* slope, Vector<T> total)
-                         __attribute__((always_inline)) {
-                           Places to{s.groups, components};
-                           const Vector<T> weight = load_rows(s.weight + row, count), factor = weight * s.scale;
-                           total *= weight;
-                           if (count == lanes)
-                             store(s.log_prob + row, total);
-                           else
-                             scatter_rows(total, s.log_prob + row, 1, count);
-                           if (!s.score) return;
-                           T* score = s.score + row * stride;
-                           if (s.width == 1 && count == lanes) {
-                             store_lanes<T>(*slope * factor, score, stride);
-                             return;
-                           }
-                           if (few) {
-                             for (std::ptrdiff_t i = 0; i < count; ++i) store(score + i * stride, Vector<T>{});
-                             for (std::ptrdiff_t j = 0; j < s.width; ++j)
-                               scatter_rows(slope[to.next()] * factor, score + j, stride, count);
-                             return;
-                           }
-                           Vector<T> square[lanes];
-                           for (std::ptrdiff_t j = 0; j < s.eta.columns; j += lanes) {
+  const auto write = [&](auto row, auto count, const auto* slope, Vector<T> total) __attribute__((always_inline)) {
+    Places to{s.groups, components};
+    const Vector<T> weight = load_rows(s.weight + row, count), factor = weight * s.scale;
+    total *= weight;
+    if (count == lanes)
+      store(s.log_prob + row, total);
+    else
+      scatter_rows(total, s.log_prob + row, 1, count);
+    if (!s.score) return;
+    T* score = s.score + row * stride;
+    if (s.width == 1 && count == lanes) {
+      store_lanes<T>(*slope * factor, score, stride);
+      return;
+    }
+    if (few) {
+      for (std::ptrdiff_t i = 0; i < count; ++i) store(score + i * stride, Vector<T>{});
+      for (std::ptrdiff_t j = 0; j < s.width; ++j) scatter_rows(slope[to.next()] * factor, score + j, stride, count);
+      return;
+    }
+    Vector<T> square[lanes];
+    for (std::ptrdiff_t j = 0; j < s.eta.columns; j += lanes) {
 #pragma GCC unroll 16
-                             for (std::ptrdiff_t i = 0; i < lanes; ++i)
-                               square[i] = j + i < s.width ? slope[to.next()] * factor : Vector<T>{};
-                             transpose<T>(square);
-                             T* row = score + j;
-                             for (std::ptrdiff_t i = 0; i < count; ++i, row += stride) store(row, square[i]);
-                           }
-                         };
+      for (std::ptrdiff_t i = 0; i < lanes; ++i) square[i] = j + i < s.width ? slope[to.next()] * factor : Vector<T>{};
+      transpose<T>(square);
+      T* row = score + j;
+      for (std::ptrdiff_t i = 0; i < count; ++i, row += stride) store(row, square[i]);
+    }
+  };
   std::ptrdiff_t row = 0;
   if constexpr (requires { L::kAtOnce; })
     if (s.width == L::kWidthAtOnce && s.groups == 1 && s.targets == 1) {
