@@ -56,6 +56,8 @@ const std::vector<Page> pages = {
     page("multivariate_normal", {2, 0}, 5, 0, 1, 2),
     page("multivariate_normal", {12, 0.2}, 90, 78, 1, 12),
     page("normal_mixture", {1, 0, 0.1}, 3, 0),
+    page("normal_mixture", {3, 0, 0}, 9, 0),  // two registers of rows at once
+    page("normal_mixture", {3, 0, 0.1}, 9, 3),
     page("normal_mixture", {20, 0, 0}, 60, 20),
     page("normal_mixture", {2, 0.6, 0}, 4, 0, 6, 6),
 };
