@@ -334,9 +334,7 @@ std::optional<std::pair<std::ptrdiff_t, std::ptrdiff_t>> first_non_finite_of(con
   return std::nullopt;
 }
 
-constexpr std::uint32_t kPermutedAlone = 1 << 14;  // fewer examples are put into an order by one thread
-
-// One permutation of 0 .. n - 1 for each counter in [first, last): the epochs of one seed.
+// One permutation of 0 .. n - 1 for each counter in [first, last): the epochs of one seed, which the threads share.
 nb::object permutations(std::uint32_t key0, std::uint32_t key1, std::uint32_t first, std::uint32_t last,
                         std::uint32_t n, int threads, const std::string& isa) {
   const Table<float>& table = *tables_for(isa).single;
@@ -345,20 +343,11 @@ nb::object permutations(std::uint32_t key0, std::uint32_t key1, std::uint32_t fi
   auto result = new_array<std::uint32_t>({count, n}, &out);
   {
     nb::gil_scoped_release release;
-    // A thread takes every so many'th epoch, where there is enough to do for several, and its part of each of the last
-    // few, which do not go round.
-    threads = int(std::min<std::size_t>({std::size_t(threads), std::max<std::size_t>({1, count, n / kPermutedAlone}),
-                                         std::size_t(count) * n / 4096 + 1}));
-    const auto scratch = std::make_unique_for_overwrite<std::uint64_t[]>(2 * std::size_t(n) * std::size_t(threads));
+    threads =
+        int(std::min<std::size_t>({std::size_t(threads), std::max(1u, count), std::size_t(count) * n / 16384 + 1}));
     auto job = [&](int thread, Team& team) noexcept {
-      const auto part = std::uint32_t(thread), parts = std::uint32_t(team.threads());
-      const std::uint32_t rounds = n < kPermutedAlone ? count : count / parts * parts;
-      const auto draw = [&](std::uint32_t k, std::uint32_t index, std::uint32_t all) {
-        permutation(table, threefry({key0, key1}, {first + k, 0}), n, out + std::size_t(k) * n,
-                    scratch.get() + 2 * std::size_t(n) * part, index, all);
-      };
-      for (std::uint32_t k = part; k < rounds; k += parts) draw(k, 0, 1);
-      for (std::uint32_t k = rounds; k < count; ++k) draw(k, part, parts);
+      for (auto k = std::uint32_t(thread); k < count; k += std::uint32_t(team.threads()))
+        permutation(table, threefry({key0, key1}, {first + k, 0}), n, out + std::size_t(k) * n);
     };
     run_on_pool(threads, job);
   }

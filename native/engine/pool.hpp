@@ -6,6 +6,8 @@
 
 namespace likeliest {
 
+std::int64_t nanoseconds() noexcept;  // on a clock that never goes back
+
 // The threads of one job. They wait by spinning, since the next part of a step is microseconds away, and sleep when it
 // takes longer, or at once when there are more threads than processors.
 class Team {
@@ -14,8 +16,9 @@ class Team {
   int threads() const { return threads_; }
   void barrier() noexcept;
 
-  // Whether others want these processors too: the threads sleep, waiting for one another, more than half of the time.
-  bool crowded() const;
+  // For how many nanoseconds others have wanted these processors too: as long as the job has taken, if its threads have
+  // slept, waiting for one another, more than half of that, and else 0.
+  std::int64_t crowded() const;
 
  private:
   const int threads_, spin_;

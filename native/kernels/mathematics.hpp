@@ -40,21 +40,27 @@ LIKELIEST_INLINE Vector<T> exp_series(Vector<T> r) {
   return p;
 }
 
-// x = n ln 2 + r with |r| <= ln 2 / 2. Gives e^r - 1, and 2^n as a product of two, since 2^n alone may overflow.
+// x = n ln 2 + r with |r| <= ln 2 / 2. Gives r, (e^r - 1) / r - 1 over r, and 2^n as a product of two, since 2^n alone
+// may overflow.
 template <class T>
 struct Reduced {
-  Vector<T> expm1_r, n, scale1, scale2;
+  Vector<T> r, series, n, scale1, scale2;
 };
-template <class T>
+// What is known of an exponent: whether it may be so far from 0 that it has to be cut off.
+enum class Far { above_and_below, below, no };
+template <class T, Far FAR = Far::above_and_below>
 LIKELIEST_INLINE Reduced<T> reduce(Vector<T> x) {
   using L = Limits<T>;
-  x = between(x, broadcast(L::exp_low), broadcast(L::exp_high));
+  if constexpr (FAR == Far::above_and_below)
+    x = between(x, broadcast(L::exp_low), broadcast(L::exp_high));
+  else if constexpr (FAR == Far::below)
+    x = at_least(x, broadcast(L::exp_low));
   const Vector<T> shifted = x * T(1.44269504088896340736) + L::round;
   const Vector<T> n = shifted - L::round;
   const Vector<T> r = (x - n * L::ln2_high) - n * L::ln2_low;
   const Integers<T> whole = Integers<T>(shifted) - Integers<T>(broadcast(L::round));
   const Integers<T> half = whole >> 1;
-  return {r + r * r * exp_series<T>(r), n, Vector<T>((half + L::bias) << L::mantissa),
+  return {r, exp_series<T>(r), n, Vector<T>((half + L::bias) << L::mantissa),
           Vector<T>((whole - half + L::bias) << L::mantissa)};
 }
 
@@ -67,13 +73,14 @@ LIKELIEST_INLINE Vector<double> times_power_of_2(Vector<double> x, Vector<double
 }
 #endif
 
-template <class T>
+template <class T, Far FAR = Far::above_and_below>
 LIKELIEST_INLINE Vector<T> exp(Vector<T> x) {
-  const Reduced<T> q = reduce<T>(x);
+  const Reduced<T> q = reduce<T, FAR>(x);
+  const Vector<T> exp_r = (q.series * q.r + T(1)) * q.r + T(1);
 #if defined(__AVX512F__)
-  return times_power_of_2(q.expm1_r + T(1), q.n);
+  return times_power_of_2(exp_r, q.n);
 #else
-  return (q.expm1_r + T(1)) * q.scale1 * q.scale2;
+  return exp_r * q.scale1 * q.scale2;
 #endif
 }
 
@@ -82,7 +89,7 @@ template <class T>
 LIKELIEST_INLINE Vector<T> expm1(Vector<T> x) {
   const Reduced<T> q = reduce<T>(x);
   const Vector<T> scale = q.scale1 * q.scale2;
-  return q.expm1_r * scale + (scale - T(1));
+  return (q.r + q.r * q.r * q.series) * scale + (scale - T(1));
 }
 
 // log(1 + u) for -1/2 <= u <= 1, as 2 artanh(s) = 2 (s + s^3/3 + s^5/5 + ...) with |s| = |u / (2 + u)| <= 1/3.
@@ -96,24 +103,29 @@ LIKELIEST_INLINE Vector<T> log1p_of_fraction(Vector<T> u) {
   return T(2) * s * p;
 }
 
-// log x = e log 2 + 2 artanh((m - 1) / (m + 1)) for x = 2^e m with m in [sqrt(1/2), sqrt(2)). log 0 is -infinity, the
-// log of a negative number NaN.
+// log x = e log 2 + 2 artanh((m - 1) / (m + 1)) for x = 2^e m with m in [sqrt(1/2), sqrt(2)), of a positive number
+// whose leading bit is not 0: neither tiny nor infinite. A NaN may become a number.
+template <class T>
+LIKELIEST_INLINE Vector<T> log_of_ordinary(Vector<T> x, Vector<T> e_less = Vector<T>{}) {
+  using L = Limits<T>;
+  const Integers<T> bits = Integers<T>(x), root_half = Integers<T>(broadcast(T(0.70710678118654752440)));
+  const Integers<T> e = (bits - root_half) >> L::mantissa;
+  const Vector<T> m = Vector<T>(bits - (e << L::mantissa));
+  const Vector<T> n = Vector<T>(e + Integers<T>(broadcast(L::round))) - L::round - e_less;
+  const Vector<T> s = (m - T(1)) / (m + T(1)), q = s * s;
+  Vector<T> p = broadcast(T(1.0 / (2 * L::ratio_terms - 1)));
+#pragma GCC unroll 16
+  for (int k = L::ratio_terms - 2; k >= 1; --k) p = p * q + T(1.0 / (2 * k + 1));
+  return n * L::ln2_high + (T(2) * s + (T(2) * s * (q * p) + n * L::ln2_low));
+}
+
+// log x of any x: log 0 is -infinity, the log of a negative number NaN.
 template <class T>
 LIKELIEST_INLINE Vector<T> log(Vector<T> x) {
   using L = Limits<T>;
   const Vector<T> infinity = broadcast(T(__builtin_inf()));
   const auto tiny = x < L::smallest;  // numbers whose leading bits are 0 are scaled up first
-  const Vector<T> y = tiny ? x * L::scale_up : x;
-  const Integers<T> bits = Integers<T>(y), root_half = Integers<T>(broadcast(T(0.70710678118654752440)));
-  const Integers<T> e = (bits - root_half) >> L::mantissa;
-  const Vector<T> m = Vector<T>(bits - (e << L::mantissa));
-  const Vector<T> n =
-      Vector<T>(e + Integers<T>(broadcast(L::round))) - L::round - (tiny ? broadcast(L::scaled_by) : Vector<T>{});
-  const Vector<T> s = (m - T(1)) / (m + T(1)), q = s * s;
-  Vector<T> p = broadcast(T(1.0 / (2 * L::ratio_terms - 1)));
-#pragma GCC unroll 16
-  for (int k = L::ratio_terms - 2; k >= 1; --k) p = p * q + T(1.0 / (2 * k + 1));
-  const Vector<T> result = n * L::ln2_high + (T(2) * s + (T(2) * s * (q * p) + n * L::ln2_low));
+  const Vector<T> result = log_of_ordinary<T>(tiny ? x * L::scale_up : x, tiny ? broadcast(L::scaled_by) : Vector<T>{});
   const Vector<T> outside = x == T(0) ? -infinity : broadcast(T(__builtin_nan("")));
   return x > T(0) ? (x < infinity ? result : x) : outside;
 }
@@ -146,13 +158,13 @@ LIKELIEST_INLINE Vector<T> magnitude(Vector<T> x) {
 
 template <class T>
 LIKELIEST_INLINE Vector<T> logistic(Vector<T> x) {
-  const Vector<T> e = exp<T>(-magnitude<T>(x));
+  const Vector<T> e = exp<T, Far::below>(-magnitude<T>(x));
   return (x < T(0) ? e : broadcast(T(1))) / (e + T(1));
 }
 
 template <class T>
 LIKELIEST_INLINE Vector<T> softplus(Vector<T> x) {
-  return (x > T(0) ? x : x * T(0)) + log1p_of_fraction<T>(exp<T>(-magnitude<T>(x)));
+  return (x > T(0) ? x : x * T(0)) + log1p_of_fraction<T>(exp<T, Far::below>(-magnitude<T>(x)));
 }
 
 template <class T>

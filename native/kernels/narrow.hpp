@@ -227,24 +227,26 @@ struct BackColumn {
     store(out, slope);
     db += slope;
   }
+  // h may have anything in its padding, W has zeros there.
   LIKELIEST_INLINE void end(const Narrow<T>& g, const NarrowSums<T>& sums, std::ptrdiff_t c) {
+    const std::ptrdiff_t columns = g.p - c * lanes;
     if constexpr (WEIGHTS)
 #pragma GCC unroll 16
-      for (int j = 0; j < Q; ++j) store(sums.W + turned_index(g, j, c), dW[j]);
-    if (sums.bias) store(sums.bias + c * lanes, db);
+      for (int j = 0; j < Q; ++j) store(sums.W + turned_index(g, j, c), first_lanes<T>(whole(dW[j]), columns));
+    if (sums.bias && sums.accumulate)
+      store(sums.bias + c * lanes, db);
+    else if (sums.bias)
+      store(sums.bias + c * lanes, first_lanes<T>(whole(db), columns));
+  }
+
+ private:
+  static LIKELIEST_INLINE Vector<T> whole(R v) {
+    if constexpr (count == lanes)
+      return v;
+    else
+      return widen<T>(v);
   }
 };
-
-// h may have anything in its padding, W has zeros there.
-template <class T>
-__attribute__((noinline)) void clear_padding(const Narrow<T>& g, const NarrowSums<T>& sums) noexcept {
-  constexpr std::ptrdiff_t lanes = kLanes<T>;
-  const std::ptrdiff_t c = (g.p - 1) / lanes, rest = g.p - c * lanes;
-  for (std::ptrdiff_t n = rest; n < lanes; ++n) {
-    for (std::ptrdiff_t j = 0; j < g.q; ++j) sums.W[turned_index(g, j, c) + n] = T(0);
-    if (sums.bias && !sums.accumulate) sums.bias[c * lanes + n] = T(0);
-  }
-}
 
 // The gradient of W's rows for the last two of h, or one, with the columns of W in the lanes.
 template <class T, int Q>
@@ -268,8 +270,8 @@ struct GradientOfPair {
     alignas(kBytes) T lane[2 * lanes];
 #pragma GCC unroll 2
     for (int n = 0; n < 2; ++n) store(lane + n * lanes, dW[n]);
-    for (int j = 0; j < Q; ++j)
-      for (int n = 0; n < 2; ++n) sums.W[turned_index(g, j, c) + n] = lane[n * lanes + j];
+    const bool two = g.p - c * lanes > 1;
+    for (int j = 0; j < Q; ++j) store(sums.W + turned_index(g, j, c), Vector<T>{lane[j], two ? lane[lanes + j] : T(0)});
   }
 };
 
@@ -309,7 +311,10 @@ LIKELIEST_INLINE void back_through(const T* saved, const Narrow<T>& g, const Nar
 template <class T, class F, int Q>
 LIKELIEST_INLINE void back_through_all(const T* saved, const Narrow<T>& g, const NarrowSums<T>& sums,
                                        const T* constants) {
-  constexpr int V = Q == 1 ? 4 : Q == 2 || (Q <= 4 && kTileRows >= 12) ? 2 : 1;  // what fits into the registers
+  // As many registers at a time as there is room for; and of the most columns two all the same: some of W is then read
+  // again and again, but z half as often.
+  constexpr bool two = Q == 2 || (Q <= 4 && kTileRows >= 12) || Q == 9;
+  constexpr int V = Q == 1 ? 4 : two ? 2 : 1;
   constexpr std::ptrdiff_t lanes = kLanes<T>;
   const std::ptrdiff_t registers = (g.p + lanes - 1) / lanes;
   const std::ptrdiff_t whole = registers - (kHalves && g.p - (registers - 1) * lanes <= lanes / 2);
@@ -328,7 +333,6 @@ template <class T, class F, int Q = int(most_narrow(kLanes<T>))>
 void backward_narrow(const T* saved, const Narrow<T>& g, const NarrowSums<T>& sums, const T* constants) noexcept {
   if (g.q == Q) {
     back_through_all<T, F, Q>(saved, g, sums, constants);
-    clear_padding(g, sums);
   } else if constexpr (Q > 1) {
     backward_narrow<T, F, Q - 1>(saved, g, sums, constants);
   }

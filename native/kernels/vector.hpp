@@ -95,6 +95,28 @@ template <class T>
 LIKELIEST_INLINE Half<T> lower_half(Vector<T> v) {
   return half_of<T, 0>(v, std::make_integer_sequence<int, kLanes<T> / 2>());
 }
+template <class T>
+LIKELIEST_INLINE Half<T> upper_half(Vector<T> v) {
+  return half_of<T, kLanes<T> / 2>(v, std::make_integer_sequence<int, kLanes<T> / 2>());
+}
+// Two halves in memory as one register; the second comes with its load.
+template <class T, int... L>
+LIKELIEST_INLINE Vector<T> load_halves(const T* lower, const T* upper, std::integer_sequence<int, L...>) {
+  return __builtin_shufflevector(load_half(lower), load_half(upper), L...);
+}
+template <class T>
+LIKELIEST_INLINE Vector<T> load_halves(const T* lower, const T* upper) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    return Vector<T>(
+        _mm512_maskz_insertf32x8(__mmask16(-1), __m512(widen<T>(load_half(lower))), _mm256_loadu_ps(upper), 1));
+  else
+    return Vector<T>(
+        _mm512_maskz_insertf64x4(__mmask8(-1), __m512d(widen<T>(load_half(lower))), _mm256_loadu_pd(upper), 1));
+#else
+  return load_halves<T>(lower, upper, std::make_integer_sequence<int, kLanes<T>>());
+#endif
+}
 
 template <class T>
 LIKELIEST_INLINE Vector<T> broadcast(T x) {
@@ -149,6 +171,18 @@ LIKELIEST_INLINE Vector<T> load_first(const T* p) {
 #endif
 }
 
+// The first `count` lanes of a register, and zeros behind them.
+template <class T, int... I>
+LIKELIEST_INLINE Vector<T> first_lanes(Vector<T> v, std::ptrdiff_t count, std::integer_sequence<int, I...>) {
+  using Number = std::remove_reference_t<decltype(Integers<T>{}[0])>;
+  const Number below = Number(count < kLanes<T> ? count : kLanes<T>);
+  return Integers<T>{I...} < below ? v : Vector<T>{};
+}
+template <class T>
+LIKELIEST_INLINE Vector<T> first_lanes(Vector<T> v, std::ptrdiff_t count) {
+  return first_lanes<T>(v, count, std::make_integer_sequence<int, kLanes<T>>());
+}
+
 // The lanes of a number: a sum from lane 0 up, so that it never depends on how the compiler pairs them.
 template <class T>
 LIKELIEST_INLINE T sum_of_lanes(Vector<T> v) {
@@ -187,6 +221,18 @@ LIKELIEST_INLINE Vector<double> square_root(Vector<double> v) {
 #endif
 }
 
+// x, or `low` where that is more. A NaN passes, as below.
+template <class V>
+LIKELIEST_INLINE V at_least(V x, V low) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<V, Vector<float>>)
+    return V(_mm512_maskz_max_ps(__mmask16(-1), __m512(low), __m512(x)));
+  else
+    return V(_mm512_maskz_max_pd(__mmask8(-1), __m512d(low), __m512d(x)));
+#else
+  return x < low ? low : x;
+#endif
+}
 // x, cut off at both ends. A NaN passes: the processor's operations give the second of two numbers where one is NaN,
 // and a comparison is false. The compiler makes two operations of a choice; the masked form as in square_root.
 template <class V>
@@ -204,19 +250,23 @@ LIKELIEST_INLINE V between(V x, V low, V high) {
 #endif
 }
 
-// Lane I of a register, then zeros.
-template <class T, int I, int... L>
-LIKELIEST_INLINE Vector<T> lane_first(Vector<T> v, std::integer_sequence<int, L...>) {
-  return __builtin_shufflevector(v, Vector<T>{}, (L == 0 ? I : kLanes<T>)...);
-}
+// The lanes of a register, each to be read again by itself: from memory, since taking them out of the register would
+// keep its port busy.
+template <class T>
+struct Lanes {
+  alignas(kBytes) T lane[kLanes<T>];
+  LIKELIEST_INLINE explicit Lanes(Vector<T> v) {
+    store(lane, v);
+    asm("" : "+m"(lane));
+  }
+  LIKELIEST_INLINE T operator[](std::ptrdiff_t i) const { return lane[i]; }
+};
 // Lane i to to[i * stride], with zeros behind it in its register.
-template <class T, int... I>
-LIKELIEST_INLINE void store_lanes(Vector<T> v, T* to, std::ptrdiff_t stride, std::integer_sequence<int, I...> lanes) {
-  (store(to + I * stride, lane_first<T, I>(v, lanes)), ...);
-}
 template <class T>
 LIKELIEST_INLINE void store_lanes(Vector<T> v, T* to, std::ptrdiff_t stride) {
-  store_lanes<T>(v, to, stride, std::make_integer_sequence<int, kLanes<T>>());
+  const Lanes<T> lanes(v);
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes<T>; ++i, to += stride) store(to, Vector<T>{lanes[i]});
 }
 
 // Swaps the blocks of size h off the diagonal of each 2h x 2h block of two rows, h apart.

@@ -61,7 +61,7 @@ struct NormalMixture {
       top[u] = l > top[u] ? l : top[u];
     });
     component(0, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
-      all[u] += score[u * STEP + k] = exp<T>(eta[u * STEP + k] - top[u]);
+      all[u] += score[u * STEP + k] = exp<T, Far::below>(eta[u * STEP + k] - top[u]);
     });
     // d log s^2 / dr waits where the score of r will be, if r is a column, and the first few 1 / s^2 here.
     constexpr std::ptrdiff_t kept = 8;
@@ -82,7 +82,7 @@ struct NormalMixture {
     });
     component(0, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
       Vector<T>* const of_mu = score + u * STEP + K;
-      some[u] += of_mu[k] = exp<T>(of_mu[k] - highest[u]);
+      some[u] += of_mu[k] = exp<T, Far::below>(of_mu[k] - highest[u]);
     });
     Vector<T> share[U], share_before[U];
     each([&](std::ptrdiff_t u) __attribute__((always_inline)) {
@@ -98,7 +98,8 @@ struct NormalMixture {
       if (!fixed) of_r[k] = T(0.5) * rho * (error * scaled - T(1)) * of_r[k];
     });
     each([&](std::ptrdiff_t u) __attribute__((always_inline)) {
-      log_p[u] = highest[u] + log<T>(some[u] * share_before[u]) - T(0.91893853320467274178);
+      const Vector<T> q = some[u] * share_before[u];  // between 1 / K and K, or a NaN, which has to stay one
+      log_p[u] = highest[u] + (log_of_ordinary<T>(q) + (q - q)) - T(0.91893853320467274178);
     });
   }
 };

@@ -14,23 +14,67 @@ LIKELIEST_INLINE Vector<T> gather_rows(const T* from, std::ptrdiff_t stride, std
   return load(lanes);
 }
 
-// Hands the columns [0, width) of `count` rows to take(column), each in a register, by squares of lanes x lanes
-// numbers.
-template <class T, class F>
-LIKELIEST_INLINE void turn(const T* from, std::ptrdiff_t stride, std::ptrdiff_t count, std::ptrdiff_t width, F&& take) {
-  constexpr std::ptrdiff_t lanes = kLanes<T>;
-  Vector<T> square[lanes];
-  for (std::ptrdiff_t j = 0; j < width; j += lanes, from += lanes) {
-    const T* row = from;
-#pragma GCC unroll 16
-    for (std::ptrdiff_t i = 0; i < lanes; ++i) {
-      square[i] = load(row);
-      if (i + 1 < count) row += stride;
+// The lanes of a register to to[0], to[stride], ..., `count` of them.
+template <class T>
+LIKELIEST_INLINE void scatter_rows(Vector<T> v, T* to, std::ptrdiff_t stride, std::ptrdiff_t count) {
+  alignas(kBytes) T lanes[kLanes<T>];
+  store(lanes, v);
+  for (std::ptrdiff_t i = 0; i < count; ++i) to[i * stride] = lanes[i];
+}
+
+// Columns are turned half a register of them at a time: a register has half a row and, beside it, that of a row half a
+// register further down. What is less than a quarter of that goes one by one.
+template <class T>
+inline constexpr std::ptrdiff_t kHalf = kLanes<T> / 2;
+template <class T>
+inline constexpr std::ptrdiff_t kOneByOne = kHalf<T> > 1 ? kHalf<T> / 4 : 1;
+
+// Hands the columns [0, width) of `count` rows to take(column), each in a register.
+template <class T, class Count, class Width, class F>
+LIKELIEST_INLINE void turn(const T* from, std::ptrdiff_t stride, Count count, Width width, F&& take) {
+  constexpr std::ptrdiff_t half = kHalf<T>;
+  for (std::ptrdiff_t j = 0; j < width; j += half) {
+    const std::ptrdiff_t here = width - j < half ? width - j : half;
+    if (here <= kOneByOne<T>) {
+      for (std::ptrdiff_t i = 0; i < here; ++i) take(gather_rows(from + j + i, stride, count));
+    } else if constexpr (half > 1) {
+      const auto row = [&](std::ptrdiff_t i)
+                           __attribute__((always_inline)) { return from + (i < count ? i : count - 1) * stride + j; };
+      Vector<T> square[half];
+#pragma GCC unroll 8
+      for (std::ptrdiff_t i = 0; i < half; ++i) square[i] = load_halves(row(i), row(half + i));
+      transpose_level<T, 1, half / 2, half>(square);
+#pragma GCC unroll 8
+      for (std::ptrdiff_t i = 0; i < half; ++i)  // each from its register
+        if (j + i < width) take(square[i]);
     }
-    transpose<T>(square);
-#pragma GCC unroll 16
-    for (std::ptrdiff_t i = 0; i < lanes; ++i)  // each from its register
-      if (j + i < width) take(square[i]);
+  }
+}
+
+// The reverse: take() gives the columns [0, width) of `count` rows, one after the other; those up to `columns` are 0.
+template <class T, class Count, class Width, class F>
+LIKELIEST_INLINE void turn_back(T* to, std::ptrdiff_t stride, Count count, Width width, std::ptrdiff_t columns,
+                                F&& take) {
+  constexpr std::ptrdiff_t half = kHalf<T>;
+  for (std::ptrdiff_t j = 0; j < columns; j += half) {
+    const std::ptrdiff_t here = width - j < half ? width - j : half;
+    if (here <= 0) {
+      for (std::ptrdiff_t i = 0; i < count; ++i) store(to + i * stride + j, Half<T>{});
+    } else if (here <= kOneByOne<T>) {
+      const Lanes<T> first(take());
+      for (std::ptrdiff_t i = 0; i < count; ++i) store(to + i * stride + j, Half<T>{first[i]});
+      for (std::ptrdiff_t k = 1; k < here; ++k) scatter_rows(take(), to + j + k, stride, count);
+    } else if constexpr (half > 1) {
+      Vector<T> square[half];
+#pragma GCC unroll 8
+      for (std::ptrdiff_t i = 0; i < half; ++i) square[i] = j + i < width ? take() : Vector<T>{};
+      transpose_level<T, 1, half / 2, half>(square);
+#pragma GCC unroll 8
+      for (std::ptrdiff_t i = 0; i < half; ++i) {
+        if (i < count) store(to + i * stride + j, lower_half<T>(square[i]));
+        if (half + i < count) store(to + (half + i) * stride + j, upper_half<T>(square[i]));
+      }
+    }
   }
 }
 
@@ -50,14 +94,6 @@ struct Places {
 template <class T>
 LIKELIEST_INLINE Vector<T> load_rows(const T* from, std::ptrdiff_t count) {
   return count == kLanes<T> ? load(from) : gather_rows(from, 1, count);
-}
-
-// The lanes of a register to to[0], to[stride], ..., `count` of them.
-template <class T>
-LIKELIEST_INLINE void scatter_rows(Vector<T> v, T* to, std::ptrdiff_t stride, std::ptrdiff_t count) {
-  alignas(kBytes) T lanes[kLanes<T>];
-  store(lanes, v);
-  for (std::ptrdiff_t i = 0; i < count; ++i) to[i * stride] = lanes[i];
 }
 
 // What a page computes of the likelihood's constants alone, once for all rows: its Constants<T>, where it has them.
@@ -82,21 +118,24 @@ void score_rows(const Scoring<T>& s) noexcept {
   const auto constants = prepare<T, L>(s.constants);
   Vector<T>* const scratch = reinterpret_cast<Vector<T>*>(s.scratch);  // eta, y and the score of a register of rows
   const bool few = s.width <= lanes / 4;  // columns: they are taken one by one, for squares would be empty
-  const auto read = [&](std::ptrdiff_t row, std::ptrdiff_t count, Vector<T>* eta) __attribute__((always_inline)) {
-    Places from{s.groups, components};
-    const T* z = s.eta.data + row * stride;
-    if (few)
-      for (std::ptrdiff_t j = 0; j < s.width; ++j) eta[from.next()] = gather_rows(z + j, stride, count);
-    else
-      turn(z, stride, count, s.width, [&](Vector<T> column) { eta[from.next()] = column; });
-    Vector<T>* next = eta + s.width;
-    if (s.targets == 1)
-      *next = load_rows(s.y + row, count);
-    else
-      turn(s.y + row * s.targets, s.targets, count, s.targets, [&](Vector<T> z) { *next++ = z; });
-  };
-  const auto write = [&](auto row, auto count, const auto* slope, Vector<T> total) __attribute__((always_inline)) {
-    Places to{s.groups, components};
+  const auto read = [&](std::ptrdiff_t row, auto count, auto width, auto groups, Vector<T>* eta)
+                        __attribute__((always_inline)) {
+                          Places from{groups, components};
+                          const T* z = s.eta.data + row * stride;
+                          if (few)
+                            for (std::ptrdiff_t j = 0; j < width; ++j)
+                              eta[from.next()] = gather_rows(z + j, stride, count);
+                          else
+                            turn(z, stride, count, width, [&](Vector<T> column) { eta[from.next()] = column; });
+                          Vector<T>* next = eta + width;
+                          if (s.targets == 1)
+                            *next = load_rows(s.y + row, count);
+                          else
+                            turn(s.y + row * s.targets, s.targets, count, s.targets, [&](Vector<T> z) { *next++ = z; });
+                        };
+  const auto write = [&](std::ptrdiff_t row, auto count, auto width, auto groups, const Vector<T>* slope,
+                         Vector<T> total) __attribute__((always_inline)) {
+    Places to{groups, components};
     const Vector<T> weight = load_rows(s.weight + row, count), factor = weight * s.scale;
     total *= weight;
     if (count == lanes)
@@ -105,46 +144,40 @@ void score_rows(const Scoring<T>& s) noexcept {
       scatter_rows(total, s.log_prob + row, 1, count);
     if (!s.score) return;
     T* score = s.score + row * stride;
-    if (s.width == 1 && count == lanes) {
+    if (width == 1 && count == lanes) {
       store_lanes<T>(*slope * factor, score, stride);
-      return;
-    }
-    if (few) {
+    } else if (few) {
       for (std::ptrdiff_t i = 0; i < count; ++i) store(score + i * stride, Vector<T>{});
-      for (std::ptrdiff_t j = 0; j < s.width; ++j) scatter_rows(slope[to.next()] * factor, score + j, stride, count);
-      return;
-    }
-    Vector<T> square[lanes];
-    for (std::ptrdiff_t j = 0; j < s.eta.columns; j += lanes) {
-#pragma GCC unroll 16
-      for (std::ptrdiff_t i = 0; i < lanes; ++i) square[i] = j + i < s.width ? slope[to.next()] * factor : Vector<T>{};
-      transpose<T>(square);
-      T* row = score + j;
-      for (std::ptrdiff_t i = 0; i < count; ++i, row += stride) store(row, square[i]);
-    }
+      for (std::ptrdiff_t j = 0; j < width; ++j) scatter_rows(slope[to.next()] * factor, score + j, stride, count);
+    } else
+      turn_back(score, stride, count, width, s.eta.columns, [&] { return slope[to.next()] * factor; });
   };
   std::ptrdiff_t row = 0;
   if constexpr (requires { L::kAtOnce; })
     if (s.width == L::kWidthAtOnce && s.groups == 1 && s.targets == 1) {
-      constexpr std::ptrdiff_t width = L::kWidthAtOnce, step = 2 * width + 1, U = L::kAtOnce;
+      constexpr std::ptrdiff_t step = 2 * L::kWidthAtOnce + 1, U = L::kAtOnce;
+      constexpr std::integral_constant<std::ptrdiff_t, lanes> count;
+      constexpr std::integral_constant<std::ptrdiff_t, L::kWidthAtOnce> width;
+      constexpr std::integral_constant<std::ptrdiff_t, 1> groups;
       for (; row + U * lanes <= rows; row += U * lanes) {
         Vector<T> own[U * step], total[U];
 #pragma GCC unroll 2
-        for (std::ptrdiff_t u = 0; u < U; ++u) read(row + u * lanes, lanes, own + u * step);
+        for (std::ptrdiff_t u = 0; u < U; ++u) read(row + u * lanes, count, width, groups, own + u * step);
         L::template evaluate_at_once<T, step>(own, own + width, constants, own + width + 1, total);
 #pragma GCC unroll 2
-        for (std::ptrdiff_t u = 0; u < U; ++u) write(row + u * lanes, lanes, own + u * step + width + 1, total[u]);
+        for (std::ptrdiff_t u = 0; u < U; ++u)
+          write(row + u * lanes, count, width, groups, own + u * step + width + 1, total[u]);
       }
     }
   Vector<T>*const y = scratch + s.width, *const slope = y + s.targets;
   for (; row < rows; row += lanes) {
     const std::ptrdiff_t count = rows - row < lanes ? rows - row : lanes;
-    read(row, count, scratch);
+    read(row, count, s.width, s.groups, scratch);
     Vector<T> total{};
     for (std::ptrdiff_t g = 0; g < s.groups; ++g)
       total += L::template evaluate<T>(scratch + g * components, components, y + g * numbers, constants,
                                        slope + g * components);
-    write(row, count, slope, total);
+    write(row, count, s.width, s.groups, slope, total);
   }
 }
 

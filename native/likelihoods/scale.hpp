@@ -23,28 +23,30 @@ inline constexpr double kLogMean = 40;  // the bound of logs of rates, means and
 template <class T>
 struct SquaredScale {
   Vector<T> inverse, log, share;  // 1 / s^2, log s^2 and d log s^2 / dr
+  SquaredScale() = default;
   LIKELIEST_INLINE SquaredScale(Vector<T> r, T min_squared) {
     const Cut<T> cut(r, T(kLogMean));
     if (min_squared == T(0)) {
-      inverse = exp<T>(-cut.value), log = cut.value, share = cut.slope;
+      inverse = exp<T, Far::no>(-cut.value), log = cut.value, share = cut.slope;
       return;
     }
-    const Vector<T> e = exp<T>(cut.value), squared = e + min_squared;
+    const Vector<T> e = exp<T, Far::no>(cut.value), squared = e + min_squared;
     inverse = T(1) / squared;
     log = ::likeliest::LIKELIEST_ISA::log<T>(squared);
     share = e * inverse * cut.slope;
   }
   LIKELIEST_INLINE explicit SquaredScale(T s)
-      : inverse(broadcast(T(1) / (s * s))), log(T(2) * ::likeliest::LIKELIEST_ISA::log<T>(broadcast(s))), share{} {}
+      : inverse(broadcast(T(1) / (s * s))), log(broadcast(T(2 * __builtin_log(double(s))))), share{} {}
 };
 
 // constants: the scale that is given, or 0 where it is a column; min_scale.
 template <class T>
 struct Scale {
   T given, min_squared;
-  SquaredScale<T> fixed;
-  LIKELIEST_INLINE explicit Scale(const T* constants)
-      : given(constants[0]), min_squared(constants[1] * constants[1]), fixed(given) {}
+  SquaredScale<T> fixed;  // if a scale is given
+  LIKELIEST_INLINE explicit Scale(const T* constants) : given(constants[0]), min_squared(constants[1] * constants[1]) {
+    if (given > T(0)) fixed = SquaredScale<T>(given);
+  }
   LIKELIEST_INLINE SquaredScale<T> operator()(const Vector<T>* r) const {
     return given > T(0) ? fixed : SquaredScale<T>(*r, min_squared);
   }

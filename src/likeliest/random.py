@@ -122,20 +122,28 @@ def normal(key: Key, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
 def permutations(seed: int, epochs: range, n: int) -> npt.NDArray[np.uint32]:
     """The order in which each epoch sees its n examples: (len(epochs), n) uint32, each row a permutation.
 
-    Each example gets 32 random bits, and the examples are sorted by them (ties, which are rare, by index). All epochs
-    of a call are drawn in one pass, which matters when an epoch takes microseconds.
+    By the method of Fisher and Yates: example i takes a place among the first i + 1, each as probable as the others, and
+    the example that was there comes to place i. Of 32 random bits, the place is the whole part of bits (i + 1) / 2^32.
 
     >>> permutations(0, range(2), 5)
-    array([[0, 2, 4, 1, 3],
-           [1, 3, 4, 2, 0]], dtype=uint32)
+    array([[0, 1, 4, 2, 3],
+           [0, 2, 3, 4, 1]], dtype=uint32)
     """
     epoch = np.arange(epochs.start, epochs.stop, dtype=np.uint32)
     k0, k1 = threefry(stream(seed, ORDER), epoch, np.zeros_like(epoch))
-    i = np.arange((n + 1) // 2, dtype=np.uint32)
-    x = np.concatenate(threefry((k0[:, None], k1[:, None]), i, np.zeros_like(i)), axis=1)[:, :n]
-    ranked = x.astype(np.uint64) << np.uint64(32) | np.arange(n, dtype=np.uint64)
-    ranked.sort(axis=1)
-    return ranked.astype(np.uint32)
+    pair = np.arange((n + 1) // 2, dtype=np.uint32)
+    words_of_pairs = np.stack(threefry((k0[:, None], k1[:, None]), pair, np.zeros_like(pair)), axis=2)
+    drawn = words_of_pairs.reshape(len(epoch), -1)[:, :n].astype(np.uint64)
+    places = drawn * np.arange(1, n + 1, dtype=np.uint64) >> np.uint64(32)
+    return np.array([_placed(row.tolist()) for row in places], np.uint32).reshape(len(epoch), n)
+
+
+def _placed(places: list[int]) -> list[int]:
+    order: list[int] = []
+    for i, place in enumerate(places):
+        order.append(i)
+        order[i], order[place] = order[place], i
+    return order
 
 
 def words(key: tuple[Any, Any], shape: tuple[int, ...], first: int = 0, xp: Any = np) -> Any:
