@@ -41,6 +41,15 @@ std::int64_t wait_while(std::atomic<T>& value, T old, int spin) noexcept {
   return nanoseconds() - begin;
 }
 
+// Wakes who sleeps until the value has changed, which it has. The library looks first whether anyone sleeps, and the
+// processor might do so before others can see the new value: one that looks at the old one just then and goes to sleep
+// would never be woken up.
+template <class T>
+void wake(std::atomic<T>& value) noexcept {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  value.notify_all();
+}
+
 class Pool {
  public:
   void run(int threads, Job job, void* context) {
@@ -63,7 +72,7 @@ class Pool {
     void start(Pool* pool, Job job, void* context, Team* team) {
       pool_ = pool, job_ = job, context_ = context, team_ = team;
       jobs_.fetch_add(1, std::memory_order_release);
-      jobs_.notify_one();
+      wake(jobs_);
     }
 
    private:
@@ -73,7 +82,7 @@ class Pool {
         Pool* pool = pool_;
         job_(context_, index_, *team_);
         // The team is the caller's and may be gone after this line.
-        if (pool->left_.fetch_sub(1, std::memory_order_acq_rel) == 1) pool->left_.notify_one();
+        if (pool->left_.fetch_sub(1, std::memory_order_acq_rel) == 1) wake(pool->left_);
       }
     }
 
@@ -113,7 +122,7 @@ void Team::barrier() noexcept {
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) == threads_ - 1) {
     arrived_.store(0, std::memory_order_relaxed);
     round_.store(round + 1, std::memory_order_release);
-    round_.notify_all();
+    wake(round_);
   } else {
     if (const std::int64_t slept = wait_while(round_, round, spin_)) slept_.fetch_add(slept, std::memory_order_relaxed);
   }
