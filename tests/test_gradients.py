@@ -165,7 +165,7 @@ def test_every_instruction_set_gives_the_same_gradient(isa: str, dtype: str, mon
         actual, expected = case.network(dtype=dtype), case.network("reference", "float64")
         scale = sizes(expected, X, y) if case.draw and dtype == "float32" else None
         error = difference(actual.gradient(X, y, threads=1), expected.gradient(X, y), scale)
-        assert error <= (1e-12 if dtype == "float64" else 1e-5), case.id
+        assert error <= (2e-12 if dtype == "float64" else 1e-5), case.id  # a StudentT that learns df: see above
 
 
 # Likelihoods at their ends --------------------------------------------------------------------------------------------

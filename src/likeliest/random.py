@@ -122,8 +122,9 @@ def normal(key: Key, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
 def permutations(seed: int, epochs: range, n: int) -> npt.NDArray[np.uint32]:
     """The order in which each epoch sees its n examples: (len(epochs), n) uint32, each row a permutation.
 
-    By the method of Fisher and Yates: example i takes a place among the first i + 1, each as probable as the others, and
-    the example that was there comes to place i. Of 32 random bits, the place is the whole part of bits (i + 1) / 2^32.
+    By the method of Fisher and Yates: example i takes a place among the first i + 1, each as probable as the others,
+    and the example that was there comes to place i. Of 32 random bits, the place is the whole part of
+    bits (i + 1) / 2^32.
 
     >>> permutations(0, range(2), 5)
     array([[0, 1, 4, 2, 3],
@@ -134,7 +135,7 @@ def permutations(seed: int, epochs: range, n: int) -> npt.NDArray[np.uint32]:
     pair = np.arange((n + 1) // 2, dtype=np.uint32)
     words_of_pairs = np.stack(threefry((k0[:, None], k1[:, None]), pair, np.zeros_like(pair)), axis=2)
     drawn = words_of_pairs.reshape(len(epoch), -1)[:, :n].astype(np.uint64)
-    places = drawn * np.arange(1, n + 1, dtype=np.uint64) >> np.uint64(32)
+    places = np.multiply(drawn, np.arange(1, n + 1, dtype=np.uint64)) >> np.uint64(32)
     return np.array([_placed(row.tolist()) for row in places], np.uint32).reshape(len(epoch), n)
 
 
