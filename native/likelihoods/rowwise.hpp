@@ -118,21 +118,19 @@ void score_rows(const Scoring<T>& s) noexcept {
   const auto constants = prepare<T, L>(s.constants);
   Vector<T>* const scratch = reinterpret_cast<Vector<T>*>(s.scratch);  // eta, y and the score of a register of rows
   const bool few = s.width <= lanes / 4;  // columns: they are taken one by one, for squares would be empty
-  const auto read = [&](std::ptrdiff_t row, auto count, auto width, auto groups, Vector<T>* eta)
-                        __attribute__((always_inline)) {
-                          Places from{groups, components};
-                          const T* z = s.eta.data + row * stride;
-                          if (few)
-                            for (std::ptrdiff_t j = 0; j < width; ++j)
-                              eta[from.next()] = gather_rows(z + j, stride, count);
-                          else
-                            turn(z, stride, count, width, [&](Vector<T> column) { eta[from.next()] = column; });
-                          Vector<T>* next = eta + width;
-                          if (s.targets == 1)
-                            *next = load_rows(s.y + row, count);
-                          else
-                            turn(s.y + row * s.targets, s.targets, count, s.targets, [&](Vector<T> z) { *next++ = z; });
-                        };
+  const auto read = [&](auto row, auto count, auto width, auto groups, Vector<T>* eta) __attribute__((always_inline)) {
+    Places from{groups, components};
+    const T* z = s.eta.data + row * stride;
+    if (few)
+      for (std::ptrdiff_t j = 0; j < width; ++j) eta[from.next()] = gather_rows(z + j, stride, count);
+    else
+      turn(z, stride, count, width, [&](Vector<T> column) { eta[from.next()] = column; });
+    Vector<T>* next = eta + width;
+    if (s.targets == 1)
+      *next = load_rows(s.y + row, count);
+    else
+      turn(s.y + row * s.targets, s.targets, count, s.targets, [&](Vector<T> z) { *next++ = z; });
+  };
   const auto write = [&](std::ptrdiff_t row, auto count, auto width, auto groups, const Vector<T>* slope,
                          Vector<T> total) __attribute__((always_inline)) {
     Places to{groups, components};
@@ -149,8 +147,9 @@ void score_rows(const Scoring<T>& s) noexcept {
     } else if (few) {
       for (std::ptrdiff_t i = 0; i < count; ++i) store(score + i * stride, Vector<T>{});
       for (std::ptrdiff_t j = 0; j < width; ++j) scatter_rows(slope[to.next()] * factor, score + j, stride, count);
-    } else
+    } else {
       turn_back(score, stride, count, width, s.eta.columns, [&] { return slope[to.next()] * factor; });
+    }
   };
   std::ptrdiff_t row = 0;
   if constexpr (requires { L::kAtOnce; })
