@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -18,7 +19,9 @@ std::int64_t nanoseconds() noexcept {
 
 namespace {
 
-constexpr int kSpin = 1000;                   // some tens of microseconds, before a thread sleeps
+constexpr int kSpin = 1000;                   // some tens of microseconds
+constexpr int kYields = 20;                   // then the processor is left to whoever wants it, so many times
+constexpr std::int64_t kNap = 50'000;         // nanoseconds, from then on
 constexpr std::int64_t kTelling = 5'000'000;  // nanoseconds that a job must last to tell whether others want processors
 
 inline void pause() noexcept {
@@ -29,25 +32,18 @@ inline void pause() noexcept {
 #endif
 }
 
-// Waits until the value is no longer `old`. Returns how long it slept, in nanoseconds.
+// Waits until the value is no longer `old`. Returns how long it did other than spin, in nanoseconds. It wakes up by
+// itself to look: a thread that is to be woken up by another never goes on if that is lost once.
 template <class T>
-std::int64_t wait_while(std::atomic<T>& value, T old, int spin) noexcept {
+std::int64_t wait_while(const std::atomic<T>& value, T old, int spin) noexcept {
   for (int i = 0; i < spin; ++i) {
     if (value.load(std::memory_order_acquire) != old) return 0;
     pause();
   }
   const std::int64_t begin = nanoseconds();
-  while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
+  for (int i = 0; i < kYields && value.load(std::memory_order_acquire) == old; ++i) std::this_thread::yield();
+  while (value.load(std::memory_order_acquire) == old) std::this_thread::sleep_for(std::chrono::nanoseconds(kNap));
   return nanoseconds() - begin;
-}
-
-// Wakes who sleeps until the value has changed, which it has. The library looks first whether anyone sleeps, and the
-// processor might do so before others can see the new value: one that looks at the old one just then and goes to sleep
-// would never be woken up.
-template <class T>
-void wake(std::atomic<T>& value) noexcept {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  value.notify_all();
 }
 
 class Pool {
@@ -71,22 +67,34 @@ class Pool {
     }
     void start(Pool* pool, Job job, void* context, Team* team) {
       pool_ = pool, job_ = job, context_ = context, team_ = team;
+      const std::lock_guard lock(mutex_);
       jobs_.fetch_add(1, std::memory_order_release);
-      wake(jobs_);
+      has_job_.notify_one();
     }
 
    private:
     void live() {
       for (std::uint32_t done = 0;; ++done) {
-        wait_while(jobs_, done, kSpin);
+        wait_for_job(done);
         Pool* pool = pool_;
         job_(context_, index_, *team_);
         // The team is the caller's and may be gone after this line.
-        if (pool->left_.fetch_sub(1, std::memory_order_acq_rel) == 1) wake(pool->left_);
+        pool->left_.fetch_sub(1, std::memory_order_release);
       }
+    }
+    // Jobs follow one another within microseconds, or after hours.
+    void wait_for_job(std::uint32_t done) {
+      for (int i = 0; i < kSpin; ++i) {
+        if (jobs_.load(std::memory_order_acquire) != done) return;
+        pause();
+      }
+      std::unique_lock lock(mutex_);
+      has_job_.wait(lock, [&] { return jobs_.load(std::memory_order_relaxed) != done; });
     }
 
     const int index_;
+    std::mutex mutex_;
+    std::condition_variable has_job_;
     alignas(64) std::atomic<std::uint32_t> jobs_{0};
     Pool* pool_ = nullptr;
     Job job_ = nullptr;
@@ -113,7 +121,7 @@ Team::Team(int threads, int spin) : threads_(threads), spin_(spin), begin_(nanos
 
 std::int64_t Team::crowded() const {
   const std::int64_t took = nanoseconds() - begin_;
-  return took > kTelling && 2 * slept_.load(std::memory_order_relaxed) > (threads_ - 1) * took ? took : 0;
+  return took > kTelling && 2 * waited_.load(std::memory_order_relaxed) > (threads_ - 1) * took ? took : 0;
 }
 
 void Team::barrier() noexcept {
@@ -122,9 +130,8 @@ void Team::barrier() noexcept {
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) == threads_ - 1) {
     arrived_.store(0, std::memory_order_relaxed);
     round_.store(round + 1, std::memory_order_release);
-    wake(round_);
-  } else {
-    if (const std::int64_t slept = wait_while(round_, round, spin_)) slept_.fetch_add(slept, std::memory_order_relaxed);
+  } else if (const std::int64_t waited = wait_while(round_, round, spin_)) {
+    waited_.fetch_add(waited, std::memory_order_relaxed);
   }
 }
 

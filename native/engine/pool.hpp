@@ -8,8 +8,8 @@ namespace likeliest {
 
 std::int64_t nanoseconds() noexcept;  // on a clock that never goes back
 
-// The threads of one job. They wait by spinning, since the next part of a step is microseconds away, and sleep when it
-// takes longer, or at once when there are more threads than processors.
+// The threads of one job. They wait by spinning, since the next part of a step is microseconds away; when it takes
+// longer, or at once when there are more threads than processors, they leave their processor to others and look again.
 class Team {
  public:
   Team(int threads, int spin);
@@ -17,13 +17,13 @@ class Team {
   void barrier() noexcept;
 
   // For how many nanoseconds others have wanted these processors too: as long as the job has taken, if its threads have
-  // slept, waiting for one another, more than half of that, and else 0.
+  // waited for one another, beyond spinning, more than half of that, and else 0.
   std::int64_t crowded() const;
 
  private:
   const int threads_, spin_;
-  const std::int64_t begin_;            // when the job began, in nanoseconds
-  std::atomic<std::int64_t> slept_{0};  // how long its threads have slept at barriers, together
+  const std::int64_t begin_;             // when the job began, in nanoseconds
+  std::atomic<std::int64_t> waited_{0};  // how long its threads have, beyond spinning, together
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<std::uint32_t> round_{0};
 };

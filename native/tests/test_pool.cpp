@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -38,6 +39,21 @@ bool rounds(int threads, int count) {
   return true;
 }
 
+// One thread comes late to each of three barriers, so the others stop spinning. Returns what the team tells of the
+// crowd.
+std::int64_t one_is_late(int threads, std::chrono::milliseconds late) {
+  std::vector<std::int64_t> crowded(static_cast<std::size_t>(threads));
+  auto job = [&](int thread, Team& team) {
+    for (int k = 0; k < 3; ++k) {
+      if (thread == 0) std::this_thread::sleep_for(late);
+      team.barrier();
+    }
+    crowded[std::size_t(thread)] = team.crowded();
+  };
+  run_on_pool(threads, job);
+  return crowded[0];
+}
+
 bool subnormals_count() {
   volatile float small = 1.5e-38f;
   return small * 0.5f > 0;
@@ -65,6 +81,8 @@ void test_pool(bool quick) {
   const int count = quick ? 50 : 500;
   for (const int threads : {1, 2, 3, 8, 2, 5}) CHECK(rounds(threads, count));
   for (int k = 0; k < count; ++k) CHECK(rounds(2, 1));
+  for (const int threads : {2, 3}) CHECK(one_is_late(threads, std::chrono::milliseconds(20)) >= 60'000'000);
+  CHECK(one_is_late(1, std::chrono::milliseconds(3)) == 0);  // nobody waits for it
 
   std::vector<std::thread> callers;
   std::vector<char> good(4, 1);
