@@ -251,6 +251,13 @@ def test_settings_that_do_not_suit_images(options: dict[str, Any], message: str)
         make(**options).fit(X, y)
 
 
+@pytest.mark.parametrize("shape", [(4, 2, 0), (4, 0, 2), (4, 2, 2, 0)])
+@pytest.mark.parametrize("standardize", [True, False])
+def test_images_without_numbers_are_refused(shape: tuple[int, ...], standardize: bool) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"X: the examples are empty, the shape is {shape}")):
+        ll.Classifier(standardize=standardize).fit(np.zeros(shape), [0, 1, 0, 1])
+
+
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 @pytest.mark.parametrize("standardize", [True, False])
 def test_gaps_in_images_are_named(wrong: float, standardize: bool) -> None:

@@ -467,6 +467,8 @@ class Estimator(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
                     estimator=self,
                     input_name="X",
                 )
+                if X.size == 0:
+                    raise ValueError(f"the examples are empty, the shape is {X.shape}")
             elif len(X) == 0 or len(columns_of(X)) == 0:
                 shape = f"{len(X)} sample(s) and {len(columns_of(X))} feature(s)"
                 raise ValueError(f"X: expected a table with rows and columns, found {shape}")
