@@ -1,5 +1,5 @@
 // Products with a weight of few columns, z = h W + b, as that of an output layer often is: h (n x p), W (p x q), q at
-// most `most_narrow`, nine sixteenths of a register.
+// most `most_narrow`, little more than half a register.
 //
 // A register across the columns of W would be half empty or worse. So W stands turned, (q x p) in panels, and registers
 // go along p: each z is added up lane by lane, and the lanes by halves; on the way back all sums go through the rows
