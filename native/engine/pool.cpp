@@ -20,8 +20,8 @@ std::int64_t nanoseconds() noexcept {
 namespace {
 
 constexpr int kSpin = 1000;                   // some tens of microseconds
-constexpr int kYields = 20;                   // then the processor is left to whoever wants it, so many times
-constexpr std::int64_t kNap = 50'000;         // nanoseconds, from then on
+constexpr std::int64_t kYield = 1'000'000;    // nanoseconds in which the processor is then left to whoever wants it
+constexpr std::int64_t kNap = 50'000;         // nanoseconds asleep, again and again, from then on
 constexpr std::int64_t kTelling = 5'000'000;  // nanoseconds that a job must last to tell whether others want processors
 
 inline void pause() noexcept {
@@ -32,17 +32,28 @@ inline void pause() noexcept {
 #endif
 }
 
+// Looks so many times, and returns whether the value was found to be no longer `old`.
+template <class T>
+bool spin_until_changed(const std::atomic<T>& value, T old, int spin) noexcept {
+  for (int i = 0; i < spin; ++i) {
+    if (value.load(std::memory_order_acquire) != old) return true;
+    pause();
+  }
+  return false;
+}
+
 // Waits until the value is no longer `old`. Returns how long it did other than spin, in nanoseconds. It wakes up by
 // itself to look: a thread that is to be woken up by another never goes on if that is lost once.
 template <class T>
 std::int64_t wait_while(const std::atomic<T>& value, T old, int spin) noexcept {
-  for (int i = 0; i < spin; ++i) {
-    if (value.load(std::memory_order_acquire) != old) return 0;
-    pause();
-  }
+  if (spin_until_changed(value, old, spin)) return 0;
   const std::int64_t begin = nanoseconds();
-  for (int i = 0; i < kYields && value.load(std::memory_order_acquire) == old; ++i) std::this_thread::yield();
-  while (value.load(std::memory_order_acquire) == old) std::this_thread::sleep_for(std::chrono::nanoseconds(kNap));
+  while (value.load(std::memory_order_acquire) == old) {
+    if (nanoseconds() - begin < kYield)
+      std::this_thread::yield();
+    else
+      std::this_thread::sleep_for(std::chrono::nanoseconds(kNap));
+  }
   return nanoseconds() - begin;
 }
 
@@ -84,10 +95,7 @@ class Pool {
     }
     // Jobs follow one another within microseconds, or after hours.
     void wait_for_job(std::uint32_t done) {
-      for (int i = 0; i < kSpin; ++i) {
-        if (jobs_.load(std::memory_order_acquire) != done) return;
-        pause();
-      }
+      if (spin_until_changed(jobs_, done, kSpin)) return;
       std::unique_lock lock(mutex_);
       has_job_.wait(lock, [&] { return jobs_.load(std::memory_order_relaxed) != done; });
     }

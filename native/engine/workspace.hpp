@@ -16,9 +16,8 @@ namespace likeliest {
 template <class T>
 inline constexpr std::ptrdiff_t kApart = 4 * std::ptrdiff_t(kLine / sizeof(T));
 
-inline constexpr std::ptrdiff_t kFewColumns = 32;  // of numbers of either width, with registers of any
-
 // Whether x has so few columns that the search for idle ones would cost more than it saves.
+inline constexpr std::ptrdiff_t kFewColumns = 32;
 template <class T>
 bool has_few_columns(const Network<T>& network) {
   return network.storages[0] <= kFewColumns || !network.has_columns;

@@ -42,16 +42,17 @@ bool rounds(int threads, int count) {
 // One thread comes late to each of three barriers, so the others stop spinning. Returns what the team tells of the
 // crowd.
 std::int64_t one_is_late(int threads, std::chrono::milliseconds late) {
-  std::vector<std::int64_t> crowded(static_cast<std::size_t>(threads));
+  std::int64_t crowded = -1;
   auto job = [&](int thread, Team& team) {
     for (int k = 0; k < 3; ++k) {
       if (thread == 0) std::this_thread::sleep_for(late);
       team.barrier();
     }
-    crowded[std::size_t(thread)] = team.crowded();
+    team.barrier();  // by now each has told how long it waited at the others
+    if (thread == 0) crowded = team.crowded();
   };
   run_on_pool(threads, job);
-  return crowded[0];
+  return crowded;
 }
 
 bool subnormals_count() {
