@@ -815,7 +815,7 @@ def _zero_inflated(eta: Array) -> Any:
 
 
 def _mixture(eta: Array, K: int, s: Array) -> Any:
-    return _Mixture(np.exp(eta[:K]), eta[K : 2 * K], s)
+    return _Mixture(np.exp([0.0, *eta[: K - 1]]), eta[K - 1 : 2 * K - 1], s)
 
 
 def _censored(frozen: Callable[[Array], Any]) -> tuple[Any, Any, Any]:
@@ -976,7 +976,7 @@ LIKELIHOODS: dict[str, list[LikelihoodCase]] = {
         LikelihoodCase(likelihoods.Quantile(scale=0.5), *_asymmetric((0.05, 0.5, 0.95), 0.5)),
     ],
     "normal_mixture": [
-        LikelihoodCase(likelihoods.NormalMixture(), lambda eta: _mixture(eta, 3, np.exp(eta[6:] / 2))),
+        LikelihoodCase(likelihoods.NormalMixture(), lambda eta: _mixture(eta, 3, np.exp(eta[5:] / 2))),
         LikelihoodCase(likelihoods.NormalMixture(2, scale=0.6), lambda eta: _mixture(eta, 2, np.array([0.6, 0.6]))),
     ],
 }

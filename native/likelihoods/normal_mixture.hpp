@@ -1,7 +1,7 @@
-// Mixture of Normals:  L_k = log pi_k - (log(2 pi) + log s_k^2 + z_k^2) / 2,  pi = softmax(l), z_k = (y - mu_k) / s_k.
-// log P = log sum_k e^L_k.  With rho_k = e^(L_k - log P):  d/d l_k = rho_k - pi_k,  d/d mu_k = rho_k z_k / s_k,
+// Mixture of Normals:  L_k = log pi_k - (log(2 pi) + log s_k^2 + z_k^2) / 2,  pi = softmax(0, l), z_k = (y - mu_k) / s_k.
+// log P = log sum_k e^L_k.  With rho_k = e^(L_k - log P):  d/d l_k = rho_k - pi_k (k > 1),  d/d mu_k = rho_k z_k / s_k,
 // d/d r_k = rho_k (z_k^2 - 1) / 2 d log s_k^2 / dr_k.
-// eta: l (K), mu (K), and r (K) unless the scale is fixed. s^2 = min_scale^2 + e^clip(r, -40, 40).
+// eta: l (K - 1), mu (K), and r (K) unless the scale is fixed. s^2 = min_scale^2 + e^clip(r, -40, 40).
 // constants: K; the fixed scale, or 0; min_scale.
 #pragma once
 #include "likelihoods/rowwise.hpp"
@@ -28,7 +28,7 @@ struct NormalMixture {
     return log_p[0];
   }
   // Of three components, each with its scale: exponentials wait for each other, but not for those of other rows.
-  static constexpr std::ptrdiff_t kAtOnce = 2, kWidthAtOnce = 9;
+  static constexpr std::ptrdiff_t kAtOnce = 2, kWidthAtOnce = 8;
   template <class T, std::ptrdiff_t STEP>
   LIKELIEST_INLINE static void evaluate_at_once(const Vector<T>* eta, const Vector<T>* y, const Constants<T>& constants,
                                                 Vector<T>* score, Vector<T>* log_p) {
@@ -51,37 +51,38 @@ struct NormalMixture {
       for (std::ptrdiff_t k = first; k < K; ++k)
         each([&](std::ptrdiff_t u) __attribute__((always_inline)) { what(u, k); });
     };
-    // softmax(l): e^(l - top) waits where the score of l will be.
+    // softmax(0, l): e^(l - top) waits where the score of l will be.
     Vector<T> top[U], all[U], highest[U], some[U];
     each([&](std::ptrdiff_t u) __attribute__((always_inline)) {
-      top[u] = eta[u * STEP], highest[u] = broadcast(T(-__builtin_inf())), all[u] = some[u] = Vector<T>{};
+      top[u] = Vector<T>{}, highest[u] = broadcast(T(-__builtin_inf())), some[u] = Vector<T>{};
     });
     component(1, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
-      const Vector<T> l = eta[u * STEP + k];
+      const Vector<T> l = eta[u * STEP + k - 1];
       top[u] = l > top[u] ? l : top[u];
     });
-    component(0, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
-      all[u] += score[u * STEP + k] = exp<T, Far::below>(eta[u * STEP + k] - top[u]);
+    each([&](std::ptrdiff_t u) __attribute__((always_inline)) { all[u] = exp<T, Far::below>(-top[u]); });
+    component(1, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
+      all[u] += score[u * STEP + k - 1] = exp<T, Far::below>(eta[u * STEP + k - 1] - top[u]);
     });
     // d log s^2 / dr waits where the score of r will be, if r is a column, and the first few 1 / s^2 here.
     constexpr std::ptrdiff_t kept = 8;
     Vector<T> inverse[U][kept];
     const bool fixed = constants.scale.given > T(0);
     const auto scale = [&](std::ptrdiff_t u, std::ptrdiff_t k)
-                           __attribute__((always_inline)) { return constants.scale(eta + u * STEP + 2 * K + k); };
+                           __attribute__((always_inline)) { return constants.scale(eta + u * STEP + 2 * K - 1 + k); };
     // Of L, without what all have in common, the same: L, and then e^(L - highest), where the score of mu will be.
     component(0, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
-      const Vector<T>*const l = eta + u * STEP, *const mu = l + K;
-      Vector<T>*const of_mu = score + u * STEP + K, *const of_r = of_mu + K;
+      const Vector<T>*const l = eta + u * STEP - 1, *const mu = l + K;
+      Vector<T>*const of_mu = score + u * STEP + K - 1, *const of_r = of_mu + K;
       const SquaredScale<T> s = scale(u, k);
       if (!fixed) of_r[k] = s.share;
       if (k < kept) inverse[u][k] = s.inverse;
       const Vector<T> error = y[u * STEP] - mu[k];
-      of_mu[k] = (l[k] - top[u]) - T(0.5) * (error * error * s.inverse + s.log);
+      of_mu[k] = ((k > 0 ? l[k] : Vector<T>{}) - top[u]) - T(0.5) * (error * error * s.inverse + s.log);
       highest[u] = of_mu[k] > highest[u] ? of_mu[k] : highest[u];
     });
     component(0, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
-      Vector<T>* const of_mu = score + u * STEP + K;
+      Vector<T>* const of_mu = score + u * STEP + K - 1;
       some[u] += of_mu[k] = exp<T, Far::below>(of_mu[k] - highest[u]);
     });
     Vector<T> share[U], share_before[U];
@@ -90,10 +91,10 @@ struct NormalMixture {
       share[u] = both * all[u], share_before[u] = both * some[u];
     });
     component(0, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
-      Vector<T>*const of_l = score + u * STEP, *const of_mu = of_l + K, *const of_r = of_mu + K;
-      const Vector<T> error = y[u * STEP] - eta[u * STEP + K + k], rho = of_mu[k] * share[u];
+      Vector<T>*const of_l = score + u * STEP - 1, *const of_mu = of_l + K, *const of_r = of_mu + K;
+      const Vector<T> error = y[u * STEP] - eta[u * STEP + K - 1 + k], rho = of_mu[k] * share[u];
       const Vector<T> scaled = error * (k < kept ? inverse[u][k] : scale(u, k).inverse);
-      of_l[k] = rho - of_l[k] * share_before[u];
+      if (k > 0) of_l[k] = rho - of_l[k] * share_before[u];
       of_mu[k] = rho * scaled;
       if (!fixed) of_r[k] = T(0.5) * rho * (error * scaled - T(1)) * of_r[k];
     });

@@ -55,11 +55,11 @@ const std::vector<Page> pages = {
     page("quantile", quantiles(3), 3, 0, 4, 4),
     page("multivariate_normal", {2, 0}, 5, 0, 1, 2),
     page("multivariate_normal", {12, 0.2}, 90, 78, 1, 12),
-    page("normal_mixture", {1, 0, 0.1}, 3, 0),
-    page("normal_mixture", {3, 0, 0}, 9, 0),  // two registers of rows at once
-    page("normal_mixture", {3, 0, 0.1}, 9, 3),
-    page("normal_mixture", {20, 0, 0}, 60, 20),
-    page("normal_mixture", {2, 0.6, 0}, 4, 0, 6, 6),
+    page("normal_mixture", {1, 0, 0.1}, 2, 0),
+    page("normal_mixture", {3, 0, 0}, 8, 0),  // two registers of rows at once
+    page("normal_mixture", {3, 0, 0.1}, 8, 3),
+    page("normal_mixture", {20, 0, 0}, 59, 20),
+    page("normal_mixture", {2, 0.6, 0}, 3, 0, 6, 6),
 };
 
 template <class T>

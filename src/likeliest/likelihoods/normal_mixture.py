@@ -1,8 +1,11 @@
-"""Mixture of Normals:  η (n, 3K) = (l, μ, r), y (n,):  P(y) = Σ_k π_k N(y; μ_k, s_k²), π = softmax(l).
+"""Mixture of Normals:  η (n, 3K − 1) = (l, μ, r), y (n,):  P(y) = Σ_k π_k N(y; μ_k, s_k²), π = softmax(0, l).
+
+The first logit is 0, for softmax depends on their differences alone: with K free ones, η would have a direction in
+which nothing changes, and Fisher's information of η would be singular.
 
 s_k² = min_scale² + e^{r_k},   z_k = (y − μ_k) / s_k,   L_k = log π_k − ½ (log 2π + log s_k² + z_k²)
 log P = log Σ_k e^{L_k};     ρ_k = e^{L_k − log P}, the probability that y came from component k
-∂/∂l_k = ρ_k − π_k       ∂/∂μ_k = ρ_k z_k / s_k       ∂/∂r_k = ½ ρ_k (z_k² − 1) e^{r_k} / s_k²
+∂/∂l_k = ρ_k − π_k, k > 1       ∂/∂μ_k = ρ_k z_k / s_k       ∂/∂r_k = ½ ρ_k (z_k² − 1) e^{r_k} / s_k²
 """
 
 from __future__ import annotations
@@ -45,7 +48,8 @@ class NormalMixture(LocationScale):
         K, how many Normals.
     scale : float, "learned" or "function"
         The standard deviations s_k: one number for all, K numbers that are learned, or functions of x (default). Then η
-        is K logits, K means and K numbers r with s² = min_scale² + e^r, r cut off at ±40.
+        is K − 1 logits (that of the first component is 0), K means and K numbers r with s² = min_scale² + e^r, r cut off
+        at ±40.
     min_scale : float
         No s_k is smaller; no effect on a fixed scale.
 
@@ -53,7 +57,7 @@ class NormalMixture(LocationScale):
     --------
     >>> import numpy as np
     >>> from likeliest.likelihoods import NormalMixture
-    >>> d = NormalMixture(2, scale=1.0).distribution(np.array([[0.0, 0.0, -2.0, 2.0]]))
+    >>> d = NormalMixture(2, scale=1.0).distribution(np.array([[0.0, -2.0, 2.0]]))
     >>> d.mean(), d.var()
     (array([0.]), array([5.]))
     """
@@ -69,8 +73,8 @@ class NormalMixture(LocationScale):
 
     @property
     def width(self) -> int:
-        """K logits, K means and, unless the scale is fixed, K numbers r."""
-        return int(self.components) * (2 + isinstance(self.scale, str))
+        """K − 1 logits, K means and, unless the scale is fixed, K numbers r."""
+        return int(self.components) * (2 + isinstance(self.scale, str)) - 1
 
     @property
     def shared(self) -> int:
@@ -85,12 +89,13 @@ class NormalMixture(LocationScale):
     def parts(self, xp: Any, eta: Any) -> tuple[Any, Any, Any]:
         """Log π, μ and s²: (n, K) each."""
         K = int(self.components)
-        log_pi = eta[:, :K] - xp.log_sum_exp(eta[:, :K])
+        mu = eta[:, K - 1 : 2 * K - 1]
+        logits = xp.concatenate([xp.zeros_like(mu[:, :1]), eta[:, : K - 1]], axis=1)
         if isinstance(self.scale, str):
-            s2 = float(self.min_scale) ** 2 + xp.exp(cut(xp, eta[:, 2 * K :], LOG_MEAN))
+            s2 = float(self.min_scale) ** 2 + xp.exp(cut(xp, eta[:, 2 * K - 1 :], LOG_MEAN))
         else:
-            s2 = xp.zeros_like(log_pi) + float(self.scale) ** 2
-        return log_pi, eta[:, K : 2 * K], s2
+            s2 = xp.zeros_like(mu) + float(self.scale) ** 2
+        return logits - xp.log_sum_exp(logits), mu, s2
 
     def log_prob(self, xp: Any, eta: Any, y: Any) -> Any:
         """Log Σ_k e^{L_k}."""
@@ -99,16 +104,15 @@ class NormalMixture(LocationScale):
         return xp.log_sum_exp(log_pi - 0.5 * (math.log(2 * math.pi) + xp.log(s2) + d * d / s2))[:, 0]
 
     def score(self, eta: Any, y: Any, xp: Any = numpy_namespace) -> Any:
-        """(ρ − π, ρ z / s, ½ ρ (z² − 1) e^r / s²)."""
-        K = int(self.components)
+        """(ρ − π, ρ z / s, ½ ρ (z² − 1) e^r / s²), without the first ρ − π."""
         log_pi, mu, s2 = self.parts(xp, eta)
         d = y[:, None] - mu
         L = log_pi - 0.5 * (xp.log(s2) + d * d / s2)
         rho = xp.exp(L - xp.max(L, axis=1, keepdims=True))
         rho = rho / xp.sum(rho, axis=1, keepdims=True)
-        columns = [rho - xp.exp(log_pi), rho * d / s2]
+        columns = [(rho - xp.exp(log_pi))[:, 1:], rho * d / s2]
         if isinstance(self.scale, str):
-            r = eta[:, 2 * K :]
+            r = eta[:, 2 * int(self.components) - 1 :]
             g = xp.exp(cut(xp, r, LOG_MEAN)) / s2 * uncut(r, LOG_MEAN)
             columns.append(0.5 * rho * (d * d / s2 - 1) * g)
         return xp.concatenate(columns, axis=1).astype(eta.dtype)
@@ -185,7 +189,7 @@ class NormalMixture(LocationScale):
         K = int(self.components)
         _, variance = moments(y, weights)
         means = weighted_quantiles(y, (np.arange(K) + 0.5) / K, weights)
-        return np.concatenate([np.zeros(K), means, np.repeat(self.start_scale(variance / K), K)])
+        return np.concatenate([np.zeros(K - 1), means, np.repeat(self.start_scale(variance / K), K)])
 
     def kernel(self) -> tuple[str, tuple[float, ...], int]:
         """Constants: K, the fixed scale (0: η has r), min_scale."""
