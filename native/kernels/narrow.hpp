@@ -31,20 +31,6 @@ LIKELIEST_INLINE Vector<T> chain(Vector<T> g, Vector<T> saved, const T* constant
     return g * F::template derivative<T>(saved, constants);
 }
 
-// Lane i of the result is the sum of the lanes of sums[i], by halves: two registers become one, again and again.
-template <class T, int H = kLanes<T> / 2>
-LIKELIEST_INLINE Vector<T> sums_of_lanes(Vector<T> (&sums)[kLanes<T>]) {
-#pragma GCC unroll 8
-  for (int i = 0; i < H; ++i) {
-    exchange<T, H>(sums[i], sums[i + H], std::make_integer_sequence<int, kLanes<T>>());
-    sums[i] += sums[i + H];
-  }
-  if constexpr (H > 1)
-    return sums_of_lanes<T, H / 2>(sums);
-  else
-    return sums[0];
-}
-
 // Columns [first, q) of z for `count` rows, a register of them when WHOLE. h = F(pre), or is there already where F is
 // void.
 template <class T, class F, bool WHOLE>
@@ -296,9 +282,12 @@ LIKELIEST_INLINE void back_through(const T* saved, const Narrow<T>& g, const Nar
   for (std::ptrdiff_t i = 0; i < rows; ++i, z += ldz, h += ldh, kept += ldh, out += ldh) {
     own_bias += load(z);
     if constexpr (REST == Rest::pair) pair.row(load(z), h + V * lanes);  // before its place is stored to
+    T z_of_row[Q];  // read once, since stores might be to where z is
+#pragma GCC unroll 16
+    for (int j = 0; j < Q; ++j) z_of_row[j] = z[j];
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v)
-      whole[v].template row<F>(z, h + v * lanes, kept + v * lanes, out + v * lanes, constants);
+      whole[v].template row<F>(Q <= 4 ? z_of_row : z, h + v * lanes, kept + v * lanes, out + v * lanes, constants);
     if constexpr (REST != Rest::none)
       half.template row<F>(z, h + V * lanes, kept + V * lanes, out + V * lanes, constants);
   }
@@ -326,6 +315,10 @@ LIKELIEST_INLINE void back_through_all(const T* saved, const Narrow<T>& g, const
         if (g.p - whole * lanes <= 2) return back_through<T, F, V - 1, Q, Rest::pair>(saved, g, sums, constants, c);
       return back_through<T, F, V - 1, Q, Rest::half>(saved, g, sums, constants, c);
     }
+  if constexpr (V > 2)
+    if (c + 3 == registers) return back_through<T, F, 3, Q, Rest::none>(saved, g, sums, constants, c);
+  if constexpr (V > 2)
+    for (; c + 2 <= registers; c += 2) back_through<T, F, 2, Q, Rest::none>(saved, g, sums, constants, c);
   if constexpr (V > 1)
     for (; c < registers; ++c) back_through<T, F, 1, Q, Rest::none>(saved, g, sums, constants, c);
 }

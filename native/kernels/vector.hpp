@@ -171,6 +171,32 @@ LIKELIEST_INLINE Vector<T> load_first(const T* p) {
 #endif
 }
 
+// The lanes before `count`, and those of p where `lanes` says so, zeros elsewhere: nothing else is read.
+template <class T, int... I>
+LIKELIEST_INLINE Integers<T> lanes_before(std::ptrdiff_t count, std::integer_sequence<int, I...>) {
+  using Number = std::remove_reference_t<decltype(Integers<T>{}[0])>;
+  return Integers<T>{I...} < Number(count < kLanes<T> ? count : kLanes<T>);
+}
+template <class T>
+LIKELIEST_INLINE Integers<T> lanes_before(std::ptrdiff_t count) {
+  return lanes_before<T>(count, std::make_integer_sequence<int, kLanes<T>>());
+}
+#if defined(__AVX512F__)
+LIKELIEST_INLINE Vector<float> load_where(Integers<float> lanes, const float* p) {
+  return Vector<float>(_mm512_maskz_loadu_ps(_mm512_movepi32_mask(__m512i(lanes)), p));
+}
+LIKELIEST_INLINE Vector<double> load_where(Integers<double> lanes, const double* p) {
+  return Vector<double>(_mm512_maskz_loadu_pd(_mm512_movepi64_mask(__m512i(lanes)), p));
+}
+#elif defined(__AVX2__)
+LIKELIEST_INLINE Vector<float> load_where(Integers<float> lanes, const float* p) {
+  return Vector<float>(_mm256_maskload_ps(p, __m256i(lanes)));
+}
+LIKELIEST_INLINE Vector<double> load_where(Integers<double> lanes, const double* p) {
+  return Vector<double>(_mm256_maskload_pd(p, __m256i(lanes)));
+}
+#endif
+
 // The first `count` lanes of a register, and zeros behind them.
 template <class T, int... I>
 LIKELIEST_INLINE Vector<T> first_lanes(Vector<T> v, std::ptrdiff_t count, std::integer_sequence<int, I...>) {
@@ -288,6 +314,20 @@ LIKELIEST_INLINE void transpose_level(Vector<T> (&rows)[N]) {
 template <class T, int P = 1>
 LIKELIEST_INLINE void transpose(Vector<T> (&rows)[kLanes<T> / P]) {
   transpose_level<T, P, kLanes<T> / P / 2, kLanes<T> / P>(rows);
+}
+
+// Lane i of the result is the sum of the lanes of sums[i], by halves: two registers become one, again and again.
+template <class T, int H = kLanes<T> / 2, int N>
+LIKELIEST_INLINE Vector<T> sums_of_lanes(Vector<T> (&sums)[N]) {
+#pragma GCC unroll 8
+  for (int i = 0; i < H; ++i) {
+    exchange<T, H>(sums[i], sums[i + H], std::make_integer_sequence<int, kLanes<T>>());
+    sums[i] += sums[i + H];
+  }
+  if constexpr (H > 1)
+    return sums_of_lanes<T, H / 2>(sums);
+  else
+    return sums[0];
 }
 
 }  // namespace likeliest::LIKELIEST_ISA

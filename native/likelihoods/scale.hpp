@@ -24,6 +24,10 @@ template <class T>
 struct SquaredScale {
   Vector<T> inverse, log, share;  // 1 / s^2, log s^2 and d log s^2 / dr
   SquaredScale() = default;
+  // A copy is of registers. The compiler's own is of halves, in memory, and a register is not loaded from these at
+  // once.
+  LIKELIEST_INLINE SquaredScale(const SquaredScale& s) : inverse(s.inverse), log(s.log), share(s.share) {}
+  SquaredScale& operator=(const SquaredScale&) = default;
   LIKELIEST_INLINE SquaredScale(Vector<T> r, T min_squared) {
     const Cut<T> cut(r, T(kLogMean));
     if (min_squared == T(0)) {
