@@ -106,8 +106,8 @@ struct MultiplyTransposed {
 };
 
 // z = h W + b with a W of few columns (p x q), which stands turned, (q x p) in panels; see kernels/narrow.hpp. So many
-// columns are few, where registers have so many lanes.
-constexpr std::ptrdiff_t most_narrow(std::ptrdiff_t lanes) { return (lanes * 9 + 8) / 16; }
+// columns are few, where registers have so many lanes: half of them, or all eight.
+constexpr std::ptrdiff_t most_narrow(std::ptrdiff_t lanes) { return lanes == 8 ? 8 : lanes / 2; }
 template <class T>
 struct Narrow {
   std::ptrdiff_t rows, p, q;

@@ -1,10 +1,10 @@
 // Products with a weight of few columns, z = h W + b, as that of an output layer often is: h (n x p), W (p x q), q at
-// most `most_narrow`, little more than half a register.
+// most `most_narrow`.
 //
-// A register across the columns of W would be half empty or worse. So W stands turned, (q x p) in panels, and registers
-// go along p: each z is added up lane by lane, and the lanes by halves; on the way back all sums go through the rows
-// once. Where adding up lanes would take long, for more than a few columns, a register has several numbers of each
-// column instead.
+// A register across the columns of W would be half empty, or wait for its own sums. So W stands turned, (q x p) in
+// panels, and registers go along p: each z is added up lane by lane, and the lanes by halves; on the way back all sums
+// go through the rows once. Where adding up lanes would take long, for more than a few columns, a register has several
+// numbers of each column instead.
 #pragma once
 #include <type_traits>  // types only
 
@@ -31,19 +31,18 @@ LIKELIEST_INLINE Vector<T> chain(Vector<T> g, Vector<T> saved, const T* constant
     return g * F::template derivative<T>(saved, constants);
 }
 
-// Columns [first, q) of z for `count` rows, a register of them when WHOLE. h = F(pre), or is there already where F is
-// void.
+// z for `count` rows, a register of them when WHOLE. h = F(pre), or is there already where F is void.
 template <class T, class F, bool WHOLE>
-LIKELIEST_INLINE void narrow_rows(const T* pre, const Narrow<T>& g, const T* constants, std::ptrdiff_t first,
-                                  std::ptrdiff_t row, std::ptrdiff_t count) {
+LIKELIEST_INLINE void narrow_rows(const T* pre, const Narrow<T>& g, const T* constants, std::ptrdiff_t row,
+                                  std::ptrdiff_t count) {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
   const std::ptrdiff_t registers = (g.p + lanes - 1) / lanes, q = g.q, ldh = g.ldh, ldz = g.ldz;
   const T *h = g.h + row * ldh, *from = pre + row * ldh;
   T* z = g.z + row * ldz;
   if (WHOLE) count = lanes;
-  if (first == 0 && (!WHOLE || q > 1))
+  if (!WHOLE || q > 1)
     for (std::ptrdiff_t i = 0; i < count; ++i) store(z + i * ldz, Vector<T>{});
-  for (std::ptrdiff_t j = first; j < q; ++j) {
+  for (std::ptrdiff_t j = 0; j < q; ++j) {
     Vector<T> sums[lanes] = {};
     for (std::ptrdiff_t c = 0; c < registers; ++c) {
       if constexpr (!std::is_void_v<F>)
@@ -69,11 +68,11 @@ LIKELIEST_INLINE void narrow_rows(const T* pre, const Narrow<T>& g, const T* con
   }
 }
 template <class T, class F>
-LIKELIEST_INLINE void narrow_columns(const T* pre, const Narrow<T>& g, const T* constants, std::ptrdiff_t first = 0) {
+LIKELIEST_INLINE void narrow_columns(const T* pre, const Narrow<T>& g, const T* constants) {
   constexpr std::ptrdiff_t lanes = kLanes<T>;
   std::ptrdiff_t row = 0;
-  for (; row + lanes <= g.rows; row += lanes) narrow_rows<T, F, true>(pre, g, constants, first, row, lanes);
-  if (row < g.rows) narrow_rows<T, F, false>(pre, g, constants, first, row, g.rows - row);
+  for (; row + lanes <= g.rows; row += lanes) narrow_rows<T, F, true>(pre, g, constants, row, lanes);
+  if (row < g.rows) narrow_rows<T, F, false>(pre, g, constants, row, g.rows - row);
 }
 
 // In each group of P lanes their sum, and then the first lane of each group, with zeros behind them.
@@ -84,50 +83,73 @@ LIKELIEST_INLINE Vector<T> sums_of_groups(Vector<T> v, std::integer_sequence<int
   return __builtin_shufflevector(v, Vector<T>{}, (L * P < kLanes<T> ? L * P : kLanes<T>)...);
 }
 
-// W packed: in each register P rows of all columns, column by column. M rows of h, P numbers of which at a time meet
-// all columns: `count` registers of W from row `k` on.
-template <class T, int P, int M = 8>
+// The sums of the pairs of lanes of two registers, one behind the other.
+template <class T, int... L>
+LIKELIEST_INLINE Vector<T> sums_of_pairs(Vector<T> a, Vector<T> b, std::integer_sequence<int, L...>) {
+  return __builtin_shufflevector(a, b, (2 * L)...) + __builtin_shufflevector(a, b, (2 * L + 1)...);
+}
+
+// W packed: in each register P rows of lanes / P columns, column by column, and R such registers for all of them. M
+// rows of h, P numbers of which at a time meet all columns: `count` times R registers of W from row `k` on.
+template <int R>
+inline constexpr int kTogether = R == 1 ? 8 : 6;  // so many sums in registers
+template <class T, int P, int R, int M = kTogether<R>>
 LIKELIEST_INLINE void packed_rows(int m, const Narrow<T>& g, const T* W, std::ptrdiff_t row, std::ptrdiff_t k,
                                   std::ptrdiff_t count) {
   constexpr int lanes = kLanes<T>;
+  constexpr std::make_integer_sequence<int, lanes> all;
   if (m == M) {
     const std::ptrdiff_t ldh = g.ldh, ldz = g.ldz;
     const T* h = g.h + row * ldh + k;
-    Vector<T> sums[M] = {};
+    Vector<T> sums[M][R] = {};
     for (std::ptrdiff_t b = 0; b < count; ++b, h += P) {
-      const Vector<T> w = load(W + b * lanes);
+      Vector<T> w[R];
+#pragma GCC unroll 2
+      for (int r = 0; r < R; ++r) w[r] = load(W + (b * R + r) * lanes);
 #pragma GCC unroll 8
-      for (int i = 0; i < M; ++i) sums[i] += repeat<T, P>(h + i * ldh) * w;
+      for (int i = 0; i < M; ++i) {
+        const Vector<T> some = repeat<T, P>(h + i * ldh);
+#pragma GCC unroll 2
+        for (int r = 0; r < R; ++r) sums[i][r] += some * w[r];
+      }
     }
     const T* start = k > 0 ? g.z + row * ldz : g.bias;  // which may be null
     const std::ptrdiff_t apart = k > 0 ? ldz : 0;
     T* z = g.z + row * ldz;
 #pragma GCC unroll 8
     for (int i = 0; i < M; ++i) {
-      const Vector<T> total = sums_of_groups<T, P>(sums[i], std::make_integer_sequence<int, lanes>());
+      Vector<T> total;
+      if constexpr (R == 1)
+        total = sums_of_groups<T, P>(sums[i][0], all);
+      else
+        total = sums_of_pairs<T>(sums[i][0], sums[i][1], all);
       store(z + i * ldz, start ? total + load(start + i * apart) : total);
     }
   } else if constexpr (M > 1) {
-    packed_rows<T, P, M - 1>(m, g, W, row, k, count);
+    packed_rows<T, P, R, M - 1>(m, g, W, row, k, count);
   }
 }
 
-// The first lanes / P columns of z, some rows of W at a time.
-template <class T, int P>
+// Up to R lanes / P columns of z, some rows of W at a time.
+template <class T, int P, int R>
 void packed_columns(const Narrow<T>& g) noexcept {
-  constexpr std::ptrdiff_t lanes = kLanes<T>, columns = lanes / P, most = 4 * lanes, together = 8;
-  alignas(64) T W[most * columns];
+  constexpr std::ptrdiff_t lanes = kLanes<T>, columns = lanes / P, most = 64, together = kTogether<R>;
+  static_assert(R == 1 || P == 2);
+  alignas(64) T W[most * columns * R];
   for (std::ptrdiff_t k0 = 0; k0 < g.p; k0 += most) {
     const std::ptrdiff_t rows = g.p - k0 < most ? g.p - k0 : most;
-    for (std::ptrdiff_t k = 0; k < rows; k += lanes) {
-      Vector<T> square[columns];
-      for (std::ptrdiff_t j = 0; j < columns; ++j)
-        square[j] = j < g.q ? load(g.W + turned_index(g, j, (k0 + k) / lanes)) : Vector<T>{};
-      transpose<T, P>(square);
-      for (std::ptrdiff_t i = 0; i < columns; ++i) store(W + k * columns + i * lanes, square[i]);
-    }
+    for (std::ptrdiff_t k = 0; k < rows; k += lanes)
+#pragma GCC unroll 2
+      for (int r = 0; r < R; ++r) {
+        Vector<T> square[columns];
+        for (std::ptrdiff_t j = 0; j < columns; ++j)
+          square[j] =
+              r * columns + j < g.q ? load(g.W + turned_index(g, r * columns + j, (k0 + k) / lanes)) : Vector<T>{};
+        transpose<T, P>(square);
+        for (std::ptrdiff_t i = 0; i < columns; ++i) store(W + (k * columns + i * lanes) * R + r * lanes, square[i]);
+      }
     for (std::ptrdiff_t row = 0; row < g.rows; row += together)
-      packed_rows<T, P>(int(g.rows - row < together ? g.rows - row : together), g, W, row, k0, (rows + P - 1) / P);
+      packed_rows<T, P, R>(int(g.rows - row < together ? g.rows - row : together), g, W, row, k0, (rows + P - 1) / P);
   }
 }
 
@@ -142,10 +164,10 @@ void forward_narrow(const T* pre, const Narrow<T>& g, const T* constants) noexce
       for (std::ptrdiff_t j = 0; j < g.p; j += lanes)
         store(g.h_out + i * g.ldh + j, F::template value<T>(load(pre + i * g.ldh + j), constants));
   if constexpr (by == 4)
-    if (g.q <= lanes / 4) return packed_columns<T, 4>(g);
+    if (g.q <= lanes / 4) return packed_columns<T, 4, 1>(g);
   if constexpr (by > 0) {
-    packed_columns<T, 2>(g);
-    if (g.q > lanes / 2) narrow_columns<T, void>(g.h, g, nullptr, lanes / 2);
+    if (g.q <= lanes / 2) return packed_columns<T, 2, 1>(g);
+    if constexpr (most_narrow(lanes) > lanes / 2) packed_columns<T, 2, 2>(g);
   }
 }
 template <class T>
@@ -302,7 +324,7 @@ LIKELIEST_INLINE void back_through_all(const T* saved, const Narrow<T>& g, const
                                        const T* constants) {
   // As many registers at a time as there is room for; and of the most columns two all the same: some of W is then read
   // again and again, but z half as often.
-  constexpr bool two = Q == 2 || (Q <= 4 && kTileRows >= 12) || Q == 9;
+  constexpr bool two = Q == 2 || (Q <= 4 && kTileRows >= 12) || (Q == 8 && kBytes == 64);
   constexpr int V = Q == 1 ? 4 : two ? 2 : 1;
   constexpr std::ptrdiff_t lanes = kLanes<T>;
   const std::ptrdiff_t registers = (g.p + lanes - 1) / lanes;
