@@ -42,8 +42,11 @@ struct Ahead {
   }
 };
 
-// C[0, rows) = A B + start, for panels [panel_begin, panel_end); k runs over the used columns of A and rows of B. With
-// `relu`, max(C, 0) is stored, as the operation of that name has it.
+// So few columns of x are all used: looking for idle ones would cost more than it saves.
+inline constexpr std::ptrdiff_t kFewColumns = 32;
+
+// C[0, rows) = A B + start, for panels [panel_begin, panel_end); k runs over the used columns of A and rows of B, over
+// kFewColumns or fewer at once. With `relu`, max(C, 0) is stored, as the operation of that name has it.
 template <class T>
 struct Multiply {
   std::ptrdiff_t rows;

@@ -16,8 +16,7 @@ namespace likeliest {
 template <class T>
 inline constexpr std::ptrdiff_t kApart = 4 * std::ptrdiff_t(kLine / sizeof(T));
 
-// Whether x has so few columns that the search for idle ones would cost more than it saves.
-inline constexpr std::ptrdiff_t kFewColumns = 32;
+// Whether idle columns of x are not looked for.
 template <class T>
 bool has_few_columns(const Network<T>& network) {
   return network.storages[0] <= kFewColumns || !network.has_columns;

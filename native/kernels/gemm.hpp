@@ -2,8 +2,9 @@
 //
 // B stands in panels of 2 registers' width (a last, thin one may have 1), A is read in place, row by row or, as A^T,
 // column by column, and a tile of C stays in registers while k runs. Every number of C is one chain of multiply-adds in
-// the order of k, whatever the tile: how the work is cut never changes a bit of the result. Where half a register is
-// enough for the last columns of B, or two numbers, the rest of C's is left as it was, and must be 0.
+// the order of k (or four, see kDots), whatever the tile: how the work is cut never changes a bit of the result. Where
+// half a register is enough for the last columns of B, or two numbers, the rest of C's is left as it was, and must be
+// 0.
 #pragma once
 #include "engine/kernels.hpp"
 #include "kernels/vector.hpp"
@@ -154,7 +155,7 @@ void tile(const TileArguments<T>& t) noexcept {
 
 // One or two columns of C, and its rows in the lanes: up to V registers of them.
 template <class T, int V = 3>
-void pair_of_columns(int m, const TileArguments<T>& t) noexcept {
+void pair_of_columns([[maybe_unused]] int m, [[maybe_unused]] const TileArguments<T>& t) noexcept {
 #if defined(__AVX2__)
   if constexpr (V > 1)
     if (m <= (V - 1) * kLanes<T>) return pair_of_columns<T, V - 1>(m, t);
@@ -190,20 +191,20 @@ void pair_of_columns(int m, const TileArguments<T>& t) noexcept {
 #endif
 }
 
-// One or two columns of C = A B + bias, each number four chains of multiply-adds: half a register of A's row, twice,
-// meets four numbers of one column of B in the lower half and of the other in the upper one.
+// Where one or two columns of few products are dot products along the rows of A: where a tile would wait for its sums.
 template <class T>
-inline constexpr bool kDots = kBytes == 32 && sizeof(T) == 4;  // where a tile of few rows waits for its sums
-inline constexpr std::ptrdiff_t kMostOfDot = 32;               // rows of B
+inline constexpr bool kDots = kBytes == 32 && sizeof(T) == 4;
+// Each number is four chains of multiply-adds: half a register of A's row, twice, meets four numbers of one column of B
+// in the lower half and of the other in the upper one.
 template <class T>
-void dot_products(std::ptrdiff_t rows, const TileArguments<T>& t) noexcept {
+void dot_products([[maybe_unused]] std::ptrdiff_t rows, [[maybe_unused]] const TileArguments<T>& t) noexcept {
 #if defined(__AVX2__)
   if constexpr (kDots<T>) {
     constexpr std::ptrdiff_t lanes = kLanes<T>, half = lanes / 2;
     const Segment segment = t.k.data[0];
     const std::ptrdiff_t K = segment.end - segment.begin, whole = K / half, rest = K % half;
     const Integers<T> last = lanes_before<T>(rest);
-    alignas(kBytes) T B[2 * kMostOfDot] = {};
+    alignas(kBytes) T B[2 * kFewColumns] = {};
     for (std::ptrdiff_t k = 0; k < K; ++k)
       for (std::ptrdiff_t j = 0; j < 2; ++j)
         B[k / half * lanes + j * half + k % half] = t.B[(segment.begin + k) * t.ldb + j];
@@ -292,8 +293,7 @@ void multiply(const Multiply<T>& g) noexcept {
   constexpr std::ptrdiff_t width = 2 * kLanes<T>;
   const Tiles tiles(g.rows);
   TileArguments<T> t{.k = g.k, .lda = g.lda, .ldc = g.ldc, .start = g.start, .relu = g.relu};
-  const bool dots = kDots<T> && g.k.count == 1 && g.k.data[0].used && g.start == Start::bias &&
-                    g.k.data[0].end - g.k.data[0].begin <= kMostOfDot;
+  const bool dots = kDots<T> && g.height <= kFewColumns && g.k.count == 1 && g.start == Start::bias;
   for (std::ptrdiff_t p = g.panel_begin; p < g.panel_end; ++p) {
     const int halves = halves_of_panel<T>(g.columns, p);
     t.B = g.B + p * g.height * width, t.ldb = registers_of_panel<T>(g.columns, p) * kLanes<T>;

@@ -58,38 +58,24 @@ void test_shape(const Table<T>& table, std::ptrdiff_t n, std::ptrdiff_t p, std::
                   Z.stride,
                   Start::bias,
                   b.data.data()});
-  // In two pieces of k, and rows and panels one by one: the very same bits.
+  // Rows and panels one by one, and in two pieces of k unless it has few: the very same bits.
+  const std::ptrdiff_t pieces = p > kFewColumns ? 2 : 1;
   for (std::ptrdiff_t panel = 0; panel < slice.panels(); ++panel)
-    for (std::ptrdiff_t i = 0; i < n; ++i) {
-      T* row = again.data.data() + i * again.stride;
-      const T* x = X.data.data() + i * X.stride;
-      table.multiply({1,
-                      {parts_of_k, 1},
-                      p,
-                      q,
-                      panel,
-                      panel + 1,
-                      x,
-                      X.stride,
-                      weights.data(),
-                      row,
-                      again.stride,
-                      Start::bias,
-                      b.data.data()});
-      table.multiply({1,
-                      {parts_of_k + 1, 1},
-                      p,
-                      q,
-                      panel,
-                      panel + 1,
-                      x,
-                      X.stride,
-                      weights.data(),
-                      row,
-                      again.stride,
-                      Start::accumulate,
-                      nullptr});
-    }
+    for (std::ptrdiff_t i = 0; i < n; ++i)
+      for (std::ptrdiff_t piece = 0; piece < pieces; ++piece)
+        table.multiply({1,
+                        {pieces == 2 ? parts_of_k + piece : &whole, 1},
+                        p,
+                        q,
+                        panel,
+                        panel + 1,
+                        X.data.data() + i * X.stride,
+                        X.stride,
+                        weights.data(),
+                        again.data.data() + i * again.stride,
+                        again.stride,
+                        piece == 0 ? Start::bias : Start::accumulate,
+                        b.data.data()});
   T worst = 0;
   bool same = true;
   for (std::ptrdiff_t i = 0; i < n; ++i)
@@ -380,8 +366,8 @@ void test_products() {
   }
   for (const std::string& isa : available_isas())
     for (const std::ptrdiff_t n : {1, 5, 14, 33})
-      for (const std::ptrdiff_t p : {1, 3, 17, 64, 100})
-        for (const std::ptrdiff_t q : {1, 2, 3, 4, 5, 8, 9, 16, 17, 18, 33, 50, 100}) {
+      for (const std::ptrdiff_t p : {1, 3, 17, 20, 64, 100})
+        for (const std::ptrdiff_t q : {1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 18, 33, 50, 100}) {
           if (q <= most_narrow(tables_for(isa).single->lanes)) test_narrow(*tables_for(isa).single, n, p, q);
           if (q <= most_narrow(tables_for(isa).twice->lanes)) test_narrow(*tables_for(isa).twice, n, p, q);
           test_relu(*tables_for(isa).single, n, p, q);
