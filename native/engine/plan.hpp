@@ -717,7 +717,11 @@ class Plan {
   void check() {
     add({{log_prob(), kWhole, false}}, [](Worker<T>& w) {
       double sums[4] = {};  // four at a time, since one waits for itself
-      for (std::ptrdiff_t i = 0; i < w.rows; ++i) sums[i % 4] += double(w.space->log_prob[i]);
+      const T* const log_prob = w.space->log_prob;
+      std::ptrdiff_t i = 0;
+      for (; i + 4 <= w.rows; i += 4)
+        for (int j = 0; j < 4; ++j) sums[j] += double(log_prob[i + j]);
+      for (; i < w.rows; ++i) sums[i % 4] += double(log_prob[i]);
       w.total = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     });
     tasks.back().checks = true;
