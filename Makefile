@@ -56,11 +56,11 @@ test-jax: $(VENV)/.test ## the tests of the JAX engine and of many devices, with
 	@$(PIP) install -qq --group jax
 	@$(BIN)/python -m pytest -q $(PARALLEL) tests/test_jax.py tests/test_devices.py
 
-test-native: $(VENV)/.build ## the C++ core by itself, on every instruction set of this processor
+test-native: $(VENV)/.installed ## the C++ core by itself, on every instruction set of this processor
 	@echo "building and running the native tests"
-	@$(BIN)/cmake -S . -B build/native-tests -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DLIKELIEST_NATIVE_TESTS=ON >/dev/null
-	@$(BIN)/cmake --build build/native-tests -- --quiet
-	@build/native-tests/native_tests
+	@$(BIN)/cmake build/editable >/dev/null
+	@$(BIN)/cmake --build build/editable --target native_tests -- --quiet
+	@build/editable/native_tests
 
 sanitize: $(VENV)/.build ## the native tests under ASan + UBSan and under TSan
 	@for sanitizers in address,undefined thread; do \
