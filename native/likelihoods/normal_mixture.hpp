@@ -1,6 +1,6 @@
-// Mixture of Normals:  L_k = log pi_k - (log(2 pi) + log s_k^2 + z_k^2) / 2,  pi = softmax(0, l), z_k = (y - mu_k) / s_k.
-// log P = log sum_k e^L_k.  With rho_k = e^(L_k - log P):  d/d l_k = rho_k - pi_k (k > 1),  d/d mu_k = rho_k z_k / s_k,
-// d/d r_k = rho_k (z_k^2 - 1) / 2 d log s_k^2 / dr_k.
+// Mixture of Normals:  L_k = log pi_k - (log(2 pi) + log s_k^2 + z_k^2) / 2,  with pi = softmax(0, l) and
+// z_k = (y - mu_k) / s_k.  log P = log sum_k e^L_k.  With rho_k = e^(L_k - log P):
+// d/d l_k = rho_k - pi_k (k > 1),  d/d mu_k = rho_k z_k / s_k,  d/d r_k = rho_k (z_k^2 - 1) / 2 d log s_k^2 / dr_k.
 // eta: l (K - 1), mu (K), and r (K) unless the scale is fixed. s^2 = min_scale^2 + e^clip(r, -40, 40).
 // constants: K; the fixed scale, or 0; min_scale.
 #pragma once

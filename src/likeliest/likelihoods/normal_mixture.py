@@ -48,8 +48,8 @@ class NormalMixture(LocationScale):
         K, how many Normals.
     scale : float, "learned" or "function"
         The standard deviations s_k: one number for all, K numbers that are learned, or functions of x (default). Then η
-        is K − 1 logits (that of the first component is 0), K means and K numbers r with s² = min_scale² + e^r, r cut off
-        at ±40.
+        is K − 1 logits (that of the first component is 0), K means and K numbers r with s² = min_scale² + e^r, r cut
+        off at ±40.
     min_scale : float
         No s_k is smaller; no effect on a fixed scale.
 
