@@ -340,7 +340,8 @@ def test_a_second_process_finds_the_programs_of_the_first(tmp_path: Path) -> Non
     files = []
     for _ in range(2):
         subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True, timeout=120)
-        files.append(sorted(path.name for path in tmp_path.rglob("*-cache")))
+        # The steps of a fit. Smaller programs are kept or not, as their compilation happens to take long or not.
+        files.append(sorted(path.name for path in tmp_path.rglob("jit_run-*-cache")))
     assert files[0]
     assert files[0] == files[1]
 
