@@ -102,6 +102,8 @@ struct TileArguments {
   std::ptrdiff_t pieces = 1, a_step = 0, b_step = 0;
   const Piece* list = nullptr;
   bool pair = false;  // A^T only: whether no more than two columns are in the last register
+
+  LIKELIEST_INLINE Piece piece(std::ptrdiff_t i) const { return list ? list[i] : Piece{K, i * a_step, i * b_step}; }
 };
 
 template <class T, int M, int V, Rest REST, bool TRANSPOSED>
@@ -122,7 +124,7 @@ void tile(const TileArguments<T>& t) noexcept {
                       : load_lanes<T>(t.C + V * lanes + j, t.ldc, std::make_integer_sequence<int, M>());
   if constexpr (TRANSPOSED) {
     for (std::ptrdiff_t i = 0; i < t.pieces; ++i) {
-      const Piece piece = t.list ? t.list[i] : Piece{t.K, i * t.a_step, i * t.b_step};
+      const Piece piece = t.piece(i);
       accumulate<T, M, V, REST, true>(c, piece.K, t.A + piece.a, t.lda, t.B + piece.b, t.ldb);
     }
   } else {
@@ -172,7 +174,7 @@ void pair_of_columns([[maybe_unused]] int m, [[maybe_unused]] const TileArgument
       for (int v = 0; v < V; ++v) c[j][v] = load(columns[j] + v * lanes);
   }
   for (std::ptrdiff_t i = 0; i < t.pieces; ++i) {
-    const Piece piece = t.list ? t.list[i] : Piece{t.K, i * t.a_step, i * t.b_step};
+    const Piece piece = t.piece(i);
     const T *A = t.A + piece.a, *B = t.B + piece.b;
     for (std::ptrdiff_t k = 0; k < piece.K; ++k, A += t.lda, B += t.ldb)
 #pragma GCC unroll 4

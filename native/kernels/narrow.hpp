@@ -337,10 +337,10 @@ LIKELIEST_INLINE void back_through_all(const T* saved, const Narrow<T>& g, const
         if (g.p - whole * lanes <= 2) return back_through<T, F, V - 1, Q, Rest::pair>(saved, g, sums, constants, c);
       return back_through<T, F, V - 1, Q, Rest::half>(saved, g, sums, constants, c);
     }
-  if constexpr (V > 2)
+  if constexpr (V > 2) {
     if (c + 3 == registers) return back_through<T, F, 3, Q, Rest::none>(saved, g, sums, constants, c);
-  if constexpr (V > 2)
-    for (; c + 2 <= registers; c += 2) back_through<T, F, 2, Q, Rest::none>(saved, g, sums, constants, c);
+    if (c + 2 == registers) return back_through<T, F, 2, Q, Rest::none>(saved, g, sums, constants, c);
+  }
   if constexpr (V > 1)
     for (; c < registers; ++c) back_through<T, F, 1, Q, Rest::none>(saved, g, sums, constants, c);
 }

@@ -171,7 +171,7 @@ LIKELIEST_INLINE Vector<T> load_first(const T* p) {
 #endif
 }
 
-// The lanes before `count`, and those of p where `lanes` says so, zeros elsewhere: nothing else is read.
+// Which lanes are among the first `count`.
 template <class T, int... I>
 LIKELIEST_INLINE Integers<T> lanes_before(std::ptrdiff_t count, std::integer_sequence<int, I...>) {
   using Number = std::remove_reference_t<decltype(Integers<T>{}[0])>;
@@ -181,6 +181,7 @@ template <class T>
 LIKELIEST_INLINE Integers<T> lanes_before(std::ptrdiff_t count) {
   return lanes_before<T>(count, std::make_integer_sequence<int, kLanes<T>>());
 }
+// The numbers at p of some lanes, and zeros in the others. Nothing else is read.
 #if defined(__AVX512F__)
 LIKELIEST_INLINE Vector<float> load_where(Integers<float> lanes, const float* p) {
   return Vector<float>(_mm512_maskz_loadu_ps(_mm512_movepi32_mask(__m512i(lanes)), p));
@@ -198,15 +199,9 @@ LIKELIEST_INLINE Vector<double> load_where(Integers<double> lanes, const double*
 #endif
 
 // The first `count` lanes of a register, and zeros behind them.
-template <class T, int... I>
-LIKELIEST_INLINE Vector<T> first_lanes(Vector<T> v, std::ptrdiff_t count, std::integer_sequence<int, I...>) {
-  using Number = std::remove_reference_t<decltype(Integers<T>{}[0])>;
-  const Number below = Number(count < kLanes<T> ? count : kLanes<T>);
-  return Integers<T>{I...} < below ? v : Vector<T>{};
-}
 template <class T>
 LIKELIEST_INLINE Vector<T> first_lanes(Vector<T> v, std::ptrdiff_t count) {
-  return first_lanes<T>(v, count, std::make_integer_sequence<int, kLanes<T>>());
+  return lanes_before<T>(count) ? v : Vector<T>{};
 }
 
 // The lanes of a number: a sum from lane 0 up, so that it never depends on how the compiler pairs them.

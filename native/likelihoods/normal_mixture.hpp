@@ -72,13 +72,13 @@ struct NormalMixture {
                            __attribute__((always_inline)) { return constants.scale(eta + u * STEP + 2 * K - 1 + k); };
     // Of L, without what all have in common, the same: L, and then e^(L - highest), where the score of mu will be.
     component(0, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
-      const Vector<T>*const l = eta + u * STEP - 1, *const mu = l + K;
+      const Vector<T> l = k > 0 ? eta[u * STEP + k - 1] : Vector<T>{};
       Vector<T>*const of_mu = score + u * STEP + K - 1, *const of_r = of_mu + K;
       const SquaredScale<T> s = scale(u, k);
       if (!fixed) of_r[k] = s.share;
       if (k < kept) inverse[u][k] = s.inverse;
-      const Vector<T> error = y[u * STEP] - mu[k];
-      of_mu[k] = ((k > 0 ? l[k] : Vector<T>{}) - top[u]) - T(0.5) * (error * error * s.inverse + s.log);
+      const Vector<T> error = y[u * STEP] - eta[u * STEP + K - 1 + k];
+      of_mu[k] = (l - top[u]) - T(0.5) * (error * error * s.inverse + s.log);
       highest[u] = of_mu[k] > highest[u] ? of_mu[k] : highest[u];
     });
     component(0, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
@@ -91,10 +91,10 @@ struct NormalMixture {
       share[u] = both * all[u], share_before[u] = both * some[u];
     });
     component(0, [&](std::ptrdiff_t u, std::ptrdiff_t k) __attribute__((always_inline)) {
-      Vector<T>*const of_l = score + u * STEP - 1, *const of_mu = of_l + K, *const of_r = of_mu + K;
+      Vector<T>*const of_l = score + u * STEP, *const of_mu = of_l + K - 1, *const of_r = of_mu + K;
       const Vector<T> error = y[u * STEP] - eta[u * STEP + K - 1 + k], rho = of_mu[k] * share[u];
       const Vector<T> scaled = error * (k < kept ? inverse[u][k] : scale(u, k).inverse);
-      if (k > 0) of_l[k] = rho - of_l[k] * share_before[u];
+      if (k > 0) of_l[k - 1] = rho - of_l[k - 1] * share_before[u];
       of_mu[k] = rho * scaled;
       if (!fixed) of_r[k] = T(0.5) * rho * (error * scaled - T(1)) * of_r[k];
     });

@@ -353,7 +353,7 @@ template <class T>
 void test_joined(const Table<T>& table) {
   for (std::ptrdiff_t k = 0; k < table.scalar_count; ++k)
     for (const std::ptrdiff_t n : {1, 16, 33})
-      for (const std::ptrdiff_t p : {3, 17, 50, 100})
+      for (const std::ptrdiff_t p : {3, 17, 48, 50, 100})  // every number of registers that can be left
         for (std::ptrdiff_t q = 1; q <= most_narrow(table.lanes); ++q) test_joined(table, table.scalars[k], n, p, q);
 }
 
